@@ -1,0 +1,327 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Configuration of one accelerator instance: what is fixed when the Verilog is made.
+
+Everything that a network may choose at run time (transforms, sizes, thresholds, scales, patterns) is in the
+layer descriptor instead (:mod:`spectramac.spec.descriptor`).
+"""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from spectramac.spec.fixed import Format
+
+__all__ = ["PRESETS", "AcceleratorConfig", "FFTConfig", "preset"]
+
+ARCHITECTURE_VERSION = 1
+"""Raised whenever the image, the descriptor or the arithmetic changes incompatibly."""
+
+
+def _check_range(name: str, value: int, low: int, high: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise ValueError(f"{name} must be an integer from {low} to {high}, not {value!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FFTConfig:
+    """One fast Fourier transform core.
+
+    Parameters
+    ----------
+    log2_n_max : int
+        Largest transform is ``2**log2_n_max`` points; the smallest is 8.
+    data_width : int
+        Bits of each of re and im, at the input, between stages and at the output.
+    twiddle_width : int
+        Bits of a twiddle factor, format ``sQ2.(twiddle_width-2)``: 1.0 and -j are exact.
+    architecture : str
+        ``"pipelined"``: one sample a clock. ``"iterative"``: one butterfly engine, one multiplier,
+        same arithmetic, many clocks a frame.
+    """
+
+    log2_n_max: int
+    data_width: int = 16
+    twiddle_width: int = 16
+    architecture: Literal["pipelined", "iterative"] = "pipelined"
+
+    def __post_init__(self) -> None:
+        _check_range("log2_n_max", self.log2_n_max, 3, 13)
+        _check_range("data_width", self.data_width, 8, 24)
+        _check_range("twiddle_width", self.twiddle_width, 8, 18)
+        if self.architecture not in ("pipelined", "iterative"):
+            raise ValueError(
+                f"architecture must be 'pipelined' or 'iterative', not {self.architecture!r}"
+            )
+
+    @property
+    def n_max(self) -> int:
+        """Largest transform length."""
+        return 1 << self.log2_n_max
+
+    @property
+    def data(self) -> Format:
+        """Format of re and of im."""
+        return Format(self.data_width)
+
+    @property
+    def twiddle(self) -> Format:
+        """Format of the real and of the imaginary part of a twiddle factor."""
+        return Format(self.twiddle_width, self.twiddle_width - 2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AcceleratorConfig:
+    """One accelerator instance.
+
+    Parameters
+    ----------
+    name : str
+        Preset name, for people; not part of the identity.
+    n_lanes : int
+        Multiply-accumulate lanes; each is a 2x2 outer product (4 multipliers).
+    log2_n_max : int
+        Largest transform, in both directions.
+    data_width : int
+        Bits of a spectral value's re and im in the FFTs.
+    twiddle_width : int
+        Bits of a twiddle factor.
+    accumulator_width : int
+        Bits of each accumulator; sums saturate and raise a sticky flag.
+    fft_architecture : str
+        See :class:`FFTConfig`.
+    n_threshold_multipliers : int
+        1 (four clocks a column pair) or 2 (two clocks a column pair).
+    n_requantize_multipliers : int
+        1 (two clocks an output) or 2 (one clock an output).
+    n_accumulator_banks, n_spectrum_banks : int
+        2 overlaps successive groups (of rows, of inferences), 1 saves memory.
+    job_queue_depth : int
+        Columns that may wait between the threshold and the lanes; a power of two.
+    *_depth : int
+        Words of each memory (of one bank, for ``accumulator`` and ``spectrum``).
+    n_layers_max : int
+        Descriptors that the descriptor memory holds.
+    ice40_spram : bool
+        Keep coefficients and indices in the UP5K's SPRAM (one port).
+    """
+
+    name: str = "custom"
+    n_lanes: int
+    log2_n_max: int = 6
+    data_width: int = 16
+    twiddle_width: int = 16
+    accumulator_width: int = 27
+    fft_architecture: Literal["pipelined", "iterative"] = "pipelined"
+    n_threshold_multipliers: int = 2
+    n_requantize_multipliers: int = 2
+    n_accumulator_banks: int = 2
+    n_spectrum_banks: int = 2
+    job_queue_depth: int = 4
+    coefficient_depth: int = 1024
+    activation_depth: int = 4096
+    spectrum_depth: int = 1024
+    accumulator_depth: int = 64
+    directory_depth: int = 2048
+    channel_depth: int = 1024
+    n_layers_max: int = 16
+    ice40_spram: bool = False
+
+    activation_width = 8
+    coefficient_width = 8
+    narrow_coefficient_width = 4
+    index_width = 8
+    narrow_index_width = 4
+    multiplier_width = 15
+    shift_width = 5
+
+    def __post_init__(self) -> None:
+        _check_range("n_lanes", self.n_lanes, 1, 64)
+        _check_range("log2_n_max", self.log2_n_max, 3, 10)
+        _check_range("data_width", self.data_width, 12, 18)
+        _check_range("twiddle_width", self.twiddle_width, 12, 18)
+        _check_range("accumulator_width", self.accumulator_width, self.data_width + 1, 40)
+        for name in ("n_threshold_multipliers", "n_requantize_multipliers"):
+            _check_range(name, getattr(self, name), 1, 2)
+        for name in ("n_accumulator_banks", "n_spectrum_banks"):
+            _check_range(name, getattr(self, name), 1, 2)
+        _check_range("n_layers_max", self.n_layers_max, 1, 256)
+        for name in (
+            "job_queue_depth",
+            "coefficient_depth",
+            "activation_depth",
+            "spectrum_depth",
+            "accumulator_depth",
+            "directory_depth",
+            "channel_depth",
+        ):
+            value = getattr(self, name)
+            _check_range(name, value, 2, 1 << 16)
+            if value & (value - 1):
+                raise ValueError(f"{name} must be a power of two, not {value!r}")
+        if self.spectrum_depth < self.n_max:
+            raise ValueError(
+                f"spectrum_depth must be at least one frame of {self.n_max}, "
+                f"not {self.spectrum_depth!r}"
+            )
+        self.fft  # noqa: B018  (its own validation)
+
+    # Derived facts.
+
+    @property
+    def fft(self) -> FFTConfig:
+        """Both transform cores."""
+        return FFTConfig(
+            log2_n_max=self.log2_n_max,
+            data_width=self.data_width,
+            twiddle_width=self.twiddle_width,
+            architecture=self.fft_architecture,
+        )
+
+    @property
+    def n_max(self) -> int:
+        """Largest transform length."""
+        return 1 << self.log2_n_max
+
+    @property
+    def column_width(self) -> int:
+        """Bits of a column value after the split: a sum or difference of two spectral values."""
+        return self.data_width + 1
+
+    @property
+    def level_width(self) -> int:
+        """Bits of the threshold level, unsigned: it is compared with a sum of two squares.
+
+        Columns are compared doubled where they are not already (:mod:`spectramac.model.spectrum`).
+        """
+        return 2 * self.column_width
+
+    @property
+    def activation(self) -> Format:
+        """Format of one activation."""
+        return Format(self.activation_width)
+
+    @property
+    def data(self) -> Format:
+        """Format of a spectral value's re and im."""
+        return Format(self.data_width)
+
+    @property
+    def column(self) -> Format:
+        """Format of a column value."""
+        return Format(self.column_width)
+
+    @property
+    def accumulator(self) -> Format:
+        """Format of an accumulator."""
+        return Format(self.accumulator_width)
+
+    @property
+    def bias(self) -> Format:
+        """Format of a bias, in units of the value before requantization."""
+        return Format(self.data_width)
+
+    @property
+    def scale_width(self) -> int:
+        """Bits of a per-channel scale word: shift above multiplier."""
+        return self.multiplier_width + self.shift_width
+
+    @property
+    def row_pairs_max(self) -> int:
+        """Row pairs of one group: what one accumulator bank holds over all lanes."""
+        return self.n_lanes * self.accumulator_depth
+
+    @property
+    def multipliers(self) -> dict[str, int]:
+        """Hardware multipliers by place (a complex product takes three in the pipelined FFT)."""
+        if self.fft_architecture == "iterative":
+            per_fft = 1
+        else:
+            per_fft = 3 * ((self.log2_n_max - 1) // 2)
+        return {
+            "lanes": 4 * self.n_lanes,
+            "forward_fft": per_fft,
+            "inverse_fft": per_fft,
+            "threshold": self.n_threshold_multipliers,
+            "requantize": self.n_requantize_multipliers,
+        }
+
+    @property
+    def n_multipliers(self) -> int:
+        """All hardware multipliers."""
+        return sum(self.multipliers.values())
+
+    def identity(self) -> dict[str, Any]:
+        """Everything that software must agree on with the gateware."""
+        fields = {
+            f.name: getattr(self, f.name)
+            for f in dataclasses.fields(self)
+            if f.name not in ("name", "ice40_spram")
+        }
+        return {"architecture_version": ARCHITECTURE_VERSION, **fields}
+
+    @property
+    def build_id(self) -> int:
+        """32-bit hash of :meth:`identity`; read back from the hardware before anything is loaded."""
+        text = json.dumps(self.identity(), sort_keys=True)
+        return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little")
+
+    def replace(self, **changes: Any) -> "AcceleratorConfig":
+        """A copy with some fields changed, validated again."""
+        return dataclasses.replace(self, **changes)
+
+
+PRESETS: dict[str, AcceleratorConfig] = {
+    "tiny": AcceleratorConfig(
+        name="tiny",
+        n_lanes=1,
+        data_width=15,
+        accumulator_width=28,
+        fft_architecture="iterative",
+        n_threshold_multipliers=1,
+        n_requantize_multipliers=1,
+        n_accumulator_banks=1,
+        n_spectrum_banks=1,
+        job_queue_depth=2,
+        coefficient_depth=16384,
+        activation_depth=1024,
+        spectrum_depth=256,
+        accumulator_depth=256,
+        directory_depth=1024,
+        channel_depth=256,
+        n_layers_max=8,
+        ice40_spram=True,
+    ),
+    "small": AcceleratorConfig(
+        name="small",
+        n_lanes=3,
+        coefficient_depth=2048,
+        activation_depth=4096,
+        accumulator_depth=256,
+    ),
+    "large": AcceleratorConfig(
+        name="large",
+        n_lanes=24,
+        log2_n_max=8,
+        activation_depth=8192,
+        accumulator_depth=32,
+        directory_depth=4096,
+        job_queue_depth=8,
+    ),
+}
+
+
+def preset(name: str) -> AcceleratorConfig:
+    """The preset called ``name``.
+
+    Raises
+    ------
+    ValueError
+        If there is none; the message lists them.
+    """
+    try:
+        return PRESETS[name]
+    except KeyError:
+        raise ValueError(f"preset must be one of {', '.join(PRESETS)}, not {name!r}") from None
