@@ -1,0 +1,128 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""A :class:`~spectramac.model.network.Layer` evaluated directly: matrix algebra on whole batches.
+
+This is the meaning of a network, free of memories, lanes and order of execution. The accelerator's golden model
+(:mod:`spectramac.model.accelerator`) executes a compiled image instead; the two agree on every bit whenever no
+accumulator saturates, which tests assert.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectramac.model.fft import fft
+from spectramac.model.fixed import Ints, round_shift, saturate
+from spectramac.model.network import Layer, Network
+from spectramac.model.requantize import requantize
+from spectramac.model.spectrum import merge, split, threshold
+from spectramac.spec.config import FFTConfig
+
+__all__ = ["LayerResult", "run_layer", "run_network"]
+
+
+@dataclass(frozen=True, eq=False)
+class LayerResult:
+    """Output and side effects of one layer.
+
+    Attributes
+    ----------
+    y : int array (batch, n_out)
+    mask : bool array (batch, columns)
+        Columns that passed the threshold.
+    rows : int array (batch, rows)
+        The row sums, before narrowing.
+    """
+
+    y: Ints
+    mask: NDArray[np.bool_]
+    rows: Ints
+
+
+def _fft_config(layer: Layer, data_width: int, twiddle_width: int) -> FFTConfig:
+    log2_n = max(3, layer.t_in.log2_n, layer.t_out.log2_n)
+    return FFTConfig(log2_n_max=log2_n, data_width=data_width, twiddle_width=twiddle_width)
+
+
+def run_layer(
+    layer: Layer, x: Ints, *, data_width: int = 16, twiddle_width: int = 16
+) -> LayerResult:
+    """Evaluate one layer on int8 inputs.
+
+    Inferences are taken in pairs (0, 1), (2, 3), …, as the hardware does: the two share one complex FFT, whose
+    rounding may depend on both when stages are halved or twiddles round. An odd batch gets a zero partner.
+
+    Parameters
+    ----------
+    layer : Layer
+    x : int array (batch, n_in)
+    data_width, twiddle_width : int
+        Word lengths of the accelerator (:class:`~spectramac.spec.config.AcceleratorConfig`).
+    """
+    x = np.asarray(x, np.int64)
+    if x.ndim != 2 or x.shape[1] != layer.n_in:
+        raise ValueError(
+            f"layer {layer.name!r}: input must have shape (batch, {layer.n_in}), not {x.shape}"
+        )
+    batch = len(x)
+    config = _fft_config(layer, data_width, twiddle_width)
+    t_in, t_out = layer.t_in, layer.t_out
+    padded = np.zeros((batch + batch % 2, t_in.padded(layer.n_in)), np.int64)
+    padded[:batch, : layer.n_in] = x
+    pairs = padded.reshape(-1, 2, padded.shape[1] // t_in.n, t_in.n)
+    z_re, z_im = pairs[:, 0], pairs[:, 1]
+    if t_in.is_fft:
+        spectrum = fft(
+            z_re, z_im, config=config, log2_n=t_in.log2_n, two_d=t_in.two_d, halve=layer.halve_in
+        )
+        z_re, z_im = spectrum.re, spectrum.im
+    u1, u2 = split(z_re, z_im, t_in.n, t_in.two_d)
+    columns, masks = threshold(np.stack([u1, u2], 1), t_in.n, t_in.two_d, layer.level)
+    columns = columns.reshape(padded.shape)
+    rows = columns @ layer.coefficients.T.astype(np.int64)
+    blocks = rows.reshape(-1, 2, rows.shape[1] // t_out.n, t_out.n)
+    z_re, z_im = merge(blocks[:, 0], blocks[:, 1], t_out.n, t_out.two_d)
+    row_shift = np.broadcast_to(np.asarray(layer.row_shift), (rows.shape[1] // 2,))
+    shift = _pair_to_bin(row_shift.reshape(-1, t_out.n // 2), t_out.n, t_out.two_d)
+    z_re, _ = saturate(round_shift(z_re, shift), config.data)
+    z_im, _ = saturate(round_shift(z_im, shift), config.data)
+    if t_out.is_fft:
+        values = fft(
+            z_re,
+            z_im,
+            config=config,
+            log2_n=t_out.log2_n,
+            two_d=t_out.two_d,
+            inverse=True,
+            halve=layer.halve_out,
+        )
+        z_re, z_im = values.re, values.im
+    z = np.stack([z_re, z_im], 1).reshape(padded.shape[0], -1)[:batch, : layer.n_out]
+    y, _ = requantize(z, layer.bias, layer.multiplier, layer.shift, layer.relu)
+    return LayerResult(y, masks.reshape(padded.shape)[:batch], rows[:batch])
+
+
+def _pair_to_bin(values: Ints, n: int, two_d: bool) -> Ints:
+    """Spread one value per pair to the two bins of the pair: (..., n/2) to (..., n)."""
+    from spectramac.model.spectrum import pair_map
+
+    p = pair_map(n, two_d)
+    bins = np.empty((*values.shape[:-1], n), np.int64)
+    bins[..., p.first] = values
+    bins[..., p.second] = values
+    return bins
+
+
+def run_network(
+    network: Network, x: Ints, *, data_width: int = 16, twiddle_width: int = 16
+) -> Ints:
+    """Evaluate a whole network on int8 inputs (batch, n_inputs); returns (batch, n_outputs)."""
+    x = np.asarray(x, np.int64)
+    if network.input_map is not None:
+        mapped = np.zeros((len(x), network.layers[0].n_in), np.int64)
+        mapped[:, network.input_map] = x
+        x = mapped
+    for layer in network.layers:
+        x = run_layer(layer, x, data_width=data_width, twiddle_width=twiddle_width).y
+    return x
