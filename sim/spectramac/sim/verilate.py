@@ -8,11 +8,13 @@ kept. Both the in-process library and the cocotb benches are built this way.
 
 import re
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from spectramac.sim.fst_fallback import write_missing_headers
 from spectramac.sim.toolchain import (
+    BuildError,
     Compiler,
     Verilator,
     cached_build,
@@ -20,7 +22,7 @@ from spectramac.sim.toolchain import (
     run_tool,
 )
 
-__all__ = ["Recipe", "cpp_name", "link", "top_ports"]
+__all__ = ["Recipe", "link", "sorted_public", "top_ports"]
 
 _BASE_SOURCES = ("verilated.cpp", "verilated_threads.cpp")
 _VPI_SOURCES = ("verilated_vpi.cpp", "verilated_dpi.cpp")
@@ -43,7 +45,7 @@ class Recipe:
     prefix : str
         Name of the C++ class.
     main : str
-        C++ text compiled together with what Verilator wrote.
+        C++ text compiled together with what Verilator wrote; ``@PORT:name@`` stands for a port's C++ name.
     shared : bool
         A shared library instead of a program.
     vpi : bool
@@ -69,12 +71,23 @@ class Recipe:
     def key(self, verilator: Verilator, compiler: Compiler) -> str:
         """Hash of everything that the result depends on."""
         fields = [f"{name}={value!r}" for name, value in sorted(vars(self).items())]
-        return content_hash(*fields, *self.flags, *self.options, verilator.version, compiler.version)
+        return content_hash(
+            *fields, *self.flags, *self.options, verilator.version, compiler.version
+        )
 
     @property
     def options(self) -> list[str]:
         """For Verilator."""
-        words = ["--cc", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert", *_NO_WARN]
+        words = [
+            "--cc",
+            "-O3",
+            "--x-assign",
+            "fast",
+            "--x-initial",
+            "fast",
+            "--noassert",
+            *_NO_WARN,
+        ]
         words += ["--prefix", self.prefix, "--top-module", self.top]
         if self.vpi:
             words += ["--vpi", "--timescale", "1ns/1ps"]
@@ -117,12 +130,14 @@ def _runtime(recipe: Recipe, verilator: Verilator, compiler: Compiler, root: Pat
             libraries = write_missing_headers(headers, compiler)
             includes.insert(0, f"-I{headers}")
         (work / "libraries").write_text(" ".join(libraries))
-        for name in sources:
-            run_tool(
-                [compiler.binary, *recipe.flags, *includes, "-c", verilator.include / name]
-                + ["-o", work / (Path(name).stem + ".o")],
-                what=f"compiling Verilator's {name}",
-            )
+
+        def compile_one(name: str) -> None:
+            words: list[str | Path] = [compiler.binary, *recipe.flags, "-O1", *includes, "-c"]
+            words += [verilator.include / name, "-o", work / (Path(name).stem + ".o")]
+            run_tool(words, what=f"compiling Verilator's {name}")
+
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            list(pool.map(compile_one, sources))
 
     return cached_build(root / "runtime" / key, build)
 
@@ -143,7 +158,7 @@ def link(
     )
     unity = objects / "unity.cpp"
     parts = sorted(path.name for path in objects.glob("*.cpp"))
-    unity.write_text("".join(f'#include "{name}"\n' for name in parts) + recipe.main)
+    unity.write_text("".join(f'#include "{name}"\n' for name in parts) + _named(recipe, objects))
     object_file = objects / "unity.o"
     includes = [f"-I{objects}", *_includes(verilator)]
     if recipe.trace:
@@ -152,17 +167,27 @@ def link(
         [compiler.binary, *recipe.flags, *includes, "-c", unity, "-o", object_file],
         what=f"compiling module {recipe.top!r}",
     )
+    words: list[str | Path] = [compiler.binary, "-pthread", *(["-shared"] if recipe.shared else [])]
+    words += ["-o", output, object_file, *sorted(runtime.glob("*.o")), *recipe.link_options]
     run_tool(
-        [compiler.binary, "-pthread", *(["-shared"] if recipe.shared else []), "-o", output]
-        + [object_file, *sorted(runtime.glob("*.o")), *recipe.link_options]
-        + (runtime / "libraries").read_text().split(),
+        words + [*(runtime / "libraries").read_text().split()],
         what=f"linking module {recipe.top!r}",
     )
 
 
-def cpp_name(name: str) -> str:
-    """How Verilator spells a Verilog name in C++."""
-    return name.replace("__", "___05F")
+def _named(recipe: Recipe, objects: Path) -> str:
+    """``recipe.main`` with ports as Verilator spells them: ``__`` and words that C++ reserves change."""
+    header = (objects / f"{recipe.prefix}.h").read_text()
+    members = set(re.findall(r"VL_(?:IN|OUT)\w*\(&(\w+),", header))
+
+    def spelled(match: re.Match[str]) -> str:
+        name = match[1].replace("__", "___05F")
+        for candidate in (name, f"__SYM__{name}"):
+            if candidate in members:
+                return candidate
+        raise BuildError(f"port {match[1]!r} must be a member of class {recipe.prefix}, is not")
+
+    return re.sub(r"@PORT:(\w+)@", spelled, recipe.main)
 
 
 def top_ports(verilog: str, top: str) -> dict[str, tuple[str, int]]:

@@ -104,8 +104,6 @@ class AcceleratorConfig:
         Words of each memory (of one bank, for ``accumulator`` and ``spectrum``).
     n_layers_max : int
         Descriptors that the descriptor memory holds.
-    ice40_spram : bool
-        Keep coefficients and indices in the UP5K's SPRAM (one port).
     """
 
     name: str = "custom"
@@ -127,7 +125,6 @@ class AcceleratorConfig:
     directory_depth: int = 2048
     channel_depth: int = 1024
     n_layers_max: int = 16
-    ice40_spram: bool = False
 
     activation_width = 8
     coefficient_width = 8
@@ -258,7 +255,7 @@ class AcceleratorConfig:
         fields = {
             f.name: getattr(self, f.name)
             for f in dataclasses.fields(self)
-            if f.name not in ("name", "ice40_spram")
+            if f.name != "name"
         }
         return {"architecture_version": ARCHITECTURE_VERSION, **fields}
 
@@ -292,7 +289,6 @@ PRESETS: dict[str, AcceleratorConfig] = {
         directory_depth=1024,
         channel_depth=256,
         n_layers_max=8,
-        ice40_spram=True,
     ),
     "small": AcceleratorConfig(
         name="small",

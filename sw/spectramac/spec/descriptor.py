@@ -55,7 +55,7 @@ def _fields() -> tuple[DescriptorField, ...]:
         ],
         [
             ("group_out", 16, "padded outputs of one row group; the last group may be smaller"),
-            ("column_stride", 16, "accumulator rows between column pairs (bin_major), else 0"),
+            ("column_stride", 16, "accumulator rows between column pairs: 0 or a power of two"),
         ],
         [
             ("clear_depth", 16, "accumulator rows that a group uses"),

@@ -1,0 +1,302 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""The accelerator: the block diagram of docs/design.md, wired."""
+
+from typing import Any
+
+from amaranth import Cat, Module, Mux, ResetInserter, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from spectramac.gateware.fft import FFT
+from spectramac.gateware.gather import Gather
+from spectramac.gateware.lanes import Lanes
+from spectramac.gateware.memory import Storage
+from spectramac.gateware.merge import Merge
+from spectramac.gateware.regfile import RegisterFile, memory_ports
+from spectramac.gateware.requantize import Requantize
+from spectramac.gateware.scheduler import Queue, Scheduler
+from spectramac.gateware.sequencer import Sequencer
+from spectramac.gateware.spectrum import ColumnReader, SpectrumMemory
+from spectramac.gateware.stream import connect, connect_pipeline, layout
+from spectramac.gateware.threshold import Split, Threshold
+from spectramac.spec.config import AcceleratorConfig
+from spectramac.spec.memory import memories
+from spectramac.spec.payloads import job
+from spectramac.spec.registers import COUNTERS, OVERFLOWS, REQUEST, RESPONSE
+
+__all__ = ["Accelerator", "Engine"]
+
+
+class Engine(wiring.Component):
+    """Everything behind the register file: memories, loops and datapath.
+
+    Parameters
+    ----------
+    config : :class:`AcceleratorConfig`
+    technology : str
+        See :class:`~spectramac.gateware.memory.Storage`.
+
+    Members
+    -------
+    start : :py:`In(1)`
+    n_layers, n_pairs : :py:`In(…)`
+    busy, done : :py:`Out(1)`
+    overflow_<place> : :py:`Out(1)`
+        Strobes.
+    <counter> : :py:`Out(32)`
+    memory_<name> : :py:`In(WritePort)`
+    read_<name> : :py:`In(ReadPort)`
+        Host access, while not ``busy``.
+    """
+
+    def __init__(self, config: AcceleratorConfig, *, technology: str = "generic") -> None:
+        self.config = config
+        self.technology = technology
+        ports: dict[str, Any] = {
+            "start": In(1),
+            "n_layers": In(9),
+            "n_pairs": In(16),
+            "busy": Out(1),
+            "done": Out(1),
+        }
+        ports |= {f"overflow_{place}": Out(1) for place in OVERFLOWS}
+        ports |= {name: Out(32) for name in COUNTERS}
+        ports |= {name: In(port.signature) for name, port in memory_ports(config).items()}
+        super().__init__(ports)
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        config = self.config
+
+        m.submodules.sequencer = sequencer = Sequencer(config)
+        m.submodules.gather = gather = Gather(config)
+        m.submodules.forward_fft = forward_fft = FFT(config.fft)
+        m.submodules.spectrum = spectrum = SpectrumMemory(config)
+        m.submodules.reader = reader = ColumnReader(config)
+        m.submodules.split = split = Split(config)
+        m.submodules.threshold = threshold = Threshold(config)
+        m.submodules.scheduler = scheduler = Scheduler(config)
+        m.submodules.queue = queue = Queue(layout(job(config)), depth=config.job_queue_depth)
+        m.submodules.lanes = lanes = Lanes(config)
+        m.submodules.merge = merge = Merge(config)
+        m.submodules.inverse_fft = inverse_fft = FFT(config.fft)
+        m.submodules.requantize = requantize = Requantize(config)
+        storage = self._memories(m)
+
+        # The datapath, from activations to activations.
+        d = sequencer.descriptor
+        self._through_fft(m, d.in_log2_n != 0, gather.o, forward_fft, spectrum.i)
+        wiring.connect(m, reader.memory, spectrum.read)
+        connect_pipeline(m, reader, split, threshold, scheduler, queue, lanes)
+        m.d.comb += [
+            lanes.draining.eq(sequencer.draining),
+            lanes.drain_row.eq(merge.drain_row),
+            lanes.drain_enable.eq(merge.drain_enable),
+            lanes.clear.eq(merge.clear),
+        ]
+        for b in range(config.n_accumulator_banks):
+            m.d.comb += [merge.drained[b][i].eq(lanes.drained[b][i]) for i in range(config.n_lanes)]
+        self._through_fft(m, d.out_log2_n != 0, merge.o, inverse_fft, requantize.i)
+
+        # Memories.
+        wiring.connect(m, sequencer.descriptors, storage["descriptor"].read)
+        wiring.connect(m, scheduler.memory, storage["directory"].read)
+        wiring.connect(m, lanes.coefficients, storage["coefficient"].read)
+        wiring.connect(m, lanes.indices, storage["index"].read)
+        wiring.connect(m, merge.shifts, storage["row_shift"].read)
+        wiring.connect(m, requantize.biases, storage["bias"].read)
+        wiring.connect(m, requantize.scales, storage["scale"].read)
+        wiring.connect(m, sequencer.layer_cycles, storage["layer_cycles"].write)
+        for name in ("descriptor", "directory", "coefficient", "index", "row_shift", "bias", "scale"):
+            wiring.connect(m, wiring.flipped(getattr(self, f"memory_{name}")), storage[name].write)
+        wiring.connect(m, wiring.flipped(self.read_layer_cycles), storage["layer_cycles"].read)
+        self._share_activation(m, storage["activation"], gather, requantize)
+
+        # Descriptor fields to the components' inputs of the same name.
+        aliases = {
+            gather: {"log2_n": "in_log2_n"},
+            spectrum: {"log2_n": "in_log2_n"},
+            reader: {"log2_n": "in_log2_n", "two_d": "in_two_d"},
+            scheduler: {},
+            lanes: {},
+            merge: {"log2_n": "out_log2_n", "two_d": "out_two_d"},
+            requantize: {"log2_n": "out_log2_n"},
+        }
+        names = set(d.shape().members)
+        for component, renamed in aliases.items():
+            for port in component.signature.members:
+                field = renamed.get(port, port)
+                if field in names:
+                    m.d.comb += getattr(component, port).eq(d[field])
+        m.d.comb += [
+            threshold.level.eq(Cat(d.level_low, d.level_high)),
+            forward_fft.log2_n.eq(d.in_log2_n),
+            forward_fft.two_d.eq(d.in_two_d),
+            forward_fft.halve.eq(d.halve_in),
+            forward_fft.inverse.eq(0),
+            inverse_fft.log2_n.eq(d.out_log2_n),
+            inverse_fft.two_d.eq(d.out_two_d),
+            inverse_fft.halve.eq(d.halve_out),
+            inverse_fft.inverse.eq(1),
+        ]
+
+        # The loops.
+        m.d.comb += [
+            sequencer.start.eq(self.start),
+            sequencer.n_layers.eq(self.n_layers),
+            sequencer.n_pairs.eq(self.n_pairs),
+            self.busy.eq(sequencer.busy),
+            self.done.eq(sequencer.done),
+            spectrum.clear.eq(sequencer.start_layer),
+            scheduler.rewind.eq(sequencer.start_layer),
+            lanes.start_layer.eq(sequencer.start_layer),
+            requantize.start.eq(sequencer.start_layer),
+            gather.start.eq(sequencer.gather_start),
+            gather.base.eq(sequencer.gather_base),
+            sequencer.gather_busy.eq(gather.busy),
+            reader.start.eq(sequencer.reader_start),
+            reader.final.eq(sequencer.reader_final),
+            reader.available.eq(spectrum.available),
+            sequencer.reader_busy.eq(reader.busy),
+            spectrum.release.eq(reader.release),
+            sequencer.spectrum_release.eq(reader.release),
+            sequencer.group_done.eq(lanes.group_done),
+            merge.start.eq(sequencer.merge_start),
+            merge.bank.eq(sequencer.merge_bank),
+            merge.size.eq(sequencer.merge_size),
+            merge.first_pair.eq(sequencer.merge_first_pair),
+            sequencer.merge_busy.eq(merge.busy),
+            sequencer.merge_release.eq(merge.release),
+            sequencer.pair_done.eq(requantize.pair_done),
+        ]
+        if config.fft_architecture == "iterative":
+            # This FFT holds one frame: the next may only start when the last has left.
+            in_flight = Signal()
+            with m.If(merge.frame_start & (d.out_log2_n != 0)):
+                m.d.sync += in_flight.eq(1)
+            with m.Elif(requantize.frame_done):
+                m.d.sync += in_flight.eq(0)
+            m.d.comb += merge.frame_free.eq(~in_flight)
+        else:
+            m.d.comb += merge.frame_free.eq(1)
+        m.d.comb += [
+            self.overflow_forward_fft.eq(forward_fft.overflow),
+            self.overflow_accumulator.eq(lanes.overflow),
+            self.overflow_merge.eq(merge.overflow),
+            self.overflow_inverse_fft.eq(inverse_fft.overflow),
+        ]
+        self._counters(m, sequencer, lanes, scheduler, requantize)
+        return m
+
+    def _memories(self, m: Module) -> dict[str, Storage]:
+        storage = {}
+        for memory in memories(self.config).values():
+            single_port = memory.name in ("coefficient", "index")
+            component = Storage(
+                memory.width, memory.depth, technology=self.technology, single_port=single_port
+            )
+            m.submodules[f"{memory.name}_memory"] = component
+            storage[memory.name] = component
+        return storage
+
+    @staticmethod
+    def _through_fft(m: Module, enable: Any, source: Any, fft: Any, sink: Any) -> None:
+        """Connect source to sink through an FFT, or past it while ``enable`` is 0 (never mid-layer)."""
+        with m.If(enable):
+            connect(m, source, fft.i)
+            connect(m, fft.o, sink)
+        with m.Else():
+            connect(m, source, sink)
+
+    def _share_activation(
+        self, m: Module, storage: Storage, gather: Gather, requantize: Requantize
+    ) -> None:
+        """The engine uses activation memory while busy, the host otherwise."""
+        host_read, host_write = self.read_activation, self.memory_activation
+        m.d.comb += [
+            storage.read.address.eq(Mux(self.busy, gather.memory.address, host_read.address)),
+            storage.read.enable.eq(Mux(self.busy, gather.memory.enable, host_read.enable)),
+            gather.memory.data.eq(storage.read.data),
+            host_read.data.eq(storage.read.data),
+            storage.write.address.eq(
+                Mux(self.busy, requantize.write.address, host_write.address)
+            ),
+            storage.write.data.eq(Mux(self.busy, requantize.write.data, host_write.data)),
+            storage.write.enable.eq(Mux(self.busy, requantize.write.enable, host_write.enable)),
+        ]
+
+    def _counters(
+        self,
+        m: Module,
+        sequencer: Sequencer,
+        lanes: Lanes,
+        scheduler: Scheduler,
+        requantize: Requantize,
+    ) -> None:
+        increments = {
+            "cycles": sequencer.busy,
+            "lane_busy": lanes.busy,
+            "lane_stalled": sequencer.running & ~lanes.busy,
+            "columns_skipped": scheduler.skipped,
+            "saturations": requantize.saturated[0] + requantize.saturated[1],
+        }
+        for name, increment in increments.items():
+            counter = getattr(self, name)
+            m.d.sync += counter.eq(counter + increment)
+            with m.If(self.start & ~self.busy):
+                m.d.sync += counter.eq(0)
+
+
+class Accelerator(wiring.Component):
+    """The whole accelerator behind its register file.
+
+    Parameters
+    ----------
+    config : :class:`AcceleratorConfig`
+    technology : str
+        ``"generic"``, or ``"ice40"`` to keep coefficients and indices in the UP5K's SPRAM.
+
+    Members
+    -------
+    i_request : :py:`In(stream.Signature(layout(REQUEST)))`
+        Register reads and writes (docs/REGISTERS.md).
+    o_response : :py:`Out(stream.Signature(layout(RESPONSE)))`
+        One for each read.
+    interrupt : :py:`Out(1)`
+        Level: a run has finished and ``status.done`` has not been cleared.
+    """
+
+    def __init__(self, config: AcceleratorConfig, *, technology: str = "generic") -> None:
+        self.config = config
+        self.technology = technology
+        super().__init__(
+            {
+                "i_request": In(stream.Signature(layout(REQUEST))),
+                "o_response": Out(stream.Signature(layout(RESPONSE))),
+                "interrupt": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.submodules.registers = registers = RegisterFile(self.config)
+        engine = Engine(self.config, technology=self.technology)
+        m.submodules.engine = ResetInserter(registers.control_reset)(engine)
+        connect(m, wiring.flipped(self.i_request), registers.i_request)
+        connect(m, registers.o_response, wiring.flipped(self.o_response))
+        for name in memory_ports(self.config):
+            wiring.connect(m, getattr(registers, name), getattr(engine, name))
+        m.d.comb += [
+            engine.start.eq(registers.control_start & ~registers.control_reset),
+            engine.n_layers.eq(registers.program_n_layers),
+            engine.n_pairs.eq(registers.program_n_pairs),
+            registers.status_busy.eq(engine.busy),
+            registers.status_done.eq(engine.done),
+        ]
+        for place in OVERFLOWS:
+            port = getattr(registers, f"status_overflow_{place}")
+            m.d.comb += port.eq(getattr(engine, f"overflow_{place}"))
+        m.d.comb += [getattr(registers, name).eq(getattr(engine, name)) for name in COUNTERS]
+        m.d.comb += self.interrupt.eq(registers.interrupt)
+        return m

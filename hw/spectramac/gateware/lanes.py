@@ -1,0 +1,354 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""The multiply-accumulate lanes: 2x2 outer products of stored coefficient pairs with column values."""
+
+from typing import Any
+
+from amaranth import Cat, Module, Mux, Signal, signed
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from spectramac.gateware.fixed import saturate
+from spectramac.gateware.memory import ReadPort, Storage
+from spectramac.gateware.stream import layout
+from spectramac.spec.config import AcceleratorConfig
+from spectramac.spec.payloads import ENTRY_WIDTH, job, row_width
+
+__all__ = ["Lane", "Lanes"]
+
+
+class Lane(wiring.Component):
+    """One lane: decode, address, multiply, accumulate; one entry a cycle, never stalls.
+
+    Stages, counted from the cycle in which the entry's words are on ``coefficient`` and ``index``: 0 decode, 1 row address
+    and operands, 2 multiply and read the accumulators, 3 collect (with forwarding), 4 add, 5 write.
+
+    The four sums of a row are exact or saturate, with ``overflow``. Read-modify-write hazards are resolved by
+    forwarding from the three entries ahead, so any order of rows is correct.
+
+    Parameters
+    ----------
+    config : :class:`AcceleratorConfig`
+
+    Members
+    -------
+    valid, first, half, bank, swap : :py:`In(1)`
+        At stage 0: there is an entry; it is the first of its directory word; the narrow half to use; accumulator bank;
+        this is the second step of a complex entry, (-b, a) in place of (a, b).
+    base : :py:`In(row)`
+    x1, x2 : :py:`In(signed(column_width))`
+        Column values of both inferences.
+    is_narrow, is_indexed : :py:`In(1)`
+    coefficient : :py:`In(16)`
+    index : :py:`In(8)`
+    drain_row : :py:`In(row)`
+        Row to read from the bank given back to the backward loop, when ``drain_enable``.
+    draining : :py:`In(n_banks)`
+        Banks that belong to the backward loop.
+    clear : :py:`In(1)`
+        Write zero to ``drain_row`` of the draining banks.
+    drained : :py:`Out(4 * accumulator_width)` per bank
+        The row read in the last enabled cycle: a1, a2, b1, b2 from bit 0 up.
+    overflow : :py:`Out(1)`
+    """
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        self.config = config
+        row = row_width(config)
+        super().__init__(
+            {
+                "valid": In(1),
+                "first": In(1),
+                "half": In(1),
+                "bank": In(1),
+                "swap": In(1),
+                "base": In(row),
+                "x1": In(signed(config.column_width)),
+                "x2": In(signed(config.column_width)),
+                "is_narrow": In(1),
+                "is_indexed": In(1),
+                "coefficient": In(2 * config.coefficient_width),
+                "index": In(config.index_width),
+                "draining": In(config.n_accumulator_banks),
+                "drain_row": In(row),
+                "drain_enable": In(1),
+                "clear": In(1),
+                "drained": Out(4 * config.accumulator_width).array(config.n_accumulator_banks),
+                "overflow": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        config = self.config
+        acc = config.accumulator_width
+        row_bits = row_width(config)
+        operand_width = config.coefficient_width + 1
+        narrow = config.narrow_coefficient_width
+
+        # Stage 0: decode.
+        word, index = self.coefficient, self.index
+        pair = [Signal(signed(config.coefficient_width), name=f"coefficient_{c}") for c in "ab"]
+        step = Signal(config.index_width)
+        for k, (wide, low, high) in enumerate(((0, 0, 2), (1, 1, 3))):
+            halves = Mux(
+                self.half,
+                word[narrow * high : narrow * (high + 1)],
+                word[narrow * low : narrow * (low + 1)],
+            )
+            m.d.sync += pair[k].eq(
+                Mux(
+                    self.is_narrow,
+                    halves.as_signed(),
+                    word[8 * wide : 8 * wide + 8].as_signed(),
+                )
+            )
+        index_half = Mux(self.half, index[4:], index[:4])
+        m.d.sync += step.eq(
+            Mux(self.is_indexed, Mux(self.is_narrow, index_half, index), 0)
+        )
+        valid = [self.valid]
+        bank = [self.bank]
+        for stage in range(1, 6):
+            valid.append(Signal(name=f"valid_{stage}"))
+            bank.append(Signal(name=f"bank_{stage}"))
+            m.d.sync += [valid[stage].eq(valid[stage - 1]), bank[stage].eq(bank[stage - 1])]
+        first_1, swap_1 = Signal(), Signal()
+        base_1 = Signal(row_bits)
+        x_1 = [Signal(signed(config.column_width), name=f"x{i}_1") for i in (1, 2)]
+        m.d.sync += [first_1.eq(self.first), swap_1.eq(self.swap), base_1.eq(self.base)]
+        m.d.sync += [x_1[0].eq(self.x1), x_1[1].eq(self.x2)]
+
+        # Stage 1: row address; operands.
+        rows = [Signal(row_bits, name=f"row_{stage}") for stage in range(2, 6)]
+        with m.If(valid[1]):
+            with m.If(first_1):
+                m.d.sync += rows[0].eq(base_1 + step)
+            with m.Elif(~swap_1):
+                m.d.sync += rows[0].eq(rows[0] + 1 + step)
+        coefficient = [Signal(signed(operand_width), name=f"operand_{c}") for c in "ab"]
+        x_2 = [Signal(signed(config.column_width), name=f"x{i}_2") for i in (1, 2)]
+        m.d.sync += [
+            coefficient[0].eq(Mux(swap_1, -pair[1], pair[0])),
+            coefficient[1].eq(Mux(swap_1, pair[0], pair[1])),
+            x_2[0].eq(x_1[0]),
+            x_2[1].eq(x_1[1]),
+        ]
+
+        # Stage 2: products (the registers before and after can be the multiplier block's own); read.
+        m.d.sync += [rows[k].eq(rows[k - 1]) for k in range(1, 4)]
+        products_3 = [Signal(signed(operand_width + config.column_width)) for _ in range(4)]
+        products_4 = [Signal(signed(operand_width + config.column_width)) for _ in range(4)]
+        for k in range(4):
+            m.d.sync += [
+                products_3[k].eq(coefficient[k // 2] * x_2[k % 2]),
+                products_4[k].eq(products_3[k]),
+            ]
+        sums = Signal(4 * acc)
+        sums_5, sums_6 = Signal(4 * acc), Signal(4 * acc)
+        read_data = Signal(4 * acc)
+        for b in range(config.n_accumulator_banks):
+            storage = Storage(4 * acc, config.accumulator_depth)
+            m.submodules[f"accumulators_{b}"] = storage
+            with m.If(self.draining[b]):
+                m.d.comb += [
+                    storage.read.address.eq(self.drain_row),
+                    storage.read.enable.eq(self.drain_enable),
+                    storage.write.address.eq(self.drain_row),
+                    storage.write.enable.eq(self.clear),
+                ]
+            with m.Else():
+                m.d.comb += [
+                    storage.read.address.eq(rows[0]),
+                    storage.read.enable.eq(1),
+                    storage.write.address.eq(rows[3]),
+                    storage.write.enable.eq(valid[5] & (bank[5] == b)),
+                    storage.write.data.eq(sums_5),
+                ]
+            m.d.comb += self.drained[b].eq(storage.read.data)
+            with m.If(bank[3] == b):
+                m.d.comb += read_data.eq(storage.read.data)
+
+        # Stage 3: the row as the entries ahead leave it. Compared one stage early.
+        ahead = []
+        for k in range(1, 4):
+            match = Signal(name=f"match_{k}")
+            m.d.sync += match.eq(
+                valid[2 + k] & (rows[0] == rows[k]) & (bank[2] == bank[2 + k])
+            )
+            ahead.append(match)
+        operand = Signal(4 * acc)
+        with m.If(ahead[0]):
+            m.d.sync += operand.eq(sums)
+        with m.Elif(ahead[1]):
+            m.d.sync += operand.eq(sums_5)
+        with m.Elif(ahead[2]):
+            m.d.sync += operand.eq(sums_6)
+        with m.Else():
+            m.d.sync += operand.eq(read_data)
+
+        # Stage 4: add and saturate.
+        clipped = []
+        for k in range(4):
+            total, flag = saturate(
+                operand[acc * k : acc * (k + 1)].as_signed() + products_4[k], acc
+            )
+            m.d.comb += sums[acc * k : acc * (k + 1)].eq(total)
+            clipped.append(flag)
+        m.d.sync += [
+            self.overflow.eq(valid[4] & Cat(*clipped).any()),
+            sums_5.eq(sums),
+            sums_6.eq(sums_5),
+        ]
+        return m
+
+
+class Lanes(wiring.Component):
+    """Execute jobs on all lanes in lockstep.
+
+    Takes one cycle for a real entry and two for a complex one, without gaps between jobs. The result of an entry is in the
+    accumulators 7 cycles after it is issued. ``i.ready`` does not depend on anything downstream: lanes never stall.
+
+    Parameters
+    ----------
+    config : :class:`AcceleratorConfig`
+
+    Members
+    -------
+    i : :py:`In(stream.Signature(job(config)))`
+    start_layer : :py:`In(1)`
+        Go back to bank 0.
+    is_narrow, is_indexed, coefficient_base, index_base : :py:`In(…)`
+        From the descriptor.
+    coefficients, indices : :py:`Out(ReadPort)`
+    busy : :py:`Out(1)`
+        An entry is issued in this cycle.
+    group_done : :py:`Out(1)`
+        Strobe: all entries of a row group are in the accumulators.
+    overflow : :py:`Out(1)`
+        Strobe: a sum saturated.
+    draining, drain_row, drain_enable, clear, drained : see :class:`Lane`
+        ``drained`` is indexed ``[bank][lane]``.
+    """
+
+    LATENCY = 7
+    """Cycles from issuing an entry to its row being written."""
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        self.config = config
+        address_width = (config.coefficient_depth - 1).bit_length()
+        n_banks = config.n_accumulator_banks
+        super().__init__(
+            {
+                "i": In(stream.Signature(layout(job(config)))),
+                "start_layer": In(1),
+                "is_narrow": In(1),
+                "is_indexed": In(1),
+                "coefficient_base": In(16),
+                "index_base": In(16),
+                "coefficients": Out(
+                    ReadPort(address_width, 2 * config.coefficient_width * config.n_lanes)
+                ),
+                "indices": Out(ReadPort(address_width, config.index_width * config.n_lanes)),
+                "busy": Out(1),
+                "group_done": Out(1),
+                "overflow": Out(1),
+                "draining": In(n_banks),
+                "drain_row": In(row_width(config)),
+                "drain_enable": In(1),
+                "clear": In(1),
+                "drained": Out(4 * config.accumulator_width).array(n_banks, config.n_lanes),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        config = self.config
+        current = Signal(layout(job(config)))
+        active, first, second_step = Signal(), Signal(), Signal()
+        entry = Signal(ENTRY_WIDTH)
+        remaining = Signal(len(self.i.payload.count))
+        bank = Signal()
+        entry_end = ~current.is_complex | second_step
+        m.d.comb += [
+            self.i.ready.eq(~active | (entry_end & (remaining == 1))),
+            self.busy.eq(active & ~current.marker),
+        ]
+        with m.If(active):
+            m.d.sync += [
+                first.eq(0),
+                second_step.eq(current.is_complex & ~second_step),
+            ]
+            with m.If(entry_end):
+                m.d.sync += [remaining.eq(remaining - 1), entry.eq(entry + 1)]
+            if config.n_accumulator_banks > 1:
+                with m.If(current.marker):
+                    m.d.sync += bank.eq(~bank)
+        with m.If(self.i.ready):
+            m.d.sync += active.eq(self.i.valid)
+            m.d.sync += [
+                current.eq(self.i.payload),
+                entry.eq(self.i.payload.entry),
+                remaining.eq(self.i.payload.count),
+                first.eq(1),
+                second_step.eq(0),
+            ]
+        with m.If(self.start_layer):
+            m.d.sync += bank.eq(0)
+
+        word = Mux(self.is_narrow, entry >> 1, entry)
+        m.d.comb += [
+            self.coefficients.address.eq(self.coefficient_base + word),
+            self.coefficients.enable.eq(self.busy),
+            self.indices.address.eq(self.index_base + word),
+            self.indices.enable.eq(self.busy),
+        ]
+
+        # The cycle in which the memories' words arrive: stage 0 of the lanes.
+        valid, first_0, half, swap, bank_0 = (Signal(name=f"{n}_0") for n in
+                                              ("valid", "first", "half", "swap", "bank"))
+        base = Signal.like(current.base)
+        x1, x2 = Signal.like(current.a1), Signal.like(current.a2)
+        m.d.sync += [
+            valid.eq(self.busy),
+            first_0.eq(first),
+            half.eq(entry[0]),
+            swap.eq(second_step),
+            bank_0.eq(bank),
+            base.eq(current.base),
+            x1.eq(Mux(second_step, current.b1, current.a1)),
+            x2.eq(Mux(second_step, current.b2, current.a2)),
+        ]
+        overflows = []
+        for i in range(config.n_lanes):
+            m.submodules[f"lane_{i}"] = lane = Lane(config)
+            m.d.comb += [
+                lane.valid.eq(valid),
+                lane.first.eq(first_0),
+                lane.half.eq(half),
+                lane.swap.eq(swap),
+                lane.bank.eq(bank_0),
+                lane.base.eq(base),
+                lane.x1.eq(x1),
+                lane.x2.eq(x2),
+                lane.is_narrow.eq(self.is_narrow),
+                lane.is_indexed.eq(self.is_indexed),
+                lane.coefficient.eq(self.coefficients.data.word_select(i, 16)),
+                lane.index.eq(self.indices.data.word_select(i, 8)),
+                lane.draining.eq(self.draining),
+                lane.drain_row.eq(self.drain_row),
+                lane.drain_enable.eq(self.drain_enable),
+                lane.clear.eq(self.clear),
+            ]
+            m.d.comb += [
+                self.drained[b][i].eq(lane.drained[b])
+                for b in range(config.n_accumulator_banks)
+            ]
+            overflows.append(lane.overflow)
+        done = Signal(self.LATENCY)
+        m.d.sync += [
+            done.eq(Cat(active & current.marker, done[:-1])),
+            self.overflow.eq(Cat(*overflows).any()),
+        ]
+        m.d.comb += self.group_done.eq(done[-1])
+        return m

@@ -1,0 +1,161 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""From kept columns and the directory to jobs for the lanes."""
+
+from typing import Any
+
+from amaranth import Array, Module, Mux, Signal, unsigned
+from amaranth.lib import stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+from spectramac.gateware.memory import ReadPort
+from spectramac.gateware.stream import layout
+from spectramac.spec.config import AcceleratorConfig
+from spectramac.spec.payloads import COUNT_WIDTH, ENTRY_WIDTH, job, kept_columns
+
+__all__ = ["Queue", "Scheduler"]
+
+
+class Scheduler(wiring.Component):
+    """Look up how many entries each column has; pass on what is neither empty nor dropped.
+
+    A pair takes one cycle for each of its directory words: (a, b), or (c, a, b) if ``is_complex``; longer while the
+    queue behind is full. Entries of a column that is not kept are counted past, not fetched. A marker takes one cycle
+    and passes on; a ``final`` marker rewinds to the layer's first directory word, and the next word is there two cycles
+    later.
+
+    Combinational from ``i`` to ``o``; ``i.ready`` depends on ``o.ready``.
+
+    Parameters
+    ----------
+    config : :class:`AcceleratorConfig`
+
+    Members
+    -------
+    rewind : :py:`In(1)`
+        Start of a layer.
+    directory_base : :py:`In(16)`
+    is_complex : :py:`In(1)`
+    memory : :py:`Out(ReadPort)`
+        Directory memory.
+    i : :py:`In(stream.Signature(kept_columns(config)))`
+    o : :py:`Out(stream.Signature(job(config)))`
+    skipped : :py:`Out(1)`
+        Strobe: a column with entries was not kept.
+    """
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        self.config = config
+        address_width = (config.directory_depth - 1).bit_length()
+        super().__init__(
+            {
+                "rewind": In(1),
+                "directory_base": In(16),
+                "is_complex": In(1),
+                "memory": Out(ReadPort(address_width, COUNT_WIDTH)),
+                "i": In(stream.Signature(layout(kept_columns(config)))),
+                "o": Out(stream.Signature(layout(job(config)))),
+                "skipped": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        i, o = self.i.payload, self.o.payload
+        address = Signal(len(self.memory.address))
+        count_valid = Signal()
+        count = self.memory.data
+        entry = Signal(ENTRY_WIDTH)
+        step = Signal(2)
+        kind = Signal(2)  # 0: complex, 1: column a, 2: column b
+        keep = Signal()
+        known = Signal()
+        done = Signal()
+        take = Signal()
+        rewind = Signal()
+        m.d.comb += [
+            kind.eq(Mux(self.is_complex, step, step + 1)),
+            keep.eq(Array([i.keep_a | i.keep_b, i.keep_a, i.keep_b, 0])[kind]),
+            known.eq(self.i.valid & (i.marker | count_valid)),
+            self.o.valid.eq(known & (i.marker | ((count != 0) & keep))),
+            done.eq(known & (~self.o.valid | self.o.ready)),
+            take.eq(done & ~i.marker),
+            self.i.ready.eq(done & (i.marker | (kind == 2))),
+            self.skipped.eq(take & (count != 0) & ~keep),
+            rewind.eq(self.rewind | (done & i.marker & i.final)),
+            o.marker.eq(i.marker),
+            o.is_complex.eq((kind == 0) & ~i.marker),
+            o.entry.eq(entry),
+            o.count.eq(Mux(i.marker, 1, count)),
+            o.base.eq(i.base),
+            o.a1.eq(Mux(kind == 2, i.b1, i.a1)),
+            o.a2.eq(Mux(kind == 2, i.b2, i.a2)),
+            o.b1.eq(i.b1),
+            o.b2.eq(i.b2),
+            self.memory.address.eq(address),
+            self.memory.enable.eq(~count_valid | take),
+        ]
+        with m.If(self.memory.enable):
+            m.d.sync += [count_valid.eq(1), address.eq(address + 1)]
+        with m.If(take):
+            m.d.sync += [entry.eq(entry + count), step.eq(Mux(kind == 2, 0, step + 1))]
+        with m.If(rewind):
+            m.d.sync += [
+                address.eq(self.directory_base),
+                count_valid.eq(0),
+                entry.eq(0),
+                step.eq(0),
+            ]
+        return m
+
+
+class Queue(wiring.Component):
+    """A first-in first-out buffer of registers or distributed RAM.
+
+    A transfer into an empty queue can leave in the next cycle; room made by a transfer out can be used in the
+    next cycle. ``i.ready`` does not depend combinationally on ``o.ready``.
+
+    Parameters
+    ----------
+    shape : shape-like
+        Payload shape.
+    depth : int
+        Transfers held; a power of two, 2 or more.
+
+    Members
+    -------
+    i : :py:`In(stream.Signature(shape))`
+    o : :py:`Out(stream.Signature(shape))`
+    """
+
+    def __init__(self, shape: Any, *, depth: int) -> None:
+        if depth < 2 or depth & (depth - 1):
+            raise ValueError(f"depth must be a power of two from 2 up, not {depth!r}")
+        self.shape = shape
+        self.depth = depth
+        super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        width = len(self.i.payload.as_value())
+        m.submodules.memory = memory = Memory(shape=unsigned(width), depth=self.depth, init=[])
+        write = memory.write_port()
+        read = memory.read_port(domain="comb")
+        written = Signal(range(2 * self.depth))
+        taken = Signal(range(2 * self.depth))
+        level = Signal(range(2 * self.depth))
+        m.d.comb += [
+            level.eq(written - taken),
+            self.i.ready.eq(level != self.depth),
+            self.o.valid.eq(level != 0),
+            write.addr.eq(written),
+            write.data.eq(self.i.payload.as_value()),
+            write.en.eq(self.i.valid & self.i.ready),
+            read.addr.eq(taken),
+            self.o.payload.as_value().eq(read.data),
+        ]
+        with m.If(write.en):
+            m.d.sync += written.eq(written + 1)
+        with m.If(self.o.valid & self.o.ready):
+            m.d.sync += taken.eq(taken + 1)
+        return m

@@ -1,0 +1,278 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""The spectrum memory: transformed inputs of an inference pair, written in order of arrival, read by pairs."""
+
+from typing import Any
+
+from amaranth import Cat, Module, Mux, Signal, Value
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+from spectramac.gateware.memory import ReadPort, Storage
+from spectramac.gateware.stream import layout
+from spectramac.spec.config import AcceleratorConfig
+from spectramac.spec.payloads import bins, row_width, sample
+
+__all__ = ["ColumnReader", "SpectrumMemory", "reversed_low_bits"]
+
+
+def reversed_low_bits(value: Value, log2_n: Value, log2_n_max: int) -> Value:
+    """The low ``log2_n`` bits of ``value`` (``log2_n_max`` bits) in reverse order; ``log2_n`` = 0 gives 0."""
+    mirrored = Cat(*(value[log2_n_max - 1 - i] for i in range(log2_n_max)))
+    return (mirrored >> (log2_n_max - log2_n)[: log2_n_max.bit_length()])[:log2_n_max]
+
+
+class SpectrumMemory(wiring.Component):
+    """Store each inference pair's spectrum, in banks that are filled in turn.
+
+    Sample number c of a frame of ``2**log2_n`` arrives in bit-reversed order and goes to address reverse(c) of the
+    frame; with ``log2_n`` = 0 samples go to successive addresses. After ``padded_in`` samples the next bank follows.
+    Always ready: whoever starts a transfer makes sure that a bank is free.
+
+    Parameters
+    ----------
+    config : :class:`AcceleratorConfig`
+
+    Members
+    -------
+    i : :py:`In(stream.Signature(sample(config)))`
+    log2_n : :py:`In(4)`
+    padded_in : :py:`In(16)`
+    clear : :py:`In(1)`
+        Forget everything (start of a layer).
+    release : :py:`In(1)`
+        The bank that is being read is free again.
+    available : :py:`Out(17)`
+        Samples written so far to the bank that is being read.
+    read : :py:`In(ReadPort)`
+        Reads that bank.
+    """
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        self.config = config
+        self.address_width = (config.spectrum_depth - 1).bit_length()
+        super().__init__(
+            {
+                "i": In(stream.Signature(layout(sample(config)))),
+                "log2_n": In(4),
+                "padded_in": In(16),
+                "clear": In(1),
+                "release": In(1),
+                "available": Out(17),
+                "read": In(ReadPort(self.address_width, 2 * config.data_width)),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        config = self.config
+        n_banks = config.n_spectrum_banks
+        m.submodules.storage = storage = Storage(
+            2 * config.data_width, n_banks * config.spectrum_depth
+        )
+        write_bank = Signal(range(n_banks))
+        read_bank = Signal(range(n_banks))
+        in_frame = Signal(config.log2_n_max)
+        base = Signal(17)
+        count = Signal(17)
+        written = [Signal(17, name=f"written_{b}") for b in range(n_banks)]
+        frame_end = in_frame == ((1 << self.log2_n) - 1)[: config.log2_n_max]
+        bank_end = count == self.padded_in - 1
+        offset = base + reversed_low_bits(in_frame, self.log2_n, config.log2_n_max)
+        m.d.comb += [
+            self.i.ready.eq(1),
+            storage.write.enable.eq(self.i.valid),
+            storage.write.address.eq(
+                Cat(offset[: self.address_width], write_bank if n_banks > 1 else Value.cast(0)[:0])
+            ),
+            storage.write.data.eq(Cat(self.i.payload.data.re, self.i.payload.data.im)),
+            storage.read.address.eq(
+                Cat(self.read.address, read_bank if n_banks > 1 else Value.cast(0)[:0])
+            ),
+            storage.read.enable.eq(self.read.enable),
+            self.read.data.eq(storage.read.data),
+        ]
+        for b in range(n_banks):
+            with m.If(read_bank == b):
+                m.d.comb += self.available.eq(written[b])
+        with m.If(self.i.valid):
+            m.d.sync += [
+                in_frame.eq(Mux(frame_end, 0, in_frame + 1)),
+                count.eq(Mux(bank_end, 0, count + 1)),
+            ]
+            with m.If(frame_end):
+                m.d.sync += base.eq(Mux(bank_end, 0, base + (1 << self.log2_n)))
+            with m.If(bank_end & (n_banks > 1)):
+                m.d.sync += write_bank.eq(write_bank + 1)
+            for b in range(n_banks):
+                with m.If(write_bank == b):
+                    m.d.sync += written[b].eq(count + 1)
+        with m.If(self.release):
+            if n_banks > 1:
+                m.d.sync += read_bank.eq(read_bank + 1)
+            for b in range(n_banks):
+                with m.If(read_bank == b):
+                    m.d.sync += written[b].eq(0)
+        with m.If(self.clear):
+            m.d.sync += [s.eq(0) for s in (write_bank, read_bank, in_frame, base, count, *written)]
+        return m
+
+
+class ColumnReader(wiring.Component):
+    """Read the two spectral values of every column pair of a block, block after block.
+
+    The pairs are those of :func:`spectramac.model.spectrum.pair_map`. In two dimensions the conjugate of bin κ
+    negates both halves of the index: a negation with the carry between the halves cut.
+
+    Waits until the samples that it needs are written. Takes two cycles a pair; the first pair is valid 3 cycles after
+    ``start``. The last transfer of a row group is a ``marker``. ``o.valid`` does not depend on ``o.ready``.
+
+    Parameters
+    ----------
+    config : :class:`AcceleratorConfig`
+
+    Members
+    -------
+    start : :py:`In(1)`
+        Begin a row group; only when not ``busy``.
+    final : :py:`In(1)`
+        This is the inference pair's last row group (sampled with the marker).
+    log2_n, two_d, padded_in, column_stride : :py:`In(…)`
+        From the descriptor.
+    available : :py:`In(17)`
+        Samples written.
+    busy : :py:`Out(1)`
+    release : :py:`Out(1)`
+        Strobe: the spectrum is not needed any more.
+    memory : :py:`Out(ReadPort)`
+        Spectrum memory.
+    o : :py:`Out(stream.Signature(bins(config)))`
+    """
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        self.config = config
+        self.address_width = (config.spectrum_depth - 1).bit_length()
+        super().__init__(
+            {
+                "start": In(1),
+                "final": In(1),
+                "log2_n": In(4),
+                "two_d": In(1),
+                "padded_in": In(16),
+                "column_stride": In(16),
+                "available": In(17),
+                "busy": Out(1),
+                "release": Out(1),
+                "memory": Out(ReadPort(self.address_width, 2 * config.data_width)),
+                "o": Out(stream.Signature(layout(bins(config)))),
+            }
+        )
+
+    def _addresses(self, m: Module, pair: Signal) -> tuple[Signal, Signal, Signal]:
+        """Offsets in the frame of the pair's two values, and whether it is one complex bin."""
+        width = self.config.log2_n_max
+        n_mask = Signal(width)
+        half = Signal(width)
+        t = Signal(width)
+        t_mask = Signal(width)
+        low = Signal(width)
+        row_zero = Signal()
+        joint = Signal()
+        first = Signal(width)
+        negated = Signal(width)
+        second = Signal(width)
+        m.d.comb += [
+            n_mask.eq((1 << self.log2_n) - 1),
+            half.eq((1 << self.log2_n)[1:]),
+            t.eq(1 << self.log2_n[1:]),
+            t_mask.eq(t - 1),
+            low.eq(pair & t_mask),
+            row_zero.eq((pair & ~t_mask) == 0),
+            joint.eq((self.log2_n != 0) & (pair != 0) & ~(self.two_d & (pair == t[1:]))),
+            first.eq(pair),
+            negated.eq(-first),
+            second.eq(negated & n_mask),
+        ]
+        with m.If(self.two_d):
+            with m.If(row_zero & (low > t[1:])):
+                m.d.comb += first.eq(pair | half)
+            with m.If(low != 0):
+                m.d.comb += second.eq((negated + t) & n_mask)
+        with m.If(~joint):
+            m.d.comb += second.eq(pair | half)
+        with m.If(self.log2_n == 0):
+            m.d.comb += second.eq(1)
+        return first, second, joint
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        config = self.config
+        active = Signal()
+        marker = Signal()
+        phase = Signal()
+        pair = Signal(config.log2_n_max)
+        block = Signal(17)
+        row_base = Signal(row_width(config))
+        block_size = Signal(17)
+        first, second, joint = self._addresses(m, pair)
+        offset = Signal(config.log2_n_max)
+        ready = Signal()
+        advance = Signal()
+        issue = Signal()
+        last_pair = Signal()
+        end = Signal(17)
+        m.d.comb += [
+            block_size.eq(Mux(self.log2_n == 0, 2, 1 << self.log2_n)),
+            end.eq(block + block_size),
+            last_pair.eq((self.log2_n == 0) | (pair == ((1 << self.log2_n)[1:] - 1))),
+            offset.eq(Mux(phase, second, first)),
+            # Data is complete, or this is the second half of a pair whose first half was.
+            ready.eq(marker | phase | (self.available >= end)),
+            issue.eq(active & ready & advance),
+            advance.eq(~self.o.valid | self.o.ready),
+            self.busy.eq(active),
+            self.memory.address.eq(block[: self.address_width] + offset),
+            self.memory.enable.eq(advance),
+            self.release.eq(issue & marker & self.final),
+        ]
+        with m.If(issue & ~marker):
+            m.d.sync += phase.eq(~phase)
+            with m.If(phase):
+                m.d.sync += [
+                    pair.eq(Mux(last_pair, 0, pair + 1)),
+                    row_base.eq(row_base + self.column_stride),
+                ]
+                with m.If(last_pair):
+                    m.d.sync += block.eq(end)
+                    with m.If(self.log2_n != 0):
+                        m.d.sync += row_base.eq(0)
+                    with m.If(end >= self.padded_in):
+                        m.d.sync += marker.eq(1)
+        with m.If(issue & marker):
+            m.d.sync += active.eq(0)
+        with m.If(self.start):
+            m.d.sync += [active.eq(1), marker.eq(0)]
+            m.d.sync += [s.eq(0) for s in (phase, pair, block, row_base)]
+        # Second stage: the memory's output register.
+        held = Signal(layout(bins(config)))
+        first_value = Signal(2 * config.data_width)
+        arriving = Signal()
+        with m.If(advance):
+            m.d.sync += [
+                self.o.valid.eq(issue & (marker | phase)),
+                arriving.eq(issue & ~marker & ~phase),
+            ]
+            with m.If(issue):
+                m.d.sync += [
+                    held.joint.eq(joint),
+                    held.base.eq(row_base),
+                    held.marker.eq(marker),
+                    held.final.eq(self.final),
+                ]
+        with m.If(arriving):
+            m.d.sync += first_value.eq(self.memory.data)
+        m.d.comb += [
+            self.o.payload.eq(held),
+            Cat(self.o.payload.first.re, self.o.payload.first.im).eq(first_value),
+            Cat(self.o.payload.second.re, self.o.payload.second.im).eq(self.memory.data),
+        ]
+        return m

@@ -1,0 +1,88 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Any component behind five pins, with every port on a register, so that it can be placed on its own."""
+
+from typing import Any
+
+from amaranth import Cat, ClockDomain, ClockSignal, Module, ResetSignal, Signal
+from amaranth.back import rtlil
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+__all__ = ["PinWrapper", "to_rtlil"]
+
+
+class PinWrapper(wiring.Component):  # type: ignore[misc]  # Amaranth classes are Any to mypy
+    """Serial pins around a component.
+
+    Inputs come from a shift register that ``serial_in`` feeds; outputs are captured in registers and, when
+    ``load`` was high, leave through ``serial_out``. Every path into and out of the component thus starts or
+    ends at a register beside it. The wrapper costs one flip-flop an input bit, two an output bit, and one
+    LUT an output bit.
+
+    Parameters
+    ----------
+    component : :class:`amaranth.lib.wiring.Component`
+        What is measured; it appears as ``dut``.
+
+    Members
+    -------
+    clk, rst, serial_in, load : :py:`In(1)`
+    serial_out : :py:`Out(1)`
+    """
+
+    def __init__(self, component: Any) -> None:
+        super().__init__(
+            {
+                "clk": In(1),
+                "rst": In(1),
+                "serial_in": In(1),
+                "load": In(1),
+                "serial_out": Out(1),
+            }
+        )
+        self.component = component
+        inputs: list[Any] = []
+        outputs: list[Any] = []
+        for _, member, value in component.signature.flatten(component):
+            bits = value.as_value() if hasattr(value, "as_value") else value
+            if len(bits):
+                (inputs if member.flow == In else outputs).append(bits)
+        self._inputs, self._outputs = Cat(inputs), Cat(outputs)
+
+    @property
+    def n_flip_flops(self) -> int:
+        """Flip-flops of the wrapper itself."""
+        return len(self._inputs) + 2 * len(self._outputs) + 2
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.domains.sync = ClockDomain()
+        m.submodules.dut = self.component
+        reset = Signal(reset_less=True)
+        load = Signal()
+        shift_in = Signal(len(self._inputs), reset_less=True)
+        capture = Signal(len(self._outputs), reset_less=True)
+        shift_out = Signal(len(self._outputs), reset_less=True)
+        m.d.comb += [
+            ClockSignal().eq(self.clk),
+            ResetSignal().eq(reset),
+            self._inputs.eq(shift_in),
+            self.serial_out.eq(shift_out[-1]),
+        ]
+        m.d.sync += [
+            reset.eq(self.rst),
+            load.eq(self.load),
+            shift_in.eq(Cat(self.serial_in, shift_in)),
+            capture.eq(self._outputs),
+            shift_out.eq(Cat(self.serial_in, shift_out)),
+        ]
+        with m.If(load):
+            m.d.sync += shift_out.eq(capture)
+        return m
+
+
+def to_rtlil(wrapper: PinWrapper) -> str:
+    """RTLIL of a wrapped component; its top module is ``top``."""
+    text: str = rtlil.convert(wrapper, name="top", emit_src=False)
+    return text

@@ -1,0 +1,266 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Exact cycle prediction of a layer.
+
+The engine is a line of stages with bounded room between them, so the time of every event is a maximum of earlier
+times plus constants. Only the lanes part depends on the data: which columns the threshold kept. The rest (gather,
+FFT, merge, inverse FFT, requantize) takes constant time. ``prediction == counter`` is asserted by the tests for
+every network they run.
+
+Time 0 is the first cycle in which the layer's loops run. Names of events follow the gateware's signals.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectramac.spec.config import AcceleratorConfig
+from spectramac.spec.descriptor import WORDS
+from spectramac.spec.timing import fft_latency, fft_phases
+
+__all__ = ["LayerCycles", "predict", "predict_layer", "total_cycles"]
+
+FETCH_CYCLES = WORDS + 2
+"""Reading a descriptor and starting the loops."""
+GATHER_LATENCY = 2
+"""From starting a gather to its first sample."""
+LANES_LATENCY = 8
+"""From taking the marker that ends a row group to its accumulators being complete."""
+MERGE_LATENCY = 7
+"""From walking over a sample to offering it to the inverse FFT."""
+CLEAR_DELAY = 4
+"""From walking over a group's last sample to the cycle before its first row is cleared."""
+
+
+@dataclass(frozen=True)
+class LayerCycles:
+    """What the hardware counters show for one layer.
+
+    Attributes
+    ----------
+    cycles : int
+        From the first cycle of fetching the descriptor to the last of the layer.
+    lane_busy, lane_stalled : int
+        Cycles of the layer's loops with and without an entry in the lanes.
+    columns_skipped : int
+        Directory words with entries whose column was dropped.
+    """
+
+    cycles: int
+    lane_busy: int
+    lane_stalled: int
+    columns_skipped: int
+
+
+class _Forward:
+    """Times at which samples are written to spectrum memory, pair after pair."""
+
+    def __init__(self, config: AcceleratorConfig, d: Mapping[str, int]) -> None:
+        self.config = config
+        self.log2_n = d["in_log2_n"]
+        self.padded = d["padded_in"]
+        self.next_start = 0
+        self.fft_free = 0
+
+    def start(self, not_before: int) -> list[int]:
+        """Run a pair; returns the cycle in which the last sample of each block is written."""
+        start = max(self.next_start, not_before)
+        first = start + GATHER_LATENCY
+        if self.log2_n == 0:
+            self.next_start = first + self.padded - 1
+            return [first + i for i in range(1, self.padded, 2)]
+        n = 1 << self.log2_n
+        written = []
+        if self.config.fft_architecture == "iterative":
+            phases = fft_phases(self.log2_n)
+            for _ in range(self.padded // n):
+                first = max(first, self.fft_free)
+                results = first + phases.load + phases.compute
+                self.next_start = first + n - 1
+                self.fft_free = results + n
+                written.append(self.fft_free - 1)
+                first += n
+            return written
+        latency = fft_latency(self.config.fft, self.log2_n)
+        self.next_start = first + self.padded - 1
+        return [first + latency + i + n - 1 for i in range(0, self.padded, n)]
+
+
+class _Backward:
+    """Times of merging, inverse transform and write-back, group after group."""
+
+    def __init__(self, config: AcceleratorConfig, d: Mapping[str, int]) -> None:
+        self.config = config
+        self.log2_n = d["out_log2_n"]
+        self.clear_depth = d["clear_depth"]
+        self.next_start = 0
+        self.last_write = 0
+
+    def start(self, not_before: int, size: int) -> int:
+        """Run a group of ``size`` samples; returns the cycle in which its bank is released."""
+        config = self.config
+        start = max(self.next_start, not_before)
+        issue = start + 1
+        one_multiplier = config.n_requantize_multipliers == 1
+        if self.log2_n == 0:
+            last_issue = issue + (size - 1) * (2 if one_multiplier else 1)
+            accepted = last_issue + MERGE_LATENCY
+        elif config.fft_architecture == "iterative":
+            n = 1 << self.log2_n
+            phases = fft_phases(self.log2_n)
+            last_issue = accepted = 0
+            for _ in range(size // n):
+                results = issue + MERGE_LATENCY + phases.load + phases.compute
+                last_issue = issue + n - 1
+                accepted = results + (n - 1) * (2 if one_multiplier else 1)
+                issue = accepted + 1
+        else:
+            last_issue = issue + size - 1
+            accepted = last_issue + MERGE_LATENCY + fft_latency(config.fft, self.log2_n)
+        self.last_write = accepted + (7 if one_multiplier else 6)
+        release = last_issue + CLEAR_DELAY + self.clear_depth
+        self.next_start = release + 1
+        return release
+
+
+class _Lanes:
+    """Times from the column reader to the lanes, row group after row group."""
+
+    def __init__(self, config: AcceleratorConfig, d: Mapping[str, int]) -> None:
+        self.per_pair = 4 // config.n_threshold_multipliers
+        self.depth = config.job_queue_depth
+        self.is_complex = bool(d["is_complex"])
+        self.pairs_per_block = (1 << d["in_log2_n"]) // 2 if d["in_log2_n"] else 1
+        self.reader_free = 0
+        self.read = -1  # last transfer out of: reader, threshold; last step of the scheduler
+        self.moved = -1
+        self.thresholded = -1
+        self.step = -1
+        self.counts_known = 0
+        self.lanes_free = 0
+        self.pops = [-(1 << 30)] * self.depth
+        self.busy = 0
+        self.skipped = 0
+
+    def _push(self, duration: int) -> int:
+        """A job reaches the queue as soon as it may; returns when the lanes take it."""
+        time = max(self.step + 1, self.pops[-self.depth] + 1)
+        self.step = time
+        pop = max(time + 1, self.lanes_free)
+        self.lanes_free = pop + duration
+        self.pops.append(pop)
+        del self.pops[0]
+        return pop
+
+    def _advance(self, offered: int) -> int:
+        """Through reader output, threshold; returns when the scheduler may begin."""
+        self.read = max(offered, self.moved)
+        moved = max(self.read + self.per_pair, self.thresholded)
+        present = max(moved + 1, self.read + self.per_pair + 2)
+        self.moved = moved
+        return present
+
+    def group(
+        self,
+        not_before: int,
+        written: Sequence[int],
+        counts: Sequence[Sequence[int]],
+        kept: Sequence[Sequence[bool]],
+        final: bool,
+    ) -> tuple[int, int]:
+        """Run a row group; returns when the reader releases the spectrum and when the group is complete."""
+        start = max(self.reader_free, not_before)
+        self.read = max(self.read, start + 1)
+        per_block = self.pairs_per_block
+        is_complex = self.is_complex
+        for i, (row, keep) in enumerate(zip(counts, kept, strict=True)):
+            issue = max(self.read, written[i // per_block] + 1)
+            present = self._advance(issue + 2)
+            self.step = max(self.step, present - 1, self.counts_known - 1)
+            for kind, (count, is_kept) in enumerate(zip(row, keep, strict=True)):
+                if count and is_kept:
+                    duration = 2 * count if is_complex and kind == 0 else count
+                    self._push(duration)
+                    self.busy += duration
+                else:
+                    self.skipped += count > 0
+                    self.step += 1
+            self.thresholded = self.step
+        issue = self.read
+        release = issue
+        self.reader_free = issue + 1
+        present = self._advance(issue + 1)
+        self.step = max(self.step, present - 1)
+        complete = self._push(1) + LANES_LATENCY
+        self.thresholded = self.step
+        if final:
+            self.counts_known = self.step + 2
+        return release, complete
+
+
+def predict_layer(
+    config: AcceleratorConfig,
+    descriptor: Mapping[str, int],
+    counts: NDArray[Any],
+    kept: NDArray[np.bool_] | None,
+    n_pairs: int,
+) -> LayerCycles:
+    """Predict the hardware counters of one layer.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+    descriptor : mapping
+        Decoded fields (:mod:`spectramac.spec.descriptor`).
+    counts : int array (n_groups, n_column_pairs, 2 or 3)
+        The directory: entries of each column, for each row group.
+    kept : bool array (n_pairs, n_column_pairs, 2 or 3), or None
+        Columns that the threshold keeps, as the golden model's trace says; None keeps all, which gives an
+        upper bound for every input.
+    n_pairs : int
+        Inference pairs carried through the layer.
+    """
+    n_groups, n_columns, n_kinds = counts.shape
+    group_out, padded_out = descriptor["group_out"], descriptor["padded_out"]
+    sizes = [min(group_out, padded_out - g * group_out) for g in range(n_groups)]
+    table = counts.tolist()
+    everything = [[True] * n_kinds] * n_columns
+    forward = _Forward(config, descriptor)
+    lanes = _Lanes(config, descriptor)
+    backward = _Backward(config, descriptor)
+    spectrum_released: list[int] = []
+    bank_released: list[int] = []
+    for p in range(n_pairs):
+        free = p - config.n_spectrum_banks
+        written = forward.start(spectrum_released[free] + 1 if free >= 0 else 0)
+        keep = everything if kept is None else kept[p].tolist()
+        release = 0
+        for g in range(n_groups):
+            free = len(bank_released) - config.n_accumulator_banks
+            release, complete = lanes.group(
+                bank_released[free] + 1 if free >= 0 else 0,
+                written,
+                table[g],
+                keep,
+                g == n_groups - 1,
+            )
+            bank_released.append(backward.start(complete + 1, sizes[g]))
+        spectrum_released.append(release)
+    run = max(backward.last_write + 1, backward.next_start) + 1
+    return LayerCycles(FETCH_CYCLES + run, lanes.busy, run - lanes.busy, lanes.skipped)
+
+
+def predict(config: AcceleratorConfig, layers: Sequence[Any], n_pairs: int) -> list[LayerCycles]:
+    """Predict every layer of a run from the golden model's traces (``descriptor``, ``counts``, ``kept``)."""
+    return [
+        predict_layer(config, trace.descriptor, trace.counts, trace.kept, n_pairs)
+        for trace in layers
+    ]
+
+
+def total_cycles(layers: Sequence[LayerCycles]) -> int:
+    """The ``cycles`` counter of a run: its layers and one cycle to finish."""
+    return sum(layer.cycles for layer in layers) + 1

@@ -1,0 +1,346 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""From the matrix S of a layer to the entries that the lanes execute (docs/design.md).
+
+Three choices are made for each layer. *Order of the accumulators*: bin-major suits patterns that are
+diagonal over frequency, because the rows of a column are then neighbours; block-major everything
+else. *Indexed*: entries carry row indices, or each lane's rows follow each other from the base, with
+zeros stored where S has some. *Number of row groups*: as few as the accumulators and the 8-bit counts
+allow. The layout that stores the fewest bits wins.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectramac.model.network import Layer
+from spectramac.model.spectrum import pair_map
+from spectramac.spec.config import AcceleratorConfig
+
+__all__ = ["CompileError", "Layout", "is_diagonal", "lay_out"]
+
+MAX_COUNT = 255
+"""Largest directory word."""
+MAX_GROUPS = 64
+"""Row groups that are tried beyond the fewest that the accumulators allow."""
+
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+
+class CompileError(ValueError):
+    """A network does not fit a configuration; names the layer, the resource and a remedy."""
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """The entries of one layer.
+
+    Attributes
+    ----------
+    counts : int array (n_groups, n_column_pairs, 2 or 3)
+        Directory: entries of columns (a, b), or of (complex, a, b).
+    a, b, d : int array (n_entries, n_lanes)
+        Coefficient pairs and row indices in the order of the directory. d is zero unless ``is_indexed``.
+    is_complex, is_narrow, is_indexed, bin_major : bool
+        Formats, as in the descriptor.
+    group_out, column_stride, clear_depth : int
+        As in the descriptor.
+    n_pairs : int
+        Stored coefficient pairs without padding; complex ones count twice.
+    """
+
+    counts: Ints
+    a: Ints
+    b: Ints
+    d: Ints
+    is_complex: bool
+    is_narrow: bool
+    is_indexed: bool
+    bin_major: bool
+    group_out: int
+    column_stride: int
+    clear_depth: int
+    n_pairs: int
+
+    @property
+    def n_groups(self) -> int:
+        """Row groups."""
+        return len(self.counts)
+
+    @property
+    def n_entries(self) -> int:
+        """Entries, padding included: one for all lanes."""
+        return len(self.a)
+
+    @property
+    def n_words(self) -> int:
+        """Words of coefficient memory, and of index memory if ``is_indexed``."""
+        return -(-self.n_entries // 2) if self.is_narrow else self.n_entries
+
+    @property
+    def stored_bits(self) -> int:
+        """Bits of coefficients, indices and directory."""
+        n_lanes = self.a.shape[1]
+        per_word = (24 if self.is_indexed else 16) * n_lanes
+        return int(self.n_words * per_word + 8 * self.counts.size)
+
+
+def is_diagonal(layer: Layer) -> bool:
+    """Whether S connects only pairs of the same number in their blocks, as block-circulants do."""
+    if not (layer.t_in.is_fft and layer.t_out.is_fft and layer.t_in.n == layer.t_out.n):
+        return False
+    half = layer.t_in.n // 2
+    rows, columns = np.nonzero(layer.coefficients)
+    return bool(np.all(rows // 2 % half == columns // 2 % half))
+
+
+def lay_out(
+    layer: Layer,
+    config: AcceleratorConfig,
+    *,
+    n_groups: int | None = None,
+    indexed: bool | None = None,
+) -> Layout:
+    """Choose formats and make the entries of one layer.
+
+    Parameters
+    ----------
+    layer : Layer
+    config : AcceleratorConfig
+    n_groups : int, optional
+        At least this many row groups, if the layer has as many output blocks: the backward pass of one group
+        overlaps with the lanes of the next. Default: as few as fit.
+    indexed : bool, optional
+        Whether to store indices. Default: whichever stores fewer bits.
+
+    Raises
+    ------
+    CompileError
+        If one output block exceeds the accumulators, or a complex pattern is not one.
+    """
+    directory = _Directory(layer)
+    orders = (True, False) if is_diagonal(layer) else (False,)
+    choices = (False, True) if indexed is None else (indexed,)
+    best: Layout | None = None
+    for bin_major, is_indexed in product(orders, choices):
+        for layout in _groupings(layer, config, directory, bin_major, is_indexed, n_groups or 1):
+            if layout.counts.max() <= MAX_COUNT:
+                key = (layout.stored_bits, layout.n_groups, layout.n_entries)
+                if best is None or key < (best.stored_bits, best.n_groups, best.n_entries):
+                    best = layout
+                break
+    if best is None:
+        needed, available = layer.t_out.n // 2, config.row_pairs_max
+        if needed > available:
+            what = f"an output block has {needed} row pairs, but the accumulators hold {available}"
+        else:
+            what = f"no grouping of the rows keeps every count below {MAX_COUNT + 1} entries"
+        raise CompileError(
+            f"layer {layer.name!r}: accumulators: {what}; use shorter output blocks, lower the "
+            "density, or a configuration with more lanes or a larger accumulator_depth"
+        )
+    return best
+
+
+def _groupings(
+    layer: Layer,
+    config: AcceleratorConfig,
+    directory: "_Directory",
+    bin_major: bool,
+    is_indexed: bool,
+    n_groups: int,
+) -> Iterator[Layout]:
+    """Layouts with more and more groups, from the fewest that the accumulators allow."""
+    n_blocks = layer.t_out.padded(layer.n_out) // layer.t_out.n
+    tried: set[int] = set()
+    for wanted in range(min(n_groups, n_blocks), n_blocks + 1):
+        size = -(-n_blocks // wanted)
+        if size in tried:
+            continue
+        tried.add(size)
+        place = _Placement.make(layer.t_out.n // 2, size, config.n_lanes, bin_major)
+        if place.depth > config.accumulator_depth:
+            continue
+        yield _make(layer, directory, place, is_indexed)
+        if len(tried) > MAX_GROUPS:
+            return
+
+
+@dataclass(frozen=True)
+class _Placement:
+    """Where the row pairs of a group of ``n_blocks`` output blocks are."""
+
+    n_blocks: int
+    half: int
+    n_lanes: int
+    used: int
+    stride: int
+    depth: int
+
+    @classmethod
+    def make(cls, half: int, n_blocks: int, n_lanes: int, bin_major: bool) -> "_Placement":
+        if not bin_major:
+            depth = -(-n_blocks * half // n_lanes)
+            return cls(n_blocks, half, n_lanes, depth, 0, depth)
+        used = -(-n_blocks // n_lanes)
+        stride = 1 << (used - 1).bit_length()
+        return cls(n_blocks, half, n_lanes, used, stride, (half - 1) * stride + used)
+
+    def cube(self, values: NDArray[np.int16], in_frame: Ints) -> NDArray[np.int16]:
+        """Arrange (row pairs of the group, words) as (rows from the base, lanes, words).
+
+        Bin-major, the base is that of the word's pair: a word of pair r meets row pairs r only.
+        """
+        n_words = values.shape[1]
+        if self.stride:
+            blocks = values.reshape(-1, self.half, n_words)
+            values = blocks[:, in_frame, np.arange(n_words)]
+        padded = np.zeros((self.used * self.n_lanes, n_words), np.int16)
+        padded[: len(values)] = values
+        return padded.reshape(self.used, self.n_lanes, n_words)
+
+
+class _Directory:
+    """S by directory words: the coefficient pairs (a, b) of every row pair and word.
+
+    Attributes
+    ----------
+    a, b : int16 array (row pairs, words)
+        The words of a column pair follow each other: (a, b), or (complex, a, b).
+    in_frame : int array (words,)
+        Number of the word's column pair in its input block.
+    kinds : int
+        Words of a column pair.
+    n_pairs : int
+        Pairs that are not zero; complex ones count twice.
+    """
+
+    def __init__(self, layer: Layer) -> None:
+        s = layer.coefficients
+        n_rows, n_columns = s.shape[0] // 2, s.shape[1] // 2
+        # (row pair, a or b, column pair, column a or b)
+        blocks = s.reshape(n_rows, 2, n_columns, 2)
+        self.kinds = 2
+        words = blocks
+        twice = 0
+        if layer.pattern == "complex":
+            self.kinds = 3
+            joint = _joint(layer, n_rows, n_columns)
+            _check_complex(layer, blocks, joint)
+            real = np.where(joint[:, None, :, None], 0, blocks)
+            paired = np.where(joint[:, None, :], blocks[..., 0], 0)
+            words = np.concatenate([paired[..., None], real], axis=-1).astype(np.int16)
+            twice = int(paired.any(axis=1).sum())
+        flat = words.reshape(n_rows, 2, n_columns * self.kinds)
+        self.a, self.b = flat[:, 0], flat[:, 1]
+        half = layer.t_in.n // 2 if layer.t_in.is_fft else n_columns
+        self.in_frame = np.repeat(np.arange(n_columns) % half, self.kinds)
+        self.n_pairs = int(np.count_nonzero(self.a | self.b)) + twice
+
+
+def _joint(layer: Layer, n_rows: int, n_columns: int) -> Bools:
+    """Which 2x2 blocks of S join a complex row pair with a complex column pair."""
+    rows, columns = (
+        np.tile(pair_map(t.n, t.two_d).joint, 2 * n // t.n)
+        for t, n in ((layer.t_out, n_rows), (layer.t_in, n_columns))
+    )
+    return np.asarray(rows[:, None] & columns, np.bool_)
+
+
+def _check_complex(layer: Layer, blocks: NDArray[np.int16], joint: Bools) -> None:
+    first, second = blocks[..., 0], blocks[..., 1]
+    bad = (second[:, 0] != -first[:, 1]) | (second[:, 1] != first[:, 0])
+    bad &= joint
+    if bad.any():
+        row, column = np.argwhere(bad)[0].tolist()
+        raise CompileError(
+            f"layer {layer.name!r}: complex pattern: the block of row pair {row} and column pair "
+            f"{column} must be [[a, -b], [b, a]], not {blocks[row, :, column].tolist()}; "
+            "use pattern 'real'"
+        )
+
+
+def _make(layer: Layer, directory: _Directory, place: _Placement, is_indexed: bool) -> Layout:
+    is_narrow = layer.coefficient_bits <= 4
+    step = 16 if is_narrow else 256
+    n_row_pairs = len(directory.a)
+    counts, parts = [], []
+    for start in range(0, n_row_pairs, place.n_blocks * place.half):
+        rows = slice(start, start + place.n_blocks * place.half)
+        a, b = (place.cube(v[rows], directory.in_frame) for v in (directory.a, directory.b))
+        chosen = _choose_rows((a | b) != 0, step if is_indexed else None)
+        count = chosen.sum(axis=0).max(axis=0)
+        counts.append(count)
+        parts.append(_entries(a, b, chosen, count))
+    entries_a, entries_b, d = (np.concatenate(p) for p in zip(*parts, strict=True))
+    return Layout(
+        counts=np.array(counts, np.int64).reshape(len(counts), -1, directory.kinds),
+        a=entries_a,
+        b=entries_b,
+        d=d,
+        is_complex=directory.kinds == 3,
+        is_narrow=is_narrow,
+        is_indexed=is_indexed,
+        bin_major=place.stride > 0,
+        group_out=2 * place.half * place.n_blocks,
+        column_stride=place.stride,
+        clear_depth=place.depth,
+        n_pairs=directory.n_pairs,
+    )
+
+
+def _choose_rows(stored: Bools, step: int | None) -> Bools:
+    """Rows that get an entry, for each lane and word: the same number in all lanes of a word.
+
+    Parameters
+    ----------
+    stored : bool array (rows, lanes, words)
+        Where S is not zero.
+    step : int or None
+        Largest distance between successive rows; None: rows without gaps from 0.
+
+    Returns
+    -------
+    chosen : bool array (rows, lanes, words)
+        ``stored`` and padding. Padding never reaches past the last row, because it takes rows that are
+        there and vacant.
+    """
+    n_rows = len(stored)
+    row = np.arange(n_rows)[:, None, None]
+    last = np.where(stored, row, -1).max(axis=0)
+    if step is None:
+        return np.broadcast_to(row <= last.max(axis=0), stored.shape)
+    chosen = stored.copy()
+    previous = np.full(stored.shape[1:], -1)
+    for r in range(n_rows):
+        chosen[r] |= (r - previous == step) & (r < last)
+        previous[chosen[r]] = r
+    n_chosen = chosen.sum(axis=0)
+    missing = n_chosen.max(axis=0) - n_chosen
+    vacant = ~chosen
+    return np.asarray(chosen | (vacant & (np.cumsum(vacant, axis=0) <= missing)), np.bool_)
+
+
+def _entries(
+    a: NDArray[np.int16], b: NDArray[np.int16], chosen: Bools, count: Ints
+) -> tuple[Ints, Ints, Ints]:
+    """Entries (n, lanes) of all words, word after word: a, b and the distance minus one."""
+    depth = int(count.max(initial=0))
+    # Chosen rows first, in order.
+    order = np.argsort(~chosen, axis=0, kind="stable")[:depth]
+    d = np.diff(order, axis=0, prepend=-1) - 1
+    present = (np.arange(depth) < count[:, None]).reshape(-1)
+
+    def flat(values: NDArray[np.integer]) -> Ints:
+        n_lanes = values.shape[1]
+        return values.transpose(2, 0, 1).reshape(-1, n_lanes)[present].astype(np.int64)
+
+    return (
+        flat(np.take_along_axis(a, order, axis=0)),
+        flat(np.take_along_axis(b, order, axis=0)),
+        flat(d),
+    )

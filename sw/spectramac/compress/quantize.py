@@ -1,0 +1,300 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""From real coefficients, biases and activation ranges to an integer :class:`~spectramac.model.network.Layer`.
+
+With ``codes`` q and ``steps`` s (S[r, c] = s[r] q[r, c]), an input of scale a (real = integer · a) and h halved
+forward stages, the accumulators hold v with real value v · s[r] · a · 2^h. ``row_shift`` ρ brings them to the data
+width, with one unit for all rows of an FFT block:
+
+    σ = s[r] · a · 2^h · 2^ρ[r],        z = T_out⁻¹(v / 2^ρ),    y = (z + b/σ) · σ / a_out
+
+so steps of rows that share an FFT may differ by powers of two only, undone by ρ; under the identity transform each
+row has its own σ, absorbed in its multiplier. What is uniform is stored once.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from spectramac.compress.sft import Floats
+from spectramac.model.fixed import Ints
+from spectramac.model.layer import run_layer
+from spectramac.model.network import Layer, Transform
+from spectramac.model.spectrum import basis, pair_map
+from spectramac.spec.config import AcceleratorConfig
+from spectramac.spec.fixed import Format
+
+__all__ = [
+    "Codes",
+    "activation_scale",
+    "assemble",
+    "encode_multiplier",
+    "forward_halving",
+    "quantize_coefficients",
+    "quantize_input",
+    "worst_accumulator",
+]
+
+Steps = Literal["layer", "pair", "row"]
+_MAX_MULTIPLIER = (1 << AcceleratorConfig.multiplier_width) - 1
+_MAX_SHIFT = (1 << AcceleratorConfig.shift_width) - 1
+
+
+@dataclass(frozen=True, eq=False)
+class Codes:
+    """Quantized coefficients: S ≈ steps[:, None] * codes.
+
+    Attributes
+    ----------
+    codes : int16 array (rows, columns)
+    steps : float array (rows,)
+    bits : int
+    """
+
+    codes: NDArray[np.int16]
+    steps: Floats
+    bits: int
+
+    @property
+    def values(self) -> Floats:
+        """The coefficients that the integers stand for."""
+        return self.steps[:, None] * self.codes
+
+
+def _best_step(values: Floats, limit: int, candidates: Floats) -> float:
+    """The step of least squared error among ``candidates``."""
+    steps = candidates[:, None]
+    error = values - steps * np.clip(np.rint(values / steps), -limit, limit)
+    return float(candidates[np.argmin((error * error).sum(axis=1))])
+
+
+def quantize_coefficients(S: Floats, bits: int, steps: Steps | Floats | float = "pair") -> Codes:
+    """Symmetric quantization: q = clip(round(S / step), ±(2^(bits-1) - 1)), steps of least squared error.
+
+    Parameters
+    ----------
+    S : float array (rows, columns)
+        In the scaling of :func:`spectramac.compress.sft.sft`; zeros stay zero.
+    bits : int
+        4 to 8.
+    steps : str, float or float array (rows,)
+        ``"layer"``: one step. ``"pair"``: a power of two times it for each row pair (any output transform; costs 5
+        bits a pair). ``"row"``: a free step for each row (identity outputs only; costs 20 bits a channel). Numbers
+        are taken as they are.
+    """
+    if not 4 <= bits <= 8:
+        raise ValueError(f"bits must be from 4 to 8, not {bits!r}")
+    S = np.asarray(S, np.float64)
+    if S.ndim != 2 or S.shape[0] % 2:
+        raise ValueError(f"a spectrum must have an even number of rows, not shape {S.shape!r}")
+    limit = (1 << (bits - 1)) - 1
+    shrink = np.linspace(1.0, 0.3, 57)
+    if not isinstance(steps, str):
+        step = np.broadcast_to(np.asarray(steps, np.float64), (S.shape[0],)).copy()
+    elif steps not in ("layer", "pair", "row"):
+        raise ValueError(f"steps must be 'layer', 'pair', 'row' or numbers, not {steps!r}")
+    else:
+        peak = float(np.abs(S).max()) or 1.0
+        base = _best_step(S.ravel(), limit, shrink * peak / limit)
+        step = np.full(S.shape[0], base)
+        for r in range(0, S.shape[0], 2):
+            if steps == "pair" and S[r : r + 2].any():
+                powers = base * 2.0 ** np.arange(-8, 5)
+                step[r : r + 2] = _best_step(S[r : r + 2].ravel(), limit, powers)
+            for row in (r, r + 1):
+                if steps == "row" and S[row].any():
+                    top = float(np.abs(S[row]).max())
+                    step[row] = _best_step(S[row], limit, shrink * top / limit)
+    if np.any(step <= 0):
+        raise ValueError(f"steps must be more than 0, not {float(step.min())!r}")
+    codes = np.clip(np.rint(S / step[:, None]), -limit, limit).astype(np.int16)
+    return Codes(codes, step, bits)
+
+
+def activation_scale(
+    values: NDArray[Any],
+    method: Literal["max", "percentile", "mse"] = "mse",
+    *,
+    percentile: float = 99.9,
+) -> float:
+    """Real value of one step of an int8 activation, from calibration data.
+
+    The largest integer, 127, stands for the maximum of ``|values|``, for their ``percentile``, or for the fraction of
+    the maximum with the least mean squared error after rounding and saturation. Negative values matter only if the
+    layer has no ReLU: give the values *after* the activation function.
+    """
+    magnitude = np.abs(np.asarray(values, np.float64)).ravel()
+    if magnitude.size == 0 or not magnitude.max() > 0:
+        raise ValueError("calibration values must hold something other than zeros")
+    top = float(magnitude.max())
+    if method == "max":
+        return top / 127
+    if method == "percentile":
+        return (float(np.percentile(magnitude, percentile)) or top) / 127
+    if method != "mse":
+        raise ValueError(f"method must be 'max', 'percentile' or 'mse', not {method!r}")
+    return _best_step(magnitude, 127, np.linspace(1.0, 0.3, 36) * top / 127)
+
+
+def quantize_input(x: NDArray[Any], scale: float) -> NDArray[np.int8]:
+    """``clip(round(x / scale), -128, 127)`` as int8."""
+    return np.clip(np.rint(np.asarray(x, np.float64) / scale), -128, 127).astype(np.int8)
+
+
+def encode_multiplier(value: float) -> tuple[int, int]:
+    """``(multiplier, shift)`` with multiplier / 2^shift nearest to ``value``: relative error ≤ 2^-15.
+
+    multiplier < 2^15 and shift < 32, so 2^-17 ≤ value < 2^15 keeps that precision; smaller values keep less, down to
+    2^-32, which would become zero and is refused.
+    """
+    if not 0 < value < _MAX_MULTIPLIER:
+        raise ValueError(f"a scale must be more than 0 and below {_MAX_MULTIPLIER}, not {value!r}")
+    shift = min(_MAX_SHIFT, AcceleratorConfig.multiplier_width - int(np.frexp(value)[1]))
+    multiplier = round(value * 2.0**shift)
+    if multiplier > _MAX_MULTIPLIER:
+        shift -= 1
+        multiplier = round(value * 2.0**shift)
+    if multiplier == 0:
+        raise ValueError(f"a scale must be more than 2**-32, not {value!r}")
+    return multiplier, shift
+
+
+def forward_halving(t_in: Transform, data_width: int) -> int:
+    """``halve_in``: the fewest, last stages halved so that 8 + log2(n) + 1 bits fit ``data_width``.
+
+    One bit a stage and one for the second inference on the imaginary part. The last stages lose least.
+    """
+    if not t_in.is_fft:
+        return 0
+    return (1 << max(0, 8 + t_in.log2_n + 1 - data_width)) - 1
+
+
+def worst_accumulator(layer: Layer, low: int = -128, high: int = 127) -> int:
+    """Largest magnitude any accumulator can reach for inputs from ``low`` to ``high``.
+
+    Σ |q[r, c]| · max|u[c]| over the columns; max|u| = the larger of Σ|A| parts times the range, plus two units per
+    stage for rounding. Compared with the accumulator's format this proves that no sum saturates.
+    """
+    t = layer.t_in
+    a = basis(t.n, t.two_d)
+    if t.is_fft:
+        a = a * np.where(np.repeat(pair_map(t.n, t.two_d).joint, 2), 2.0, 1.0)[:, None]
+    positive, negative = np.maximum(a, 0).sum(axis=1), np.minimum(a, 0).sum(axis=1)
+    top = np.maximum(
+        np.abs(high * positive + low * negative), np.abs(low * positive + high * negative)
+    )
+    if t.is_fft:
+        top = top / 2 ** layer.halve_in.bit_count() + 2 * t.log2_n
+    peak = np.tile(np.ceil(top), layer.coefficients.shape[1] // t.n)
+    return int((np.abs(layer.coefficients.astype(np.int64)) @ peak).max())
+
+
+def _row_peaks(rows: Ints, t_out: Transform) -> Floats:
+    """Bound of |re| and |im| of the packed pair (y1 + j y2) anywhere in the inverse FFT, per row pair.
+
+    A halved butterfly never increases the largest complex magnitude. Identity outputs are not combined.
+    """
+    even, odd = rows[:, 0::2].astype(np.float64), rows[:, 1::2].astype(np.float64)
+    if not t_out.is_fft:
+        plain: Floats = np.maximum(np.abs(even), np.abs(odd)).max(axis=0)
+        return plain
+    joint = np.tile(pair_map(t_out.n, t_out.two_d).joint, rows.shape[1] // t_out.n)
+    alone = np.sqrt(2) * np.maximum(np.abs(even), np.abs(odd))
+    peak: Floats = np.where(joint, 2 * np.hypot(even, odd), alone).max(axis=0)
+    return peak
+
+
+def assemble(
+    name: str,
+    codes: Codes,
+    *,
+    n_in: int,
+    n_out: int,
+    t_in: Transform,
+    t_out: Transform,
+    bias: Floats,
+    input_scale: float,
+    output_scale: float,
+    calibration: Ints,
+    relu: bool,
+    pattern: Literal["real", "complex"] = "real",
+    level: int = 1,
+    data_width: int = 15,
+    headroom: float = 1.125,
+    accumulator_width: int = 27,
+) -> Layer:
+    """An integer layer from coefficients and scales.
+
+    ``row_shift`` is the smallest that keeps the calibration data, ``headroom`` times over, from saturating at
+    ``data_width`` bits; the layer is then good for any accelerator of at least that width. All inverse stages are
+    halved, which makes the inverse the mathematical one.
+
+    Parameters
+    ----------
+    codes : Codes
+        (t_out.padded(n_out), t_in.padded(n_in)).
+    bias : float array (n_out,)
+        In real units of the output before its activation function.
+    input_scale, output_scale : float
+        Real value of one int8 step.
+    calibration : int array (batch, n_in)
+        Typical int8 inputs of this layer.
+    accumulator_width : int
+        Checked against the worst case over the calibration data's range, widened to all of 0..127 or -128..127.
+
+    Raises
+    ------
+    ValueError
+        If an accumulator could overflow, if steps within an FFT are not powers of two apart, or if a scale cannot be
+        encoded.
+    """
+    halve_in = forward_halving(t_in, data_width)
+    step = codes.steps[0::2]
+    if t_out.is_fft:
+        ratio = np.log2(step / step.min())
+        if np.any(codes.steps[1::2] != step) or np.any(ratio != np.rint(ratio)):
+            raise ValueError(f"layer {name!r}: steps must be a power of two apart in row pairs")
+    fixed: dict[str, Any] = {
+        "name": name, "n_in": n_in, "n_out": n_out, "t_in": t_in, "t_out": t_out,
+        "coefficients": codes.codes, "coefficient_bits": codes.bits, "pattern": pattern,
+        "relu": relu, "halve_in": halve_in, "level": level,
+        "halve_out": (1 << t_out.log2_n) - 1 if t_out.is_fft else 0,
+    }  # fmt: skip
+    probe = Layer(**fixed, bias=np.zeros(n_out, np.int32), multiplier=1, shift=0)
+    low = 0 if np.min(calibration) >= 0 else -128
+    worst = worst_accumulator(probe, low)
+    if worst > Format(accumulator_width).maximum:
+        raise ValueError(
+            f"layer {name!r}: accumulators must fit {Format(accumulator_width)}, not {worst!r}"
+        )
+    peaks = _row_peaks(run_layer(probe, calibration, data_width=data_width).rows, t_out)
+    limit = Format(data_width).maximum
+    unit = codes.steps * input_scale * 2.0 ** halve_in.bit_count()
+    bias = np.asarray(bias, np.float64)
+    bias_codes = np.abs(bias) / unit[:n_out]
+    if t_out.is_fft:
+        # row_shift = common - ratio; every pair must fit after it.
+        common = np.log2(np.maximum(peaks, 1) * headroom / limit) + ratio
+        fullest = max(float(common.max()), float(np.log2(bias_codes.max() / limit + 1e-30)))
+        row_shift = np.maximum(int(np.ceil(fullest)), ratio.max()) - ratio
+    else:
+        padded = np.zeros(len(unit))
+        padded[:n_out] = bias_codes
+        peaks = np.maximum(peaks * headroom, np.maximum(padded[0::2], padded[1::2]))
+        row_shift = np.maximum(0, np.ceil(np.log2(np.maximum(peaks, 1) / limit)))
+        if np.all(codes.steps == codes.steps[0]):
+            row_shift[:] = row_shift.max()
+    row_shift = row_shift.astype(np.int32)
+    if row_shift.max() > _MAX_SHIFT:
+        raise ValueError(f"layer {name!r}: row_shift must be below 32, not {row_shift.max()!r}")
+    sigma = (unit * 2.0 ** np.repeat(row_shift, 2))[:n_out]
+    scales = [encode_multiplier(float(value)) for value in sigma / output_scale]
+    uniform = len(set(scales)) == 1
+    return Layer(
+        **fixed,
+        bias=np.rint(bias / sigma).astype(np.int32),
+        multiplier=scales[0][0] if uniform else np.array([m for m, _ in scales], np.int32),
+        shift=scales[0][1] if uniform else np.array([s for _, s in scales], np.int32),
+        row_shift=int(row_shift[0]) if np.all(row_shift == row_shift[0]) else row_shift,
+    )

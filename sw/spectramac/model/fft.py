@@ -1,0 +1,258 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
+r"""Bit-exact fast Fourier transform, the reference of :mod:`spectramac.gateware.fft`.
+
+Radix-2² decimation in frequency. Stages are named by their block size ``2**m``, from ``m = log2_n`` down to
+1; an even ``m`` is the first of a pair, an odd one the second (an odd ``log2_n`` starts with a second whose
+first is missing).
+
+*Butterfly.* ``s = a + b`` and ``d = a - b`` are one bit wider than the data. In the first of a pair, the
+second half of the differences is multiplied by -j (exactly). If bit ``m - 1`` of ``halve`` is set, s and d are
+halved, round-half-even. Both are saturated to ``data_width``.
+
+*Twiddle*, after the second of a pair except ``m = 1``: all values are multiplied by powers of
+``W = exp(-2πj / 2**(m + 1))``, each part of which is a ``sQ2.(twiddle_width-2)`` number
+(:func:`twiddle_table`). The exact sum of the two products is shifted right by ``twiddle_width - 2``,
+round-half-even, and saturated to ``data_width``. A factor of 1 changes nothing.
+
+*Inverse.* re and im are exchanged before and after. With all stages halving this is the inverse transform
+with its usual factor 1/N.
+
+*Two dimensions.* With ``two_d``, N = T² values at index ``n1*T + n2`` give the T×T transform, because the low
+``log2(T)`` bits of each twiddle index are zero in the first ``log2(T)`` stages. Its spectrum is *transposed*:
+``X[k1, k2]`` is at index ``k2*T + k1``. The inverse takes the transposed spectrum and gives ``n1*T + n2``.
+
+*Error.* Without overflow, ``|y - DFT(x) / 2**h|`` for h halving stages is at most :func:`error_bound`. With E
+the bound so far: a butterfly that does not halve doubles E; one that halves adds the rounding of each part,
+``√½``; a twiddle product multiplies E by ``1 + δ`` and adds ``√½ + δ·A``. Here ``δ = √½ · 2**-(tw - 2)`` is the
+largest error of a rounded twiddle factor and ``A = √2 · 2**(data_width - 1)`` the largest magnitude.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from spectramac.model.fixed import Ints, round_shift, saturate
+from spectramac.spec.config import FFTConfig
+
+__all__ = [
+    "FFTResult",
+    "bit_reverse",
+    "error_bound",
+    "fft",
+    "has_twiddle",
+    "sqnr",
+    "twiddle_index",
+    "twiddle_table",
+]
+
+
+@dataclass(frozen=True)
+class FFTResult:
+    """Transformed frames and, for each frame, whether any value in it was saturated on the way."""
+
+    re: Ints
+    im: Ints
+    overflow: NDArray[np.bool_]
+
+
+def bit_reverse(n: int) -> NDArray[np.int64]:
+    """For each index below ``n``, a power of two, the index with its bits in reverse order."""
+    if n < 1 or n & (n - 1):
+        raise ValueError(f"n must be a power of two, not {n!r}")
+    order = np.zeros(1, np.int64)
+    while len(order) < n:
+        order = np.concatenate([2 * order, 2 * order + 1])
+    return order
+
+
+def twiddle_table(log2_block: int, width: int) -> tuple[Ints, Ints]:
+    """Real and imaginary parts of ``exp(-2πj e / 2**log2_block)`` for all e, in ``sQ2.(width-2)``.
+
+    Rounded to nearest. No ties occur, so the table has all symmetries of the circle.
+    """
+    angle = 2 * np.pi * np.arange(1 << log2_block) / (1 << log2_block)
+    one = float(1 << (width - 2))
+    return (
+        np.rint(np.cos(angle) * one).astype(np.int64),
+        np.rint(-np.sin(angle) * one).astype(np.int64),
+    )
+
+
+def has_twiddle(m: int) -> bool:
+    """Whether the stage with blocks of ``2**m`` ends with a multiplication."""
+    return m % 2 == 1 and m > 1
+
+
+def twiddle_index(m: int, log2_n: int, two_d: bool) -> NDArray[np.int64]:
+    """Exponent of ``exp(-2πj / 2**(m + 1))`` for each index of a frame after stage ``m``, m odd."""
+    index = np.arange(1 << log2_n)
+    half = 1 << (m - 1)
+    i, r = index % half, (index // half) & 1
+    p = (index >> m) & 1 if m < log2_n else np.zeros_like(index)
+    t = log2_n // 2
+    outer_p = i & -(1 << t) if two_d and m + 1 > t else i
+    outer_r = i & -(1 << t) if two_d and m > t else i
+    return np.asarray(p * outer_p + 2 * r * outer_r, np.int64)
+
+
+def fft(
+    z_re: Any,
+    z_im: Any,
+    *,
+    config: FFTConfig,
+    log2_n: int,
+    two_d: bool = False,
+    inverse: bool = False,
+    halve: int = 0,
+    bit_reversed: bool = False,
+) -> FFTResult:
+    """Transform frames of ``2**log2_n`` complex integers.
+
+    Parameters
+    ----------
+    z_re, z_im : (..., N) integer arrays
+        Frames in natural order; must fit ``config.data``.
+    config : FFTConfig
+        Word widths and the largest size; the architecture does not matter.
+    log2_n : int
+        Size of the transform, from 3 to ``config.log2_n_max``.
+    two_d : bool
+        T×T transform of N = T² values; the spectrum index is ``k2*T + k1``. Needs an even ``log2_n``.
+    inverse : bool
+        Positive exponent.
+    halve : int
+        Bit ``m - 1`` halves the stage with blocks of ``2**m``. Bits from ``log2_n`` up are ignored.
+    bit_reversed : bool
+        Leave the result in the order in which the hardware emits it.
+
+    Returns
+    -------
+    FFTResult
+        Arrays of the shape of the input, and ``overflow`` of shape (...).
+    """
+    n = _check_arguments(config, log2_n, two_d, halve)
+    re, im = _check_data("z_re", z_re, n, config), _check_data("z_im", z_im, n, config)
+    if re.shape != im.shape:
+        raise ValueError(f"z_im must have the shape of z_re, {re.shape}, not {im.shape}")
+    shape = re.shape
+    re, im = re.reshape(-1, n), im.reshape(-1, n)
+    overflow = np.zeros(len(re), np.bool_)
+    if inverse:
+        re, im = im, re
+    for m in range(log2_n, 0, -1):
+        re, im = _butterfly(re, im, m, rotate=not (two_d and m == log2_n // 2 + 1))
+        re, im = (_narrow(part, (halve >> (m - 1)) & 1, config, overflow) for part in (re, im))
+        if has_twiddle(m):
+            table_re, table_im = twiddle_table(m + 1, config.twiddle_width)
+            e = twiddle_index(m, log2_n, two_d)
+            c, s = table_re[e], table_im[e]
+            re, im = re * c - im * s, re * s + im * c
+            re, im = (_narrow(part, config.twiddle.fraction, config, overflow) for part in (re, im))
+    if inverse:
+        re, im = im, re
+    if not bit_reversed:
+        order = bit_reverse(n)
+        re, im = re[:, order], im[:, order]
+    return FFTResult(re.reshape(shape), im.reshape(shape), overflow.reshape(shape[:-1]))
+
+
+def _check_arguments(config: FFTConfig, log2_n: int, two_d: bool, halve: int) -> int:
+    if not 3 <= log2_n <= config.log2_n_max:
+        raise ValueError(f"log2_n must be from 3 to {config.log2_n_max}, not {log2_n!r}")
+    if two_d and log2_n % 2:
+        raise ValueError(f"log2_n must be even in two dimensions, not {log2_n!r}")
+    if not 0 <= halve < 1 << config.log2_n_max:
+        raise ValueError(f"halve must be from 0 to {(1 << config.log2_n_max) - 1}, not {halve!r}")
+    return 1 << log2_n
+
+
+def _check_data(name: str, z: Any, n: int, config: FFTConfig) -> Ints:
+    z = np.asarray(z)
+    if not np.issubdtype(z.dtype, np.integer):
+        raise TypeError(f"{name} must be integers, not {z.dtype}")
+    if z.ndim < 1 or z.shape[-1] != n:
+        raise ValueError(f"{name} must have {n} values in its last axis, not shape {z.shape}")
+    bad = (z < config.data.minimum) | (z > config.data.maximum)
+    if np.any(bad):
+        raise ValueError(f"{name} must fit {config.data}, not {int(z[bad].flat[0])}")
+    return z.astype(np.int64)
+
+
+def _butterfly(re: Ints, im: Ints, m: int, *, rotate: bool) -> tuple[Ints, Ints]:
+    """Sums and differences of one stage, one bit wider, differences rotated by -j where due."""
+    shape = (len(re), -1, 2, 1 << (m - 1))
+    re, im = re.reshape(shape), im.reshape(shape)
+    out_re = np.stack([re[:, :, 0] + re[:, :, 1], re[:, :, 0] - re[:, :, 1]], axis=2)
+    out_im = np.stack([im[:, :, 0] + im[:, :, 1], im[:, :, 0] - im[:, :, 1]], axis=2)
+    if m % 2 == 0 and rotate:
+        upper = slice(1 << (m - 2), None)
+        real = out_re[:, :, 1, upper].copy()
+        out_re[:, :, 1, upper] = out_im[:, :, 1, upper]
+        out_im[:, :, 1, upper] = -real
+    return out_re.reshape(len(re), -1), out_im.reshape(len(re), -1)
+
+
+def _narrow(x: Ints, shift: int, config: FFTConfig, overflow: NDArray[np.bool_]) -> Ints:
+    """Round-half-even and saturate; marks the frames that overflowed."""
+    y, clipped = saturate(round_shift(x, shift), config.data)
+    overflow |= clipped.any(axis=-1)
+    return y
+
+
+def error_bound(config: FFTConfig, log2_n: int, halve: int = 0) -> float:
+    """Largest magnitude of the error of any output of a frame without overflow (module docstring)."""
+    delta = np.sqrt(0.5) / (1 << config.twiddle.fraction)
+    amplitude = np.sqrt(2) * (1 << (config.data_width - 1))
+    error = 0.0
+    for m in range(log2_n, 0, -1):
+        error = error + np.sqrt(0.5) if (halve >> (m - 1)) & 1 else 2 * error
+        if has_twiddle(m):
+            error = error * (1 + delta) + np.sqrt(0.5) + delta * amplitude
+    return float(error)
+
+
+def sqnr(
+    config: FFTConfig,
+    log2_n: int,
+    *,
+    signal: Literal["noise", "tone"],
+    scaling: Literal["growth", "halving"],
+    n_frames: int = 32,
+    seed: int = 0,
+) -> float:
+    """Measured signal to quantization noise ratio of the forward transform, in dB.
+
+    The reference is NumPy's transform of the same integers, so the rounding of the input is not counted.
+
+    Parameters
+    ----------
+    config, log2_n
+        Core and size.
+    signal : str
+        ``"noise"``: white, re and im Gaussian; ``"tone"``: a complex exponential at a random bin with a
+        random phase.
+    scaling : str
+        ``"growth"``: no stage halves and the input is small enough for the output to fit (the tone fills
+        it, the noise has a standard deviation of 1/6 of full scale there). ``"halving"``: every stage
+        halves and the input has full scale (the noise: a standard deviation of 1/6 of it).
+    n_frames, seed
+        Random frames measured together.
+    """
+    rng = np.random.default_rng(seed)
+    n, full = 1 << log2_n, config.data.maximum
+    if signal == "noise":
+        sigma = full / 6 if scaling == "halving" else full / 6 / np.sqrt(n)
+        z = sigma * (rng.normal(size=(n_frames, n)) + 1j * rng.normal(size=(n_frames, n)))
+    else:
+        amplitude = full if scaling == "halving" else full / n - 1
+        k, phase = rng.integers(0, n, (n_frames, 1)), rng.random((n_frames, 1))
+        z = amplitude * np.exp(2j * np.pi * (k * np.arange(n) / n + phase))
+    re = np.clip(np.rint(z.real), -full, full).astype(np.int64)
+    im = np.clip(np.rint(z.imag), -full, full).astype(np.int64)
+    halve = n - 1 if scaling == "halving" else 0
+    y = fft(re, im, config=config, log2_n=log2_n, halve=halve)
+    exact = np.fft.fft(re + 1j * im) / (n if scaling == "halving" else 1)
+    error = y.re + 1j * y.im - exact
+    return float(10 * np.log10(np.sum(np.abs(exact) ** 2) / np.sum(np.abs(error) ** 2)))

@@ -1,0 +1,74 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Payloads of the streams inside the engine, as functions of the configuration (docs/design.md)."""
+
+from spectramac.spec.config import AcceleratorConfig
+from spectramac.spec.fixed import Format
+from spectramac.spec.stream import Field, Payload, complex_payload, frame
+
+__all__ = ["bins", "columns", "job", "kept_columns", "sample"]
+
+ENTRY_WIDTH = 17
+"""Bits of an entry number: two narrow entries in each of 2**16 words."""
+COUNT_WIDTH = 8
+"""Bits of a directory word."""
+
+_BIT = Format(1, signed=False)
+
+
+def sample(config: AcceleratorConfig) -> Payload:
+    """A complex sample in a frame: input and output of the transforms."""
+    return frame(complex_payload(config.data))
+
+
+def row_width(config: AcceleratorConfig) -> int:
+    """Bits of an accumulator row address."""
+    return (config.accumulator_depth - 1).bit_length()
+
+
+def _control(config: AcceleratorConfig) -> tuple[Field, ...]:
+    """What accompanies a column pair: its kind, its first accumulator row, and group marks.
+
+    ``marker``: not a column pair but the end of a row group; ``final``: of the inference pair's last group.
+    """
+    return (
+        Field("joint", _BIT),
+        Field("base", Format(row_width(config), signed=False)),
+        Field("marker", _BIT),
+        Field("final", _BIT),
+    )
+
+
+def bins(config: AcceleratorConfig) -> Payload:
+    """The two spectral values of a column pair, as read from spectrum memory."""
+    value = complex_payload(config.data)
+    return Payload((Field("first", value), Field("second", value), *_control(config)))
+
+
+def _values(config: AcceleratorConfig) -> tuple[Field, ...]:
+    return tuple(Field(name, config.column) for name in ("a1", "a2", "b1", "b2"))
+
+
+def columns(config: AcceleratorConfig) -> Payload:
+    """A column pair (a, b) of both inferences."""
+    return Payload((*_values(config), *_control(config)))
+
+
+def kept_columns(config: AcceleratorConfig) -> Payload:
+    """A column pair after the threshold; ``keep_a``, ``keep_b``: not dropped by both inferences."""
+    keep = (Field("keep_a", _BIT), Field("keep_b", _BIT))
+    return Payload((*_values(config), *keep, *_control(config)))
+
+
+def job(config: AcceleratorConfig) -> Payload:
+    """Work for the lanes: ``count`` entries from number ``entry``, with (a1, a2), and (b1, b2) if complex."""
+    return Payload(
+        (
+            *_values(config),
+            Field("entry", Format(ENTRY_WIDTH, signed=False)),
+            Field("count", Format(COUNT_WIDTH, signed=False)),
+            Field("base", Format(row_width(config), signed=False)),
+            Field("is_complex", _BIT),
+            Field("marker", _BIT),
+        )
+    )

@@ -1,0 +1,254 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Both transform cores against the model, bit for bit, and their timing against the formulas."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from amaranth.hdl import Fragment
+
+from spectramac.gateware.fft import FFT, IterativeFFT, PipelinedFFT, sdf
+from spectramac.model.fft import fft
+from spectramac.spec.config import FFTConfig
+from spectramac.spec.stream import complex_payload, frame
+from spectramac.spec.timing import fft_cycles_per_frame, fft_latency, fft_phases
+from tests.gateware.streams import STALLS, assert_same, run_stream
+
+PIPELINED = [FFTConfig(log2_n_max=n) for n in (3, 4, 5, 6)]
+ITERATIVE = [
+    FFTConfig(log2_n_max=n, data_width=15, architecture="iterative") for n in (3, 4, 5, 6)
+]
+
+
+def name(value):
+    return f"{value.architecture}{value.log2_n_max}" if isinstance(value, FFTConfig) else None
+
+
+@dataclass
+class Frame:
+    """One frame of stimulus, with its control."""
+
+    re: np.ndarray
+    im: np.ndarray
+    two_d: bool = False
+    inverse: bool = False
+    halve: int = 0
+
+    @property
+    def log2_n(self):
+        return len(self.re).bit_length() - 1
+
+    def expected(self, config):
+        return fft(
+            self.re,
+            self.im,
+            config=config,
+            log2_n=self.log2_n,
+            two_d=self.two_d,
+            inverse=self.inverse,
+            halve=self.halve,
+            bit_reversed=True,
+        )
+
+
+def random_frame(config, rng, log2_n=None):
+    """Any size, direction, scaling and amplitude."""
+    if log2_n is None:
+        log2_n = int(rng.integers(3, config.log2_n_max + 1))
+    amplitude = config.data.maximum >> int(rng.integers(0, 6))
+    re, im = rng.integers(-amplitude - 1, amplitude + 1, (2, 1 << log2_n))
+    return Frame(
+        re,
+        im,
+        two_d=log2_n % 2 == 0 and bool(rng.integers(2)),
+        inverse=bool(rng.integers(2)),
+        halve=int(rng.integers(1 << config.log2_n_max)),
+    )
+
+
+def words(config, re, im):
+    payload = frame(complex_payload(config.data))
+    last = len(re) - 1
+    return [
+        payload.pack({"data": {"re": a, "im": b}, "last": k == last})
+        for k, (a, b) in enumerate(zip(re, im, strict=True))
+    ]
+
+
+def run(config, frames, **options):
+    """Simulate ``frames`` back to back and compare with the model."""
+    inputs, expected, where = [], [], []
+    control = {"log2_n": [], "two_d": [], "inverse": [], "halve": []}
+    for f, item in enumerate(frames):
+        inputs += words(config, item.re, item.im)
+        result = item.expected(config)
+        expected += words(config, result.re, result.im)
+        where += [f"frame {f}, position {k}" for k in range(len(item.re))]
+        for key, values in control.items():
+            values += [int(getattr(item, key))] * len(item.re)
+    phases = sum(fft_phases(item.log2_n).compute for item in frames)
+    produced = run_stream(
+        FFT(config),
+        inputs,
+        len(expected),
+        control=control,
+        strobes=("overflow", "framing_error"),
+        budget=1000 + 16 * len(inputs) + 2 * phases,
+        **options,
+    )
+    payload = frame(complex_payload(config.data))
+    assert_same(produced.outputs, expected, where.__getitem__, lambda w: str(payload.unpack(w)))
+    assert not produced.strobes["framing_error"]
+    return produced
+
+
+@pytest.mark.parametrize("stalls", STALLS)
+@pytest.mark.parametrize("config", PIPELINED[1:] + [ITERATIVE[1], ITERATIVE[3]], ids=name)
+def test_back_to_back_frames_of_all_kinds(config, stalls):
+    """Successive frames differ in size, direction, scaling and dimension; a reset interrupts the first."""
+    rng = np.random.default_rng([config.log2_n_max, STALLS.index(stalls)])
+    full = [random_frame(config, rng, config.log2_n_max) for _ in range(2)]
+    others = [random_frame(config, rng) for _ in range(8 if config.log2_n_max < 6 else 3)]
+    result = run(config, full + others, stalls=stalls, seed=1, reset_after=11)
+    assert bool(result.strobes["overflow"]) == any(
+        item.expected(config).overflow for item in full + others
+    )
+
+
+@pytest.mark.parametrize(
+    "config", [FFTConfig(log2_n_max=7), FFTConfig(log2_n_max=8, data_width=18)], ids=name
+)
+def test_deep_delay_lines(config):
+    """Sizes whose delay lines are block RAM, and odd and even largest sizes."""
+    rng = np.random.default_rng(7)
+    sizes = (config.log2_n_max, config.log2_n_max, 4)
+    run(config, [random_frame(config, rng, n) for n in sizes], stalls="source")
+
+
+@pytest.mark.parametrize("two_d", [False, True])
+@pytest.mark.parametrize("config", [PIPELINED[3], ITERATIVE[3]], ids=name)
+def test_special_frames(config, two_d):
+    """Zero, full scale, delta, exponential; forward with halving."""
+    n = config.n_max
+    low, high = config.data.minimum, config.data.maximum
+    zero, delta = np.zeros(n, np.int64), np.eye(1, n, 3, dtype=np.int64)[0] * low
+    wave = high * np.exp(2j * np.pi * 5 * np.arange(n) / n)
+    pairs = [
+        (zero, zero),
+        (zero + low, zero + high),
+        (delta, -1 - delta),
+        (np.rint(wave.real).astype(np.int64), np.rint(wave.imag).astype(np.int64)),
+    ]
+    for halve in (0, n - 1)[: 2 if config.architecture == "pipelined" else 1]:
+        run(config, [Frame(re, im, two_d=two_d, halve=halve) for re, im in pairs])
+
+
+@pytest.mark.parametrize("config", [PIPELINED[1], ITERATIVE[1]], ids=name)
+def test_overflow_strobe_equals_model(config):
+    """One frame a run: any strobe if and only if the model flags it, and in time."""
+    rng = np.random.default_rng(5)
+    seen = set()
+    for trial in range(14):
+        item = random_frame(config, rng, 4)
+        if trial == 0:  # only -j times the most negative difference overflows
+            item.re[:], item.im[:] = 0, 0
+            item.re[4], item.re[12] = config.data.minimum // 2, -(config.data.minimum // 2)
+            item.two_d, item.inverse, item.halve = False, False, 0b0111
+        result = run(config, [item], stalls=STALLS[trial % 4], seed=trial)
+        strobes = result.strobes["overflow"]
+        flag = bool(item.expected(config).overflow)
+        seen.add(flag)
+        assert bool(strobes) == flag
+        latest = (
+            result.valid_cycles[-1] + 1
+            if config.architecture == "pipelined"
+            else result.valid_cycles[0] + 3
+        )
+        assert not strobes or result.in_cycles[0] < strobes[0] <= strobes[-1] <= latest
+    assert seen == {False, True}
+
+
+@pytest.mark.parametrize("config", PIPELINED + ITERATIVE, ids=name)
+def test_timing(config):
+    """Latency and initiation interval are what the formulas say, without a gap in between."""
+    rng = np.random.default_rng(2)
+    for log2_n in range(3, config.log2_n_max + 1):
+        n = 1 << log2_n
+        result = run(config, [random_frame(config, rng, log2_n) for _ in range(2)])
+        assert result.valid_cycles[0] - result.in_cycles[0] == fft_latency(config, log2_n)
+        interval = fft_cycles_per_frame(config, log2_n)
+        assert result.in_cycles[n] - result.in_cycles[0] == interval
+        assert result.out_cycles[n] - result.out_cycles[0] == interval
+        assert result.out_cycles[n - 1] - result.out_cycles[0] == n - 1
+
+
+def test_full_rate_with_changing_control():
+    """Direction, scaling and dimension change from frame to frame without a gap."""
+    config = PIPELINED[1]
+    rng = np.random.default_rng(3)
+    result = run(config, [random_frame(config, rng, 4) for _ in range(6)])
+    assert result.in_cycles == list(range(96))
+    assert result.out_cycles == list(range(result.out_cycles[0], result.out_cycles[0] + 96))
+
+
+def test_phases_of_the_iterative_core():
+    """A sink that stalls delays the next frame by its stalls, and by nothing else."""
+    config, n = ITERATIVE[1], 16
+    phases = fft_phases(4)
+    rng = np.random.default_rng(3)
+    result = run(config, [random_frame(config, rng, 4) for _ in range(3)], stalls="sink")
+    for first in (0, n, 2 * n):
+        start = result.in_cycles[first]
+        assert result.in_cycles[first : first + n] == list(range(start, start + phases.load))
+        assert result.valid_cycles[first] == start + phases.load + phases.compute
+        for k in range(first + 1, first + n):
+            assert result.valid_cycles[k] == result.out_cycles[k - 1] + 1
+        if first:
+            assert start == result.out_cycles[first - 1] + 1
+
+
+@pytest.mark.parametrize("config", [PIPELINED[0], ITERATIVE[0]], ids=name)
+def test_framing_error(config):
+    """A missing and a premature ``last`` are reported; the data are framed by count all the same."""
+    rng = np.random.default_rng(4)
+    items = [random_frame(config, rng, 3) for _ in range(2)]
+    inputs, expected = [], []
+    for item in items:
+        inputs += words(config, item.re, item.im)
+        result = item.expected(config)
+        expected += words(config, result.re, result.im)
+    last = 1 << (2 * config.data_width)
+    inputs[7] ^= last
+    inputs[8] ^= last
+    inputs[12] ^= last
+    control = {
+        key: [int(getattr(item, key)) for item in items for _ in range(8)]
+        for key in ("log2_n", "two_d", "inverse", "halve")
+    }
+    result = run_stream(
+        FFT(config), inputs, 16, control=control, strobes=("framing_error",), stalls="source"
+    )
+    assert result.outputs == expected
+    assert result.strobes["framing_error"] == [result.in_cycles[k] + 1 for k in (7, 8, 12)]
+
+
+def test_wrong_rounding_is_seen(monkeypatch):
+    """The comparison fails for half-up instead of half-even rounding."""
+    monkeypatch.setattr(sdf, "round_half_even", lambda value, shift: (value + 1) >> shift)
+    config = PIPELINED[0]
+    rng = np.random.default_rng(0)
+    re, im = rng.integers(-1000, 1000, (2, 8))
+    with pytest.raises(AssertionError, match="frame 0, position"):
+        run(config, [Frame(re, im, halve=7)])
+
+
+@pytest.mark.parametrize(
+    ("config", "core"), [(PIPELINED[0], PipelinedFFT), (ITERATIVE[0], IterativeFFT)], ids=name
+)
+def test_factory(config, core):
+    dut = FFT(config)
+    Fragment.get(dut, None)
+    assert isinstance(dut, core)
+    assert dut.latency(3) == fft_latency(config, 3)
+    assert dut.cycles_per_frame(3) == fft_cycles_per_frame(config, 3)

@@ -1,0 +1,452 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""The golden model: equal to the matrix algebra, to a program read bit by bit, and strict with descriptors."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from spectramac.compiler.compile import compile_network
+from spectramac.model import accelerator
+from spectramac.model.accelerator import ProgramError, accumulate, run_program
+from spectramac.model.fixed import Ints, round_shift, saturate
+from spectramac.model.image import Chunks
+from spectramac.model.layer import run_layer, run_network
+from spectramac.model.network import Layer, Network, Transform
+from spectramac.model.spectrum import pair_map
+from spectramac.spec import descriptor as descriptors
+from spectramac.spec.config import PRESETS, AcceleratorConfig
+from spectramac.spec.fixed import Format
+from tests.networks import (
+    PATTERNS,
+    program_memories,
+    program_outputs,
+    random_input,
+    random_network,
+)
+
+CONFIGS = {
+    **PRESETS,
+    "one": AcceleratorConfig(n_lanes=1, accumulator_depth=64, accumulator_width=32),
+    "two": AcceleratorConfig(
+        n_lanes=2, accumulator_depth=16, accumulator_width=24, data_width=12, twiddle_width=12
+    ),
+    "three": AcceleratorConfig(n_lanes=3, accumulator_depth=8, accumulator_width=32, log2_n_max=5),
+    "five": AcceleratorConfig(
+        n_lanes=5, accumulator_depth=2, accumulator_width=40, data_width=18, log2_n_max=4
+    ),
+    "twenty-four": AcceleratorConfig(n_lanes=24, accumulator_depth=2, accumulator_width=32),
+}
+"""Presets, and odd ones with so few accumulators that layers need several row groups."""
+NARROW = CONFIGS["one"].replace(n_lanes=2, accumulator_width=18, accumulator_depth=16)
+"""Accumulators that saturate."""
+
+
+def seeds(n: int) -> Any:
+    """Parametrize over ``n`` seeds."""
+    return pytest.mark.parametrize("seed", range(n))
+
+
+def run(network: Network, config: AcceleratorConfig, x: Ints) -> tuple[Any, Ints]:
+    """Compile and execute; returns the result and the outputs."""
+    image = compile_network(network, config)
+    memories = program_memories(image, config, x)
+    result = run_program(config, memories, image.n_layers, len(x) // 2)
+    return result, program_outputs(image, result.activation, len(x))
+
+
+def algebra(network: Network, config: AcceleratorConfig, x: Ints) -> Ints:
+    """The network as matrix algebra."""
+    return run_network(network, x, data_width=config.data_width, twiddle_width=config.twiddle_width)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+@seeds(25)
+def test_equals_matrix_algebra(name: str, seed: int) -> None:
+    """Whatever the layout, a program computes what the network means."""
+    config = CONFIGS[name]
+    rng = np.random.default_rng([seed, sum(name.encode())])
+    network = random_network(rng, config)
+    x = random_input(rng, 2 * int(rng.integers(1, 5)), network.n_inputs)
+    result, y = run(network, config, x)
+    assert not result.overflows["accumulator"]
+    np.testing.assert_array_equal(y, algebra(network, config, x))
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+@seeds(4)
+def test_every_pattern_with_groups(pattern: Any, seed: int) -> None:
+    """Every pattern in several row groups, and with more groups than needed."""
+    config = CONFIGS["three"]
+    rng = np.random.default_rng([seed, 7])
+    network = random_network(rng, config, pattern=pattern, n_layers=2, max_size=100)
+    x = random_input(rng, 4, network.n_inputs)
+    expected = algebra(network, config, x)
+    np.testing.assert_array_equal(run(network, config, x)[1], expected)
+    image = compile_network(network, config, n_groups=3)
+    memories = program_memories(image, config, x)
+    result = run_program(config, memories, 2, 2)
+    np.testing.assert_array_equal(program_outputs(image, result.activation, 4), expected)
+    for trace, layer in zip(result.layers, network.layers, strict=True):
+        n_blocks = trace.descriptor["padded_out"] // layer.t_out.n
+        assert len(trace.counts) >= min(n_blocks, 3) - (n_blocks == 4)
+
+
+def test_random_networks_are_not_trivial() -> None:
+    """The generator reaches what it must, or the tests above see nothing."""
+    seen: dict[str, int] = {}
+    zeros, bounds = [], []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        config = CONFIGS["two"] if seed % 2 else CONFIGS["small"]
+        network = random_network(rng, config, overflow=0.3)
+        result, y = run(network, config, random_input(rng, 4, network.n_inputs))
+        zeros.append(float((y == 0).mean()))
+        bounds.append(float((np.abs(y) >= 127).mean()))
+        for place, flag in (result.overflows | result.counters).items():
+            seen[place] = seen.get(place, 0) + (flag > 0)
+        for trace in result.layers:
+            for key, value in trace.descriptor.items():
+                seen[key] = seen.get(key, 0) + (value > 0)
+    assert np.mean(zeros) < 0.4
+    assert np.mean(bounds) < 0.15
+    missing = [key for key, count in seen.items() if count < 2]
+    assert missing == ["accumulator"]
+
+
+# A program read word by word, in plain integers.
+
+
+def _lanes(words: Chunks, address: int, bits: int) -> int:
+    """A memory word as one integer."""
+    return sum(int(chunk) << (32 * i) for i, chunk in enumerate(words[address]))
+
+
+def _field(word: int, offset: int, width: int, signed: bool = True) -> int:
+    value = word >> offset & ((1 << width) - 1)
+    return value - (1 << width) if signed and value >> (width - 1) else value
+
+
+def entry(d: dict[str, int], memories: dict[str, Chunks], e: int, lane: int) -> tuple[int, ...]:
+    """Entry ``e`` of a lane: a, b, index."""
+    half, address = (e % 2, e // 2) if d["is_narrow"] else (0, e)
+    width = 4 if d["is_narrow"] else 8
+    word = _lanes(memories["coefficient"], d["coefficient_base"] + address, 0)
+    offset = 16 * lane + 8 * half
+    a, b = _field(word, offset, width), _field(word, offset + width, width)
+    index = 0
+    if d["is_indexed"]:
+        word = _lanes(memories["index"], d["index_base"] + address, 0)
+        index = _field(word, 8 * lane + 4 * half, width, signed=False)
+    return a, b, index
+
+
+def products(
+    d: dict[str, int],
+    memories: dict[str, Chunks],
+    n_lanes: int,
+    x: Ints,
+    group: int,
+    counts: Ints,
+    start: int,
+) -> Iterator[tuple[int, int, int, int, int]]:
+    """Every addition of a group in order: row, lane, which sum (a or b), coefficient, column."""
+    n = 1 << d["in_log2_n"]
+    in_frame = n // 2 if d["in_log2_n"] else d["padded_in"]
+    e = start
+    for pair in range(counts.shape[1]):
+        for kind in range(counts.shape[2]):
+            base = (pair % in_frame) * d["column_stride"]
+            row = [base - 1] * n_lanes
+            for _ in range(counts[group, pair, kind]):
+                for lane in range(n_lanes):
+                    a, b, index = entry(d, memories, e, lane)
+                    row[lane] += 1 + index
+                    if counts.shape[2] == 3 and kind == 0:
+                        steps = ((0, a, 0), (1, b, 0), (0, -b, 1), (1, a, 1))
+                    else:
+                        steps = ((0, a, kind % 3 - (counts.shape[2] == 3)),) * 1
+                        steps += ((1, b, steps[0][2]),)
+                    for which, coefficient, column in steps:
+                        yield row[lane], lane, which, coefficient, 2 * pair + column
+                e += 1
+
+
+def interpret(
+    config: AcceleratorConfig, memories: dict[str, Chunks], n_pairs: int
+) -> tuple[Ints, bool]:
+    """One layer, identity transforms only, in plain integers: outputs (batch, n_out), saturation."""
+    words = memories["descriptor"][: descriptors.WORDS, 0].tolist()
+    d = descriptors.decode(words)
+    kinds = 3 if d["is_complex"] else 2
+    n_groups = -(-d["padded_out"] // d["group_out"])
+    size = n_groups * d["padded_in"] // 2 * kinds
+    counts = memories["directory"][d["directory_base"] :][:size, 0].astype(int)
+    counts = counts.reshape(n_groups, -1, kinds)
+    level = d["level_low"] | d["level_high"] << 32
+    limit = config.accumulator
+    saturated = False
+    y = np.zeros((2 * n_pairs, d["n_out"]), np.int64)
+    for i in range(2 * n_pairs):
+        x = np.zeros(d["padded_in"], np.int64)
+        for c in range(d["n_in"]):
+            word = int(memories["activation"][d["in_base"] + i // 2 * d["in_stride"] + c, 0])
+            x[c] = _field(word, 8 * (i % 2), 8)
+        x[4 * x * x < level] = 0
+        start = 0
+        for group in range(n_groups):
+            sums: dict[tuple[int, int, int], int] = {}
+            for row, lane, which, coefficient, column in products(
+                d, memories, config.n_lanes, x, group, counts, start
+            ):
+                key = row, lane, which
+                total = sums.get(key, 0) + coefficient * int(x[column])
+                sums[key] = min(max(total, limit.minimum), limit.maximum)
+                saturated |= sums[key] != total
+            start += int(counts[group].sum())
+            for c in range(group * d["group_out"], min((group + 1) * d["group_out"], d["n_out"])):
+                rho, which = divmod(c - group * d["group_out"], 2)
+                total = sums.get((rho // config.n_lanes, rho % config.n_lanes, which), 0)
+                row_shift = d["row_shift"]
+                if d["per_row_shift"]:
+                    row_shift = int(memories["row_shift"][d["row_shift_base"] + c // 2, 0])
+                z, _ = saturate(round_shift(np.array(total), row_shift), config.data)
+                word = int(memories["bias"][d["bias_base"] + c, 0])
+                scaled = (int(z) + _field(word, 0, config.data_width)) * d["multiplier"]
+                shift = d["shift"]
+                if d["per_channel_scale"]:
+                    word = int(memories["scale"][d["scale_base"] + c, 0])
+                    scaled = (
+                        int(z)
+                        + _field(int(memories["bias"][d["bias_base"] + c, 0]), 0, config.data_width)
+                    ) * (word & 0x7FFF)
+                    shift = word >> 15
+                scaled = max(scaled, 0) if d["relu"] else scaled
+                y[i, c], _ = saturate(round_shift(np.array(scaled), shift), Format(8))
+    return y, saturated
+
+
+def identity_network(rng: np.random.Generator, bits: int, level: int) -> Network:
+    """One identity layer with large coefficients of mostly one sign: its sums saturate in NARROW."""
+    n_in, n_out = int(rng.integers(8, 40)), int(rng.integers(2, 40))
+    top = 1 << (bits - 1)
+    t = Transform()
+    s = rng.integers(-top, top, (t.padded(n_out), t.padded(n_in)))
+    s = np.where(rng.random(s.shape) < 0.6, np.abs(s) - (s < 0), 0)
+    s[:, n_in // 2 :] *= -1
+    s = np.clip(s, -top, top - 1).astype(np.int16)
+    return Network(
+        layers=(
+            Layer(
+                name="identity",
+                n_in=n_in,
+                n_out=n_out,
+                t_in=t,
+                t_out=t,
+                coefficients=s,
+                coefficient_bits=bits,
+                bias=rng.integers(-50, 50, n_out).astype(np.int32),
+                multiplier=rng.integers(1, 1 << 15, n_out).astype(np.int32),
+                shift=16,
+                row_shift=rng.integers(6, 9, t.padded(n_out) // 2).astype(np.int32),
+                relu=bool(rng.random() < 0.5),
+                level=level,
+            ),
+        )
+    )
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+@pytest.mark.parametrize("width", [18, 32])
+@seeds(6)
+def test_equals_plain_integers(bits: int, width: int, seed: int) -> None:
+    """An interpreter that shares nothing but the descriptor's decoding agrees, saturating or not."""
+    rng = np.random.default_rng([seed, bits, width])
+    config = NARROW.replace(accumulator_width=width)
+    network = identity_network(rng, bits, int(rng.choice([0, 1, 2000])))
+    x = rng.integers(40, 128, (4, network.n_inputs)) * rng.choice([-1, 1])
+    image = compile_network(network, config)
+    memories = program_memories(image, config, x)
+    expected, saturated = interpret(config, memories, 2)
+    result = run_program(config, memories, 1, 2)
+    np.testing.assert_array_equal(program_outputs(image, result.activation, 4), expected)
+    assert result.overflows["accumulator"] == saturated
+    if width == 32:
+        assert not saturated
+
+
+def test_saturation_changes_the_result() -> None:
+    """The narrow accumulators do saturate in the test above, and that is seen."""
+    differing = 0
+    for seed in range(6):
+        rng = np.random.default_rng([seed, 8, 18])
+        network = identity_network(rng, 8, 1)
+        x = rng.integers(40, 128, (4, network.n_inputs))
+        result, y = run(network, NARROW, x)
+        assert result.overflows["accumulator"]
+        differing += bool((y != algebra(network, NARROW, x)).any())
+    assert differing >= 3
+
+
+@seeds(20)
+def test_both_paths_of_accumulate_agree(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The matrix product is used where nothing saturates, and equals addition in order."""
+    rng = np.random.default_rng(seed)
+    weights = rng.integers(-128, 128, (12, 30)) * (rng.random((12, 30)) < 0.5)
+    columns = rng.integers(-(1 << 12), 1 << 12, (30, 6)) * (rng.random((30, 6)) < 0.8)
+    fmt = Format(int(rng.integers(17, 26)))
+    expected, clipped = accelerator._add_in_order(weights, columns, fmt)
+    sums, saturated = accumulate(weights, columns, fmt)
+    np.testing.assert_array_equal(sums, expected)
+    assert saturated == clipped
+    exact = accumulate(weights, columns, Format(40))
+    np.testing.assert_array_equal(exact[0], weights @ columns)
+    monkeypatch.setattr(accelerator, "_add_in_order", None)
+    np.testing.assert_array_equal(accumulate(weights, columns, Format(40))[0], weights @ columns)
+
+
+@pytest.mark.parametrize("name", ["tiny", "small", "three"])
+@seeds(12)
+def test_counters(name: str, seed: int) -> None:
+    """Skipped columns and saturated outputs are those that the algebra of each layer tells."""
+    config = CONFIGS[name]
+    rng = np.random.default_rng([seed, 99])
+    network = random_network(rng, config)
+    x = random_input(rng, 6, network.layers[0].n_in)
+    network = replace(network, input_map=None)
+    result, _ = run(network, config, x)
+    widths = {"data_width": config.data_width, "twiddle_width": config.twiddle_width}
+    total = 0
+    for layer, trace in zip(network.layers, result.layers, strict=True):
+        done = run_layer(layer, x, **widths)
+        kept = done.mask.reshape(-1, 2, done.mask.shape[1]).any(axis=1)
+        skipped = 0
+        group = trace.descriptor["group_out"]
+        for start in range(0, len(layer.coefficients), group):
+            skipped += _skipped(layer, layer.coefficients[start : start + group], kept)
+        assert trace.counters["columns_skipped"] == skipped
+        assert trace.kept.shape == (3, trace.counts.shape[1], trace.counts.shape[2])
+        np.testing.assert_array_equal(trace.kept[..., -2:].reshape(kept.shape), kept)
+        total += skipped
+        # Saturated outputs become bounds; with twice the shift they would not.
+        assert trace.counters["saturations"] <= int((np.abs(done.y) >= 127).sum())
+        x = done.y
+    assert result.counters["columns_skipped"] == total
+
+
+def _skipped(layer: Layer, rows: Ints, kept: Any) -> int:
+    """Directory words of one row group with entries, not kept, over all pairs of inferences."""
+    stored = (rows.reshape(-1, 2, rows.shape[1]) != 0).any(axis=1)
+    if layer.pattern == "real":
+        return int((stored.any(axis=0) & ~kept).sum())
+    joint_out = np.tile(
+        pair_map(layer.t_out.n, layer.t_out.two_d).joint, len(rows) // layer.t_out.n
+    )
+    half = rows.shape[1] // 2
+    joint_in = np.tile(pair_map(layer.t_in.n, layer.t_in.two_d).joint, 2 * half // layer.t_in.n)
+    joint = joint_out[:, None] & joint_in
+    pairs = stored.reshape(len(stored), half, 2)
+    complex_words = (pairs.any(axis=2) & joint).any(axis=0)
+    real_words = (pairs & ~joint[..., None]).any(axis=0).reshape(-1)
+    kept_pairs = kept.reshape(len(kept), half, 2).any(axis=2)
+    return int((complex_words & ~kept_pairs).sum() + (real_words & ~kept).sum())
+
+
+def test_other_words_stay() -> None:
+    """A run writes its outputs and nothing else, and does not touch the caller's memories."""
+    config = CONFIGS["small"]
+    rng = np.random.default_rng(3)
+    network = random_network(rng, config, n_layers=1)
+    image = compile_network(network, config)
+    x = random_input(rng, 4, network.n_inputs)
+    memories = program_memories(image, config, x)
+    fill = rng.integers(0, 1 << 16, memories["activation"].shape).astype(np.uint32)
+    used = np.zeros(len(fill), np.bool_)
+    for p in range(2):
+        used[image.output.base + p * image.output.stride :][: image.output.count] = True
+        start = image.input.base + p * image.input.stride
+        fill[start : start + image.input.count] = memories["activation"][start:][
+            : image.input.count
+        ]
+    memories["activation"] = fill.copy()
+    result = run_program(config, memories, 1, 2)
+    np.testing.assert_array_equal(result.activation[~used], fill[~used])
+    np.testing.assert_array_equal(memories["activation"], fill)
+
+
+@pytest.fixture
+def program() -> tuple[AcceleratorConfig, dict[str, Chunks], dict[str, int]]:
+    """A one-layer program with 8-point blocks to break."""
+    config = CONFIGS["small"]
+    rng = np.random.default_rng(0)
+    network = random_network(rng, config, n_layers=1, pattern="sft")
+    image = compile_network(network, config)
+    memories = program_memories(image, config, random_input(rng, 2, network.n_inputs))
+    words = memories["descriptor"][: descriptors.WORDS, 0].tolist()
+    return config, memories, descriptors.decode(words)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("in_log2_n", 1, "in_log2_n must be 0 or from 3 to 6, not 1"),
+        ("in_log2_n", 7, "in_log2_n must be 0 or from 3 to 6, not 7"),
+        ("out_log2_n", 2, "out_log2_n must be 0 or from 3 to 6, not 2"),
+        ("padded_in", 9, "padded_in must be a positive multiple of"),
+        ("padded_in", 2048, "padded_in must be at most spectrum_depth = 1024, not 2048"),
+        ("padded_out", 0, "padded_out must be a positive multiple of"),
+        ("n_in", 0, "n_in must be from 1 to padded_in"),
+        ("n_out", 5000, "n_out must be from 1 to padded_out"),
+        ("group_out", 0, "group_out must be a positive multiple of"),
+        ("group_out", 3, "group_out must be a positive multiple of"),
+        ("column_stride", 3, "column_stride must be 0 or a power of two, not 3"),
+        ("column_stride", 4, "column_stride must be 0 unless bin_major, not 4"),
+        ("clear_depth", 257, "clear_depth must be at most accumulator_depth = 256, not 257"),
+        ("clear_depth", 0, "clear_depth must be at least"),
+        ("level_high", 255, "level must be at most 34 bits"),
+        ("directory_base", 2047, "directory_base must be at most"),
+        ("coefficient_base", 2048, "coefficient_base must be at most"),
+        ("bias_base", 1024, "bias_base must be at most"),
+        ("in_base", 4095, "in_base must be such that 1 pairs"),
+        ("out_base", 4095, "out_base must be such that 1 pairs"),
+        ("out_base", 0, "out_base must be such that no input is overwritten, not 0"),
+    ],
+)
+def test_inconsistent_descriptor(program: Any, field: str, value: int, message: str) -> None:
+    """What the hardware could not execute is refused, with layer, field and constraint."""
+    config, memories, d = program
+    memories["descriptor"][: descriptors.WORDS, 0] = descriptors.encode(d | {field: value})
+    with pytest.raises(ProgramError, match="layer 0: " + message):
+        run_program(config, memories, 1, 1)
+
+
+def test_rows_beyond_the_accumulators(program: Any) -> None:
+    """A padding entry beyond the last row is refused."""
+    config, memories, d = program
+    base = d["directory_base"]
+    memories["directory"][base, 0] = 255
+    with pytest.raises(ProgramError, match="layer 0: clear_depth must be above every row of group"):
+        run_program(config, memories, 1, 1)
+
+
+def test_too_many_pairs(program: Any) -> None:
+    """Pairs that do not fit activation memory are refused."""
+    config, memories, _ = program
+    with pytest.raises(ProgramError, match="layer 0: in_base must be such that 4000 pairs"):
+        run_program(config, memories, 1, 4000)
+    for n_layers, n_pairs in ((0, 1), (17, 1), (1, 0), (1, 1 << 16)):
+        with pytest.raises(ProgramError, match="must be from 1 to"):
+            run_program(config, memories, n_layers, n_pairs)
+
+
+def test_memories_must_be_complete(program: Any) -> None:
+    """Missing or misshapen memories are named."""
+    config, memories, _ = program
+    with pytest.raises(ValueError, match="memory 'bias' must have shape"):
+        run_program(config, memories | {"bias": memories["bias"][:-1]}, 1, 1)
+    del memories["scale"]
+    with pytest.raises(ValueError, match="memories must have 'scale'"):
+        run_program(config, memories, 1, 1)

@@ -1,0 +1,146 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
+import dataclasses
+import hashlib
+import json
+import subprocess
+import sys
+
+import pytest
+
+from spectramac.spec.config import (
+    ARCHITECTURE_VERSION,
+    PRESETS,
+    AcceleratorConfig,
+    FFTConfig,
+    preset,
+)
+
+BASE = AcceleratorConfig(n_lanes=2)
+IGNORED = {"name"}
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_are_valid_and_named(name: str) -> None:
+    config = preset(name)
+    assert config.name == name
+    assert config.replace() == config
+
+
+def test_unknown_preset_lists_the_others() -> None:
+    with pytest.raises(ValueError, match="one of tiny, small, large, not 'huge'"):
+        preset("huge")
+
+
+@pytest.mark.parametrize(
+    ("field", "bad"),
+    [
+        ("n_lanes", (0, 65, 1.0, True, "2")),
+        ("log2_n_max", (2, 11)),
+        ("data_width", (11, 19)),
+        ("twiddle_width", (11, 19)),
+        ("accumulator_width", (16, 41)),
+        ("fft_architecture", ("parallel",)),
+        ("n_threshold_multipliers", (0, 3)),
+        ("n_requantize_multipliers", (0, 3)),
+        ("n_accumulator_banks", (0, 3)),
+        ("n_spectrum_banks", (0, 3)),
+        ("n_layers_max", (0, 257)),
+        ("job_queue_depth", (1, 3)),
+        ("coefficient_depth", (1, 1000, 1 << 17)),
+        ("activation_depth", (1, 1000, 1 << 17)),
+        ("spectrum_depth", (32, 1000)),
+        ("accumulator_depth", (1, 3)),
+        ("directory_depth", (1, 3)),
+        ("channel_depth", (1, 3)),
+    ],
+)
+def test_bad_fields_are_named(field: str, bad: tuple[object, ...]) -> None:
+    for value in bad:
+        with pytest.raises(ValueError, match=f"{field.removeprefix('fft_')} must be .* not {value!r}"):
+            BASE.replace(**{field: value})
+
+
+def test_every_field_is_in_the_identity_and_changes_the_build_id() -> None:
+    changed = {
+        "n_lanes": 3,
+        "log2_n_max": 7,
+        "data_width": 15,
+        "twiddle_width": 15,
+        "accumulator_width": 30,
+        "fft_architecture": "iterative",
+        "n_threshold_multipliers": 1,
+        "n_requantize_multipliers": 1,
+        "n_accumulator_banks": 1,
+        "n_spectrum_banks": 1,
+        "job_queue_depth": 2,
+        "n_layers_max": 8,
+    }
+    fields = {field.name for field in dataclasses.fields(AcceleratorConfig)} - IGNORED
+    for name in fields:
+        value = changed.get(name, 2 * getattr(BASE, name))
+        assert BASE.replace(**{name: value}).build_id != BASE.build_id, name
+    assert set(BASE.identity()) == fields | {"architecture_version"}
+    assert BASE.identity()["architecture_version"] == ARCHITECTURE_VERSION
+    assert BASE.replace(name="x").build_id == BASE.build_id
+
+
+def test_build_id_is_the_documented_hash_in_every_process() -> None:
+    text = json.dumps(BASE.identity(), sort_keys=True).encode()
+    assert BASE.build_id == int.from_bytes(hashlib.sha256(text).digest()[:4], "little")
+    code = (
+        "from spectramac.spec.config import AcceleratorConfig as C; print(C(n_lanes=2).build_id)"
+    )
+    output = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path[:0] = {sys.path!r}; {code}"],
+        env={"PYTHONHASHSEED": "7"},
+        capture_output=True,
+        check=True,
+        text=True,
+    ).stdout
+    assert int(output) == BASE.build_id
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_derived_widths(name: str) -> None:
+    config = preset(name)
+    assert config.fft.data == config.data
+    assert config.column.width == config.data.width + 1
+    # The largest doubled magnitude squared: a sum of two squares of columns, or (2x)^2 of data.
+    largest = max(2 * config.column.minimum**2, 4 * config.data.minimum**2)
+    assert largest <= 1 << config.level_width
+    assert config.n_max == config.fft.n_max <= config.spectrum_depth
+    assert config.row_pairs_max == config.n_lanes * config.accumulator_depth
+    assert config.scale_width == config.multiplier_width + config.shift_width
+    assert config.n_multipliers == sum(config.multipliers.values())
+    assert config.multipliers["lanes"] == 4 * config.n_lanes
+
+
+def test_preset_sizes_suit_their_parts() -> None:
+    assert preset("tiny").n_multipliers <= 8
+    assert preset("small").n_multipliers <= 28
+    assert preset("large").n_multipliers <= 156
+    assert preset("large").multipliers["lanes"] >= 96
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"log2_n_max": 2},
+        {"log2_n_max": 14},
+        {"data_width": 7},
+        {"data_width": 25},
+        {"twiddle_width": 7},
+        {"twiddle_width": 19},
+        {"architecture": "x"},
+    ],
+)
+def test_fft_config_is_checked(changes: dict) -> None:
+    with pytest.raises(ValueError, match=f"{next(iter(changes))} must be"):
+        FFTConfig(**{"log2_n_max": 6} | changes)
+
+
+def test_twiddle_format_holds_one_exactly() -> None:
+    config = FFTConfig(log2_n_max=3)
+    assert config.twiddle.holds(1 << config.twiddle.fraction)
+    assert str(config.twiddle) == "sQ2.14"

@@ -1,0 +1,153 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Dependencies point one way: spec ← model ← compress, compiler, host; spec ← gateware; sim on top.
+
+Read from the syntax trees, so nothing needs to be installed and imports inside functions count too.
+"""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+TREES = ("hw", "sw", "sim")
+
+# Facts of the model that the gateware shares: contents of ROMs, not computation on data.
+TABLES = {
+    "spectramac.model.fft.has_twiddle",
+    "spectramac.model.fft.twiddle_table",
+}
+# What each package may import besides the standard library and itself.
+ALLOWED = {
+    "spec": set(),
+    "model": {"spectramac.spec", "numpy"},
+    "compress": {"spectramac.spec", "spectramac.model", "numpy"},
+    "compiler": {"spectramac.spec", "spectramac.model", "numpy"},
+    "host": {"spectramac.spec", "spectramac.model", "spectramac.compiler", "numpy"},
+    "gateware": {"spectramac.spec", "amaranth", *TABLES},
+    "sim": None,  # anything
+}
+# What may be imported where it is used, inside a function, so that the package installs without it.
+LAZY = {
+    "compress": {"torch", "sklearn"},
+    "host": {"spectramac.compress", "spectramac.gateware", "spectramac.sim", "matplotlib"},
+    "model": set(),
+}
+# Single modules that are the door to an extra, and what that lets them import at their top.
+MODULE_EXTRAS = {
+    "spectramac.compress.train": {"torch"},
+    "spectramac.host.cli": {"typer", "rich"},
+}
+
+
+def sources() -> list[tuple[str, str, Path]]:
+    """(package, dotted module, path) of every module."""
+    found = []
+    for tree in TREES:
+        base = ROOT / tree
+        for path in sorted(base.glob("spectramac/*/**/*.py")):
+            parts = path.relative_to(base).with_suffix("").parts
+            found.append((parts[1], ".".join(p for p in parts if p != "__init__"), path))
+    return found
+
+
+SOURCES = sources()
+
+
+def imports(tree: ast.Module, module: str) -> Iterator[tuple[str, int, bool]]:
+    """Dotted name (down to the imported member), line, and whether inside a function."""
+
+    def visit(node: ast.AST, lazy: bool) -> Iterator[tuple[str, int, bool]]:
+        for child in ast.iter_child_nodes(node):
+            inner = lazy or isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef)
+            if isinstance(child, ast.Import):
+                yield from ((alias.name, child.lineno, inner) for alias in child.names)
+            elif isinstance(child, ast.ImportFrom):
+                base = module.split(".")[: -child.level] if child.level else []
+                origin = ".".join([*base, *([child.module] if child.module else [])])
+                yield from ((f"{origin}.{a.name}", child.lineno, inner) for a in child.names)
+            yield from visit(child, inner)
+
+    return visit(tree, False)
+
+
+def within(name: str, prefixes: set[str]) -> bool:
+    return any(name == prefix or name.startswith(prefix + ".") for prefix in prefixes)
+
+
+def violations(package: str, module: str, text: str) -> list[str]:
+    """Imports that the rule forbids."""
+    allowed = ALLOWED[package]
+    if allowed is None:
+        return []
+    allowed = allowed | {f"spectramac.{package}"} | MODULE_EXTRAS.get(module, set())
+    found = []
+    for name, line, lazy in imports(ast.parse(text), module):
+        standard = name.split(".")[0] in sys.stdlib_module_names
+        may = standard or within(name, allowed) or (lazy and within(name, LAZY.get(package, set())))
+        if not may:
+            found.append(f"{module}:{line} must not import {name}")
+    return found
+
+
+def test_there_are_sources_of_every_package():
+    assert {package for package, _, _ in SOURCES} == set(ALLOWED)
+
+
+@pytest.mark.parametrize("package", ALLOWED)
+def test_imports_point_one_way(package):
+    found = []
+    for owner, module, path in SOURCES:
+        if owner == package:
+            found += violations(package, module, path.read_text())
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("package", "text"),
+    [
+        ("spec", "import numpy"),
+        ("model", "from spectramac.compiler import layout"),
+        ("model", "def f():\n    import torch"),
+        ("compress", "import torch"),
+        ("compress", "from spectramac import host"),
+        ("host", "from amaranth import Signal"),
+        ("gateware", "from spectramac.model.fft import fft"),
+        ("spec", "from ..model import fft"),
+    ],
+)
+def test_the_rule_sees(package, text):
+    assert violations(package, f"spectramac.{package}.example", text)
+
+
+@pytest.mark.parametrize("tree", TREES)
+def test_namespace_folder_has_no_init(tree):
+    assert not (ROOT / tree / "spectramac" / "__init__.py").exists(), (
+        f"{tree}/spectramac/__init__.py hides the other two folders of the namespace; delete it"
+    )
+
+
+def test_software_never_imports_hardware_tools():
+    for package, module, path in SOURCES:
+        if package in ("spec", "model", "compress", "compiler", "host"):
+            for name, line, _ in imports(ast.parse(path.read_text()), module):
+                assert not within(name, {"amaranth", "cocotb", "cocotb_tools"}), f"{module}:{line}"
+
+
+def test_no_star_imports():
+    for _, module, path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom):
+                assert "*" not in {a.name for a in node.names}, f"{module}:{node.lineno}"
+
+
+def test_gateware_evaluates_its_annotations():
+    """Annotated Amaranth components break under ``from __future__ import annotations``."""
+    for package, module, path in SOURCES:
+        if package == "gateware":
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.ImportFrom) and node.module == "__future__":
+                    assert "annotations" not in {a.name for a in node.names}, module
