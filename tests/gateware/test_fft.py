@@ -149,7 +149,7 @@ def test_overflow_strobe_equals_model(config):
     """One frame a run: any strobe if and only if the model flags it, and in time."""
     rng = np.random.default_rng(5)
     seen = set()
-    for trial in range(14):
+    for trial in range(8):
         item = random_frame(config, rng, 4)
         if trial == 0:  # only -j times the most negative difference overflows
             item.re[:], item.im[:] = 0, 0
@@ -173,7 +173,8 @@ def test_overflow_strobe_equals_model(config):
 def test_timing(config):
     """Latency and initiation interval are what the formulas say, without a gap in between."""
     rng = np.random.default_rng(2)
-    for log2_n in range(3, config.log2_n_max + 1):
+    every = config.log2_n_max == 6
+    for log2_n in range(3 if every else config.log2_n_max, config.log2_n_max + 1):
         n = 1 << log2_n
         result = run(config, [random_frame(config, rng, log2_n) for _ in range(2)])
         assert result.valid_cycles[0] - result.in_cycles[0] == fft_latency(config, log2_n)

@@ -202,7 +202,13 @@ class IterativeFFT(wiring.Component):
         write, read_en = Signal(), Signal()
         outputs = []
         for k, name in enumerate(("re", "im")):
-            memory = Memory(shape=signed(config.data_width), depth=config.n_max, init=[])
+            # No word is read in the cycle in which it is written, while its value matters.
+            memory = Memory(
+                shape=signed(config.data_width),
+                depth=config.n_max,
+                init=[],
+                attrs={"ram_style": "block", "no_rw_check": 1},
+            )
             m.submodules[f"memory_{name}"] = memory
             write_port, read_port = memory.write_port(), memory.read_port()
             m.d.comb += [

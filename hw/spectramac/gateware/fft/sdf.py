@@ -156,7 +156,9 @@ class ButterflyStage(wiring.Component):
             with m.If(write):
                 m.d.sync += stored.eq(write_word)
             return stored[:width].as_signed(), stored[width:].as_signed()
-        attrs = {"ram_style": "block" if depth >= 64 else "distributed"}
+        # A slot is never read in the cycle in which it is written, except slot 0 while a block is stored,
+        # which is then read again. Yosys needs no logic that defines the outcome.
+        attrs = {"ram_style": "block" if depth >= 64 else "distributed", "no_rw_check": 1}
         m.submodules.delay = delay = Memory(shape=2 * width, depth=depth, init=[], attrs=attrs)
         write_port, read_port = delay.write_port(), delay.read_port()
         m.d.comb += [
