@@ -7,18 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from amaranth.hdl import Fragment
+from tests.gateware.streams import STALLS, assert_same, run_stream
 
 from spectramac.gateware.fft import FFT, IterativeFFT, PipelinedFFT, sdf
 from spectramac.model.fft import fft
 from spectramac.spec.config import FFTConfig
 from spectramac.spec.stream import complex_payload, frame
 from spectramac.spec.timing import fft_cycles_per_frame, fft_latency, fft_phases
-from tests.gateware.streams import STALLS, assert_same, run_stream
 
 PIPELINED = [FFTConfig(log2_n_max=n) for n in (3, 4, 5, 6)]
-ITERATIVE = [
-    FFTConfig(log2_n_max=n, data_width=15, architecture="iterative") for n in (3, 4, 5, 6)
-]
+ITERATIVE = [FFTConfig(log2_n_max=n, data_width=15, architecture="iterative") for n in (3, 4, 5, 6)]
 
 
 def name(value):

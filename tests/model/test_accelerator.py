@@ -196,6 +196,21 @@ def test_both_paths_of_accumulate_agree(seed: int, monkeypatch: pytest.MonkeyPat
     np.testing.assert_array_equal(accumulate(weights, columns, Format(40))[0], weights @ columns)
 
 
+def test_saturation_at_the_bound() -> None:
+    """The largest value is no saturation; one more is, and what follows starts from the bound."""
+    fmt = Format(17)
+    top = fmt.maximum
+    for column, expected, saturated in (
+        ([top, 0, 0], top, False),
+        ([top, 1, -1], top - 1, True),
+        ([1, top, 0], top, True),
+        ([-top, -1, 0], -top - 1, False),
+        ([-top, -2, 1], -top, True),
+    ):
+        sums, flag = accumulate(np.ones((1, 3), np.int64), np.array(column)[:, None], fmt)
+        assert (sums.tolist(), flag) == ([[expected]], saturated)
+
+
 @pytest.mark.parametrize("name", ["tiny", "small", "three"])
 @seeds(12)
 def test_counters(name: str, seed: int) -> None:
@@ -218,6 +233,8 @@ def test_counters(name: str, seed: int) -> None:
         assert trace.counters["columns_skipped"] == skipped
         assert trace.kept.shape == (3, trace.counts.shape[1], trace.counts.shape[2])
         np.testing.assert_array_equal(trace.kept[..., -2:].reshape(kept.shape), kept)
+        if layer.pattern == "complex":
+            np.testing.assert_array_equal(trace.kept[..., 0], trace.kept[..., 1:].any(axis=-1))
         total += skipped
         # Saturated outputs become bounds; with twice the shift they would not.
         assert trace.counters["saturations"] <= int((np.abs(done.y) >= 127).sum())

@@ -90,7 +90,7 @@ class Engine(wiring.Component):
         wiring.connect(m, reader.memory, spectrum.read)
         connect_pipeline(m, reader, split, threshold, scheduler, queue, lanes)
         m.d.comb += [
-            lanes.draining.eq(sequencer.draining),
+            lanes.draining.eq(sequencer.draining | merge.sweeping.replicate(config.n_accumulator_banks)),
             lanes.drain_row.eq(merge.drain_row),
             lanes.drain_enable.eq(merge.drain_enable),
             lanes.clear.eq(merge.clear),
@@ -235,7 +235,7 @@ class Engine(wiring.Component):
         requantize: Requantize,
     ) -> None:
         increments = {
-            "cycles": sequencer.busy,
+            "cycles": sequencer.busy & ~sequencer.waiting,
             "lane_busy": lanes.busy,
             "lane_stalled": sequencer.running & ~lanes.busy,
             "columns_skipped": scheduler.skipped,

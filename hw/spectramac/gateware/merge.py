@@ -232,6 +232,8 @@ class Merge(wiring.Component):
     frame_free : :py:`In(1)`
         A frame may begin.
     busy, release, overflow : :py:`Out(1)`
+    sweeping : :py:`Out(1)`
+        After a reset, all rows of all banks are being zeroed, so that a run that was stopped leaves nothing behind.
     frame_start : :py:`Out(1)`
         Strobe: the first sample of a frame is on its way.
     shifts : :py:`Out(ReadPort)`
@@ -264,6 +266,7 @@ class Merge(wiring.Component):
                 "busy": Out(1),
                 "release": Out(1),
                 "overflow": Out(1),
+                "sweeping": Out(1, init=1),
                 "frame_start": Out(1),
                 "shifts": Out(ReadPort(shift_address, 5)),
                 "drain_row": Out(row_width(config)),
@@ -301,7 +304,7 @@ class Merge(wiring.Component):
             issue.eq(active & ~wait & ((index != 0) | self.frame_free) & advance),
             last.eq(remaining == 1),
             self.frame_start.eq(issue & (index == 0)),
-            self.busy.eq(active | clearing),
+            self.busy.eq(active | clearing | self.sweeping),
         ]
         if pace == 2:
             with m.If(advance):
@@ -401,17 +404,19 @@ class Merge(wiring.Component):
 
         # Clear, once the last row has been read.
         clear_row = Signal(16)
-        clear_now = Signal()
+        clear_now = Signal(init=1)
+        clear_end = Signal()
         m.d.comb += [
             self.drain_enable.eq(advance),
             self.clear.eq(clear_now),
-            self.release.eq(clear_now & (clear_row == self.clear_depth - 1)),
+            clear_end.eq(clear_row == Mux(self.sweeping, config.accumulator_depth, self.clear_depth) - 1),
+            self.release.eq(clear_now & clear_end & ~self.sweeping),
         ]
         with m.If(clear_now):
             m.d.comb += self.drain_row.eq(clear_row)
             m.d.sync += clear_row.eq(clear_row + 1)
-            with m.If(self.release):
-                m.d.sync += [clear_now.eq(0), clearing.eq(0)]
+            with m.If(clear_end):
+                m.d.sync += [clear_now.eq(0), clearing.eq(0), self.sweeping.eq(0)]
         with m.Elif(kinds[3].end & kinds[3].valid & advance):
             m.d.sync += [clear_now.eq(1), clear_row.eq(0)]
 

@@ -37,6 +37,8 @@ class Sequencer(wiring.Component):
     n_layers, n_pairs : :py:`In(…)`
     busy, done : :py:`Out(1)`
         ``done`` is a strobe.
+    waiting : :py:`Out(1)`
+        The accumulators are still being zeroed after a reset; not counted.
     running : :py:`Out(1)`
         A layer's loops are running.
     start_layer : :py:`Out(1)`
@@ -63,6 +65,7 @@ class Sequencer(wiring.Component):
                 "n_pairs": In(16),
                 "busy": Out(1),
                 "done": Out(1),
+                "waiting": Out(1),
                 "running": Out(1),
                 "start_layer": Out(1),
                 "descriptor": Out(descriptor_layout()),
@@ -104,7 +107,11 @@ class Sequencer(wiring.Component):
         with m.FSM():
             with m.State("idle"):
                 with m.If(self.start):
-                    m.d.sync += [layer.eq(0), word.eq(0), cycles.eq(0)]
+                    m.next = "wait"
+            with m.State("wait"):
+                m.d.comb += [self.busy.eq(1), self.waiting.eq(1)]
+                m.d.sync += [layer.eq(0), word.eq(0), cycles.eq(0)]
+                with m.If(~self.merge_busy):
                     with m.If((self.n_layers == 0) | (self.n_pairs == 0)):
                         m.next = "finish"
                     with m.Else():

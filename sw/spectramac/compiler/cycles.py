@@ -97,6 +97,7 @@ class _Backward:
         self.log2_n = d["out_log2_n"]
         self.clear_depth = d["clear_depth"]
         self.next_start = 0
+        self.frame_free = 0
         self.last_write = 0
 
     def start(self, not_before: int, size: int) -> int:
@@ -113,10 +114,11 @@ class _Backward:
             phases = fft_phases(self.log2_n)
             last_issue = accepted = 0
             for _ in range(size // n):
+                issue = max(issue, self.frame_free)
                 results = issue + MERGE_LATENCY + phases.load + phases.compute
                 last_issue = issue + n - 1
                 accepted = results + (n - 1) * (2 if one_multiplier else 1)
-                issue = accepted + 1
+                self.frame_free = accepted + 1
         else:
             last_issue = issue + size - 1
             accepted = last_issue + MERGE_LATENCY + fft_latency(config.fft, self.log2_n)

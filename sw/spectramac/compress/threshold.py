@@ -106,11 +106,14 @@ def _best_rows(energy: Floats, max_gap: int | None) -> tuple[Floats, NDArray[np.
     Returns
     -------
     (total, chosen) : float (lane rows, columns), int (lane rows, lane rows, columns)
-        ``total[k-1]`` is the energy of the best k rows and ``chosen[k-1, :k]`` are those rows, rising;
-        -inf where k rows that close do not exist.
+        ``total[k-1]`` is the energy of the best k rows and ``chosen[k-1, :k]`` are those rows.
     """
     n_rows, n_columns = energy.shape
-    reach = n_rows if max_gap is None else max_gap
+    if max_gap is None or max_gap >= n_rows - 1:
+        order = np.argsort(-energy, axis=0, kind="stable")
+        total = np.cumsum(np.take_along_axis(energy, order, axis=0), axis=0)
+        return total, np.broadcast_to(order, (n_rows, n_rows, n_columns))
+    reach = max_gap
     best = np.full((n_rows, n_rows, n_columns), -np.inf)
     previous = np.zeros((n_rows, n_rows, n_columns), np.int64)
     best[0, : reach + 1] = energy[: reach + 1]
@@ -175,7 +178,6 @@ def lane_balanced(
     # Without gaps the gain of one more word falls; with them it may rise, and min keeps the words in order.
     gain = np.minimum.accumulate(np.diff(total, axis=0, prepend=0.0), axis=0)
     order = np.argsort(-gain, axis=None, kind="stable")[:n_words]
-    order = order[np.isfinite(gain.ravel()[order])]
     words = np.bincount(order % n_columns, minlength=n_columns)
     for lane, (_, chosen) in enumerate(lanes):
         for c in np.flatnonzero(words):

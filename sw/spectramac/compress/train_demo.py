@@ -155,7 +155,7 @@ def threshold_student(
         S = layer.spectrum.numpy().astype(np.float64)
         pairs = S.size / 2
         density = cubic_density(progress, plan.words * recipe.n_lanes / pairs)
-        reach = 15 if plan.bits == 4 else 255
+        reach = (15 if plan.bits == 4 else 255) if progress >= 1 else None
         weights = column_rms(seen.numpy(), plan.t_in)
         layer.set_mask(lane_balanced(S, density, recipe.n_lanes, weights, max_gap=reach))
 

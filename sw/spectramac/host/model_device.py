@@ -20,14 +20,13 @@ the
 * ``control.start`` is ignored while busy. Otherwise it clears the counters, ``done`` and the
 overflow
   flags, and runs; with no layers or no pairs it is done at once. If ``control.reset`` is written
-  too, it wins. ``control.reset`` ends a run without setting ``done`` and changes nothing else.
+  too, it wins. ``control.reset`` ends a run without setting ``done``, clears the counters, and
+  changes nothing else.
 
 A run takes no time here, so ``busy`` is never seen, except after a program on which the hardware
 would hang or compute garbage: this device then stays busy until it is reset, and :meth:`diagnosis`
 says why.
 """
-
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -44,10 +43,19 @@ _WORD_MASK = 0xFFFFFFFF
 
 
 class ModelDevice(RegisterTransport):
-    """An accelerator of configuration ``config`` that computes with the golden model."""
+    """An accelerator that computes with the golden model.
 
-    def __init__(self, config: AcceleratorConfig) -> None:
+    Parameters
+    ----------
+    config : AcceleratorConfig
+    count_cycles : bool
+        Let the counters show what the compiler's cycle model predicts
+        (:mod:`spectramac.compiler.cycles`), which takes time; else those of cycles stay 0.
+    """
+
+    def __init__(self, config: AcceleratorConfig, *, count_cycles: bool = True) -> None:
         self.config = config
+        self.count_cycles = count_cycles
         self._map = register_map(config)
         self._registers: dict[int, Register] = {r.address: r for r in self._map.registers}
         self._memories: dict[int, Memory] = {m.select: m for m in memories(config).values()}
@@ -219,11 +227,20 @@ class ModelDevice(RegisterTransport):
     def _run(self, n_layers: int, n_pairs: int) -> None:
         from spectramac.model.accelerator import run_program
 
-        result: Any = run_program(self.config, self._contents, n_layers, n_pairs)
+        result = run_program(self.config, self._contents, n_layers, n_pairs)
         self._contents["activation"][:] = result.activation
         counters = dict(result.counters)
+        if self.count_cycles:
+            from spectramac.compiler.cycles import predict, total_cycles
+
+            layers = predict(self.config, result.layers, n_pairs)
+            counters["cycles"] = total_cycles(layers)
+            for name in ("lane_busy", "lane_stalled"):
+                counters[name] = sum(getattr(layer, name) for layer in layers)
+            cycles = [layer.cycles & _WORD_MASK for layer in layers]
+            self._contents["layer_cycles"][:n_layers, 0] = cycles
         for name in COUNTERS:
-            self._values[name][name] = int(counters.get(name, 0)) & _WORD_MASK
+            self._values[name][name] = counters.get(name, 0) & _WORD_MASK
         for place in OVERFLOWS:
-            if result.overflows.get(place, False):
+            if result.overflows[place]:
                 self._values["status"][f"overflow_{place}"] = 1

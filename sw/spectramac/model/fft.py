@@ -7,8 +7,8 @@ Radix-2² decimation in frequency. Stages are named by their block size ``2**m``
 first is missing).
 
 *Butterfly.* ``s = a + b`` and ``d = a - b`` are one bit wider than the data. In the first of a pair, the
-second half of the differences is multiplied by -j (exactly). If bit ``m - 1`` of ``halve`` is set, s and d are
-halved, round-half-even. Both are saturated to ``data_width``.
+second half of the differences is multiplied by -j (exactly). If bit ``m - 1`` of ``halve`` is set, s and d
+are halved, round-half-even. Both are saturated to ``data_width``.
 
 *Twiddle*, after the second of a pair except ``m = 1``: all values are multiplied by powers of
 ``W = exp(-2πj / 2**(m + 1))``, each part of which is a ``sQ2.(twiddle_width-2)`` number
@@ -18,14 +18,16 @@ round-half-even, and saturated to ``data_width``. A factor of 1 changes nothing.
 *Inverse.* re and im are exchanged before and after. With all stages halving this is the inverse transform
 with its usual factor 1/N.
 
-*Two dimensions.* With ``two_d``, N = T² values at index ``n1*T + n2`` give the T×T transform, because the low
-``log2(T)`` bits of each twiddle index are zero in the first ``log2(T)`` stages. Its spectrum is *transposed*:
-``X[k1, k2]`` is at index ``k2*T + k1``. The inverse takes the transposed spectrum and gives ``n1*T + n2``.
+*Two dimensions.* With ``two_d``, N = T² values at index ``n1*T + n2`` give the T-by-T transform, because
+the low ``log2(T)`` bits of each twiddle index are zero in the first ``log2(T)`` stages. Its spectrum is
+*transposed*: ``X[k1, k2]`` is at index ``k2*T + k1``. The inverse takes the transposed spectrum and gives
+``n1*T + n2``.
 
 *Error.* Without overflow, ``|y - DFT(x) / 2**h|`` for h halving stages is at most :func:`error_bound`. With E
 the bound so far: a butterfly that does not halve doubles E; one that halves adds the rounding of each part,
-``√½``; a twiddle product multiplies E by ``1 + δ`` and adds ``√½ + δ·A``. Here ``δ = √½ · 2**-(tw - 2)`` is the
-largest error of a rounded twiddle factor and ``A = √2 · 2**(data_width - 1)`` the largest magnitude.
+``√½``; a twiddle product multiplies E by ``1 + δ`` and adds ``√½ + δ·A``. Here ``δ = √½ · 2**-(tw - 2)``
+is the largest error of a rounded twiddle factor, half a unit in each part, and
+``A = √2 · 2**(data_width - 1)`` is the largest magnitude.
 """
 
 from dataclasses import dataclass
@@ -33,6 +35,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
 from spectramac.model.fixed import Ints, round_shift, saturate
 from spectramac.spec.config import FFTConfig
 
@@ -119,7 +122,7 @@ def fft(
     log2_n : int
         Size of the transform, from 3 to ``config.log2_n_max``.
     two_d : bool
-        T×T transform of N = T² values; the spectrum index is ``k2*T + k1``. Needs an even ``log2_n``.
+        T-by-T transform of N = T² values; the spectrum index is ``k2*T + k1``. Needs an even ``log2_n``.
     inverse : bool
         Positive exponent.
     halve : int
@@ -177,7 +180,7 @@ def _check_data(name: str, z: Any, n: int, config: FFTConfig) -> Ints:
     bad = (z < config.data.minimum) | (z > config.data.maximum)
     if np.any(bad):
         raise ValueError(f"{name} must fit {config.data}, not {int(z[bad].flat[0])}")
-    return z.astype(np.int64)
+    return np.asarray(z, np.int64)
 
 
 def _butterfly(re: Ints, im: Ints, m: int, *, rotate: bool) -> tuple[Ints, Ints]:

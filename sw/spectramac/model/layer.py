@@ -16,7 +16,7 @@ from spectramac.model.fft import fft
 from spectramac.model.fixed import Ints, round_shift, saturate
 from spectramac.model.network import Layer, Network
 from spectramac.model.requantize import requantize
-from spectramac.model.spectrum import merge, split, threshold
+from spectramac.model.spectrum import merge, pair_map, split, threshold
 from spectramac.spec.config import FFTConfig
 
 __all__ = ["LayerResult", "run_layer", "run_network"]
@@ -105,8 +105,6 @@ def run_layer(
 
 def _pair_to_bin(values: Ints, n: int, two_d: bool) -> Ints:
     """Spread one value per pair to the two bins of the pair: (..., n/2) to (..., n)."""
-    from spectramac.model.spectrum import pair_map
-
     p = pair_map(n, two_d)
     bins = np.empty((*values.shape[:-1], n), np.int64)
     bins[..., p.first] = values
@@ -117,12 +115,17 @@ def _pair_to_bin(values: Ints, n: int, two_d: bool) -> Ints:
 def run_network(
     network: Network, x: Ints, *, data_width: int = 16, twiddle_width: int = 16
 ) -> Ints:
-    """Evaluate a whole network on int8 inputs (batch, n_inputs); returns (batch, n_outputs)."""
+    """Evaluate a whole network on int8 inputs (batch, n_inputs); returns (batch, n_outputs).
+
+    An odd batch gets one zero input as a partner, carried through all layers.
+    """
     x = np.asarray(x, np.int64)
     if network.input_map is not None:
         mapped = np.zeros((len(x), network.layers[0].n_in), np.int64)
         mapped[:, network.input_map] = x
         x = mapped
+    batch = len(x)
+    x = np.pad(x, ((0, batch % 2), (0, 0)))  # the partner of the last input of an odd batch
     for layer in network.layers:
         x = run_layer(layer, x, data_width=data_width, twiddle_width=twiddle_width).y
-    return x
+    return x[:batch]

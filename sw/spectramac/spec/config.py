@@ -163,7 +163,12 @@ class AcceleratorConfig:
                 f"spectrum_depth must be at least one frame of {self.n_max}, "
                 f"not {self.spectrum_depth!r}"
             )
-        self.fft  # noqa: B018  (its own validation)
+        if self.fft_architecture == "pipelined" and self.n_requantize_multipliers != 2:
+            raise ValueError(
+                "n_requantize_multipliers must be 2 with the pipelined FFT, which gives one sample "
+                f"a cycle, not {self.n_requantize_multipliers!r}"
+            )
+        FFTConfig.__post_init__(self.fft)
 
     # Derived facts.
 

@@ -9,6 +9,6 @@ from spectramac.spec.config import FFTConfig
 __all__ = ["FFT", "IterativeFFT", "PipelinedFFT"]
 
 
-def FFT(config: FFTConfig) -> PipelinedFFT | IterativeFFT:
+def FFT(config: FFTConfig) -> PipelinedFFT | IterativeFFT:  # noqa: N802 (reads as a component)
     """The core that ``config.architecture`` names; both have the same members and methods."""
     return IterativeFFT(config) if config.architecture == "iterative" else PipelinedFFT(config)

@@ -14,7 +14,8 @@ __all__ = ["ComplexMultiplier"]
 class ComplexMultiplier(wiring.Component):
     """The exact product ``(a + jb)(c + js)`` from ``c``, ``s - c`` and ``c + s``.
 
-    With ``k1 = c(a + b)``, ``k2 = a(s - c)`` and ``k3 = b(c + s)``, the product is ``(k1 - k3) + j(k1 + k2)``.
+    With ``k1 = c(a + b)``, ``k2 = a(s - c)`` and ``k3 = b(c + s)``, the product is
+    ``(k1 - k3) + j(k1 + k2)``.
     ``|c + js|`` must not exceed ``√2 · 2**(twiddle_width - 2)``, as for twiddle factors, so that all three
     precomputed numbers fit ``twiddle_width`` bits. Nothing is rounded and overflow is impossible.
 
@@ -64,7 +65,9 @@ class ComplexMultiplier(wiring.Component):
         a_plus_b = Signal(signed(self.data_width + 1))
         c, s_minus_c, c_plus_s = (Signal(factor_shape, name=f"factor{k}") for k in range(3))
         k1 = Signal(signed(self.data_width + 1 + self.twiddle_width))
-        k2, k3 = (Signal(signed(self.data_width + self.twiddle_width), name=f"k{k}") for k in (2, 3))
+        k2, k3 = (
+            Signal(signed(self.data_width + self.twiddle_width), name=f"k{k}") for k in (2, 3)
+        )
         with m.If(self.en):
             m.d.sync += [
                 a.eq(self.a),

@@ -7,6 +7,7 @@ from typing import Any
 from amaranth import Module, Mux, Signal
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
+
 from spectramac.gateware.stream import layout
 from spectramac.spec.config import FFTConfig
 from spectramac.spec.stream import complex_payload, frame

@@ -86,7 +86,7 @@ class IterativeFFT(wiring.Component):
         # Control of the frame. final: N - 1. low: mask of the index bits below the butterfly's, so that
         # stage m has low = 2**(m - 1) - 1; all ones while samples are addressed one by one.
         self._final = Signal(log2_n_max, init=7)
-        self._low = Signal(log2_n_max, init=-1 & ((1 << log2_n_max) - 1))
+        self._low = Signal(log2_n_max, init=(1 << log2_n_max) - 1)
         self._log2_n = Signal.like(self.log2_n)
         self._two_d, self._inverse = Signal(), Signal()
         self._halve = Signal(log2_n_max)
@@ -106,7 +106,9 @@ class IterativeFFT(wiring.Component):
         loading = Signal()
         m.d.comb += last_product.eq(product & last_term & self._part & self._branch)
 
-        read_en, read_data_re, read_data_im, write = self._memory(m, count_next, fetch, product, loading)
+        read_en, read_data_re, read_data_im, write = self._memory(
+            m, count_next, fetch, product, loading
+        )
         end = Mux(fetch | product, self._final >> 1, self._final)
         at_end = Signal()
         m.d.comb += [
@@ -125,9 +127,7 @@ class IterativeFFT(wiring.Component):
                             self._two_d.eq(self.two_d),
                             self._inverse.eq(self.inverse),
                             self._halve.eq(self.halve),
-                            self._final.eq(
-                                Cat(self.log2_n > bit for bit in range(log2_n_max))
-                            ),
+                            self._final.eq(Cat(self.log2_n > bit for bit in range(log2_n_max))),
                         ]
                     last = at_end & ~first
                     m.d.comb += write.eq(1)
@@ -224,9 +224,7 @@ class IterativeFFT(wiring.Component):
     def _rotate(self) -> Value:
         """Whether the branch being computed is multiplied by -j."""
         return self._branch & _any(
-            self._stage[k - 1]
-            & self._count[k - 2]
-            & ~(self._two_d & (self._log2_n == 2 * (k - 1)))
+            self._stage[k - 1] & self._count[k - 2] & ~(self._two_d & (self._log2_n == 2 * (k - 1)))
             for k in range(2, self.config.log2_n_max + 1, 2)
         )
 
@@ -250,9 +248,7 @@ class IterativeFFT(wiring.Component):
         a = Mux(imaginary, a_im, a_re)[:] ^ negate.replicate(width)
         b = Mux(imaginary, b_im, b_re)[:] ^ (self._branch & ~negate).replicate(width)
         # The carry of the two's complement goes in below the least significant bit.
-        m.d.comb += exact.eq(
-            Cat(self._branch, a).as_signed() + Cat(self._branch, b).as_signed()
-        )
+        m.d.comb += exact.eq(Cat(self._branch, a).as_signed() + Cat(self._branch, b).as_signed())
         total = exact[1:].as_signed()
         halve = (self._stage & self._halve).any()
         base = Mux(halve, total >> 1, total)

@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The transform as a pipeline: one sample a clock."""
 
+from itertools import pairwise
 from typing import Any
 
 from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
+
 from spectramac.gateware.fft.control import FrameControl, ports
 from spectramac.gateware.fft.sdf import ButterflyStage, TwiddleStage
 from spectramac.gateware.stream import connect, connect_pipeline
@@ -91,7 +93,7 @@ class PipelinedFFT(wiring.Component):
                 )
                 stages.append(twiddle)
         connect_pipeline(m, *stages)
-        for a, b in zip(stages, stages[1:], strict=False):
+        for a, b in pairwise(stages):
             m.d.comb += b.i_control.eq(a.o_control)
         head, tail = stages[0], stages[-1]
         accept = Signal()

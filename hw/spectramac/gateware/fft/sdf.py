@@ -14,6 +14,7 @@ from amaranth import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
+
 from spectramac.gateware.fft.complex_multiplier import ComplexMultiplier
 from spectramac.gateware.fft.control import control_layout, frame_layout
 from spectramac.gateware.fixed import narrow, round_half_even
@@ -161,10 +162,15 @@ class ButterflyStage(wiring.Component):
         attrs = {"ram_style": "block" if depth >= 64 else "distributed", "no_rw_check": 1}
         m.submodules.delay = delay = Memory(shape=2 * width, depth=depth, init=[], attrs=attrs)
         write_port, read_port = delay.write_port(), delay.read_port()
-        m.d.comb += [
+        # From block RAM through the subtraction and back is too far for one cycle. A word is written
+        # depth - 1 cycles or more before it is read, so it may as well be written a cycle later.
+        domain = m.d.sync if depth >= 64 else m.d.comb
+        domain += [
             write_port.en.eq(write),
             write_port.addr.eq(write_slot),
             write_port.data.eq(write_word),
+        ]
+        m.d.comb += [
             read_port.en.eq(read),
             read_port.addr.eq(read_slot),
         ]
@@ -258,7 +264,9 @@ class TwiddleStage(wiring.Component):
         width = self.config.twiddle_width
         mask = (1 << width) - 1
         words = []
-        for c, s in zip(*(part.tolist() for part in twiddle_table(log2_circle, width)), strict=True):
+        for c, s in zip(
+            *(part.tolist() for part in twiddle_table(log2_circle, width)), strict=True
+        ):
             words.append(c & mask | ((s - c) & mask) << width | ((c + s) & mask) << 2 * width)
         return int(top), words[:depth]
 

@@ -1,0 +1,33 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""``spectramac``: the command line. The commands are in :mod:`spectramac.host.cli_app`.
+
+Results go to stdout, progress and diagnostics to stderr. Exit status: 0 if all is well, 1 if something failed or
+differs, 2 for wrong usage.
+"""
+
+import sys
+from collections.abc import Sequence
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit."""
+    try:
+        import rich  # noqa: F401
+        import typer  # noqa: F401
+    except ModuleNotFoundError as error:
+        print(
+            f"error: the command line needs the Python module {error.name!r}, which is not installed; "
+            "`pip install 'spectramac[cli]'` adds it",
+            file=sys.stderr,
+        )
+        sys.exit(2)
+    from spectramac.host.cli_app import app
+
+    app(None if arguments is None else list(arguments), prog_name="spectramac")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,291 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""The commands of ``spectramac``. What is heavy is imported by the command that needs it."""
+
+import functools
+import importlib
+import sys
+from collections.abc import Callable
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from spectramac.spec.config import PRESETS, preset
+from spectramac.spec.errors import MismatchError, SpectramacError
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="spectramac",
+    help="Run neural networks whose weights are compressed in the frequency domain.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+PresetName = Enum("PresetName", {name: name for name in PRESETS}, type=str)  # type: ignore[misc]
+
+
+class TransportName(str, Enum):
+    """What runs the model."""
+
+    model = "model"
+    sim = "sim"
+
+
+class Technology(str, Enum):
+    """What the Verilog is written for."""
+
+    generic = "generic"
+    ice40 = "ice40"
+
+
+PresetOption = Annotated[PresetName, typer.Option("--preset", help="Accelerator configuration.")]
+Existing = typer.Argument(exists=True, dir_okay=False, readable=True)
+_SMALL = PresetName("small")
+
+Command = TypeVar("Command", bound=Callable[..., None])
+
+
+def _command(name: str) -> Callable[[Command], Command]:
+    """Register a command whose known errors become one line on stderr and exit status 1."""
+
+    def register(function: Command) -> Command:
+        @functools.wraps(function)
+        def guarded(*args: Any, **kwargs: Any) -> None:
+            try:
+                function(*args, **kwargs)
+            except (SpectramacError, ValueError, TypeError, OSError, ImportError) as error:
+                print(f"error: {error}", file=sys.stderr)
+                raise typer.Exit(1) from None
+            except RuntimeError as error:
+                # Tool errors of spectramac.sim, which is imported on demand only.
+                if not type(error).__module__.startswith("spectramac."):
+                    raise
+                print(f"error: {error}", file=sys.stderr)
+                raise typer.Exit(1) from None
+
+        app.command(name)(guarded)
+        return function
+
+    return register
+
+
+@_command("info")
+def info(
+    file: Annotated[Path | None, typer.Argument(help="An image or a network.")] = None,
+    preset_name: PresetOption = _SMALL,
+) -> None:
+    """Describe the configurations and tools, or an image or network file."""
+    from spectramac.host import cli_files, cli_report
+
+    if file is None:
+        config = preset(preset_name.value)
+        cli_report.show(
+            cli_report.config_table(), cli_report.memory_table(config), cli_report.tool_versions()
+        )
+    elif cli_files.is_image(file):
+        model = cli_files.open_model(file, preset(preset_name.value))
+        cli_report.show(*cli_report.image_tables(model.image, model.config))
+    else:
+        from spectramac.model.network import load_network
+
+        cli_report.show(*cli_report.network_table(load_network(file)))
+
+
+@_command("train-demo")
+def train_demo(
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Network file; default: the demonstration's.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of all random numbers.")] = 0,
+) -> None:
+    """Train and compress the demonstration network: handwritten digits (needs extra 'train')."""
+    from spectramac.host import cli_report
+
+    try:
+        module = importlib.import_module("spectramac.compress.train_demo")
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"training needs the Python module {error.name!r}; `pip install 'spectramac[train,data]'` "
+            "adds it"
+        ) from error
+    arguments = {} if output is None else {"output": output}
+    result = module.train_digits(seed=seed, log=cli_report.note, **arguments)
+    cli_report.show(result)
+
+
+@_command("compress")
+def compress(
+    weights: Annotated[
+        str, typer.Argument(help=".npz with w0 (n_out, n_in), b0, w1, b1, …; ReLU lies between.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Network file to write.")],
+    calibration: Annotated[
+        str, typer.Option(help="Typical inputs: 'digits' or a .npy file of int8 values.")
+    ] = "digits",
+    input_scale: Annotated[
+        float | None, typer.Option(help="Real value of one int8 step; digits: 1/112, else 1.")
+    ] = None,
+    block: Annotated[int, typer.Option(help="Points of a transform; 0 prunes weights as they are.")] = 8,
+    density: Annotated[float, typer.Option(help="Share of the coefficients kept.")] = 0.25,
+    bits: Annotated[int, typer.Option(min=4, max=8, help="Bits of a coefficient.")] = 8,
+    lanes: Annotated[int, typer.Option(min=1, help="Lanes to balance for.")] = PRESETS["small"].n_lanes,
+) -> None:
+    """Compress a trained dense network: transform, threshold, quantize. No further training."""
+    import numpy as np
+
+    from spectramac.host import cli_report
+    from spectramac.host.inputs import check_inputs
+    from spectramac.host.post_training import compress_dense, load_weights
+    from spectramac.model.network import save_network
+
+    layers = load_weights(weights)
+    if calibration == "digits":
+        from spectramac.compress.data import INPUT_SCALE, digits
+
+        x: Any = digits().x_train
+        scale = INPUT_SCALE if input_scale is None else input_scale
+    else:
+        x = np.load(calibration, allow_pickle=False)
+        scale = 1.0 if input_scale is None else input_scale
+    network = compress_dense(
+        layers,
+        check_inputs(x, layers[0][0].shape[1]),
+        input_scale=scale,
+        block=block,
+        density=density,
+        bits=bits,
+        n_lanes=lanes,
+    )
+    save_network(network, output)
+    cli_report.show(*cli_report.network_table(network))
+    cli_report.note(f"wrote {output}")
+
+
+@_command("compile")
+def compile_command(
+    network: Annotated[Path, Existing],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Image file to write.")],
+    preset_name: PresetOption = _SMALL,
+) -> None:
+    """Compile a network for a configuration."""
+    from spectramac.compiler.compile import compile_network
+    from spectramac.host import cli_report
+    from spectramac.model.network import load_network
+
+    config = preset(preset_name.value)
+    image = compile_network(load_network(network), config)
+    image.save(output)
+    cli_report.show(cli_report.layer_table(image, config))
+    cli_report.show(f"stored bytes: {image.stored_bytes}")
+    cli_report.note(f"wrote {output} for configuration {config.name}")
+
+
+@_command("run")
+def run(
+    file: Annotated[Path, Existing],
+    transport: Annotated[TransportName, typer.Option(help="What runs it.")] = TransportName.model,
+    data: Annotated[str, typer.Option(help="'digits' or a .npy file, one input a row.")] = "digits",
+    preset_name: PresetOption = _SMALL,
+    check: Annotated[
+        bool, typer.Option("--check", help="Compare with the golden model; exit 1 if different.")
+    ] = False,
+    quantize: Annotated[
+        bool, typer.Option("--quantize", help="The data are real values: convert to int8 first.")
+    ] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first inputs.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the int8 outputs as .npy.")
+    ] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds for one pass over the program.")] = 60.0,
+    trace: Annotated[
+        Path | None, typer.Option(help="Write an FST trace (transport sim only).")
+    ] = None,
+) -> None:
+    """Run an image, or a network compiled for --preset, and report accuracy and cycles."""
+    if trace is not None and transport is not TransportName.sim:
+        raise typer.BadParameter("--trace needs --transport sim")
+    from spectramac.host import cli_files, cli_report
+    from spectramac.host.cli_run import compare, execute, run_table
+
+    model = cli_files.open_model(file, preset(preset_name.value))
+    sample = cli_files.load_data(data, model.image, quantize=quantize, limit=limit)
+    options = {} if trace is None else {"trace": trace}
+    result = execute(model, sample.x, transport.value, timeout=timeout, **options)
+    golden = None
+    if check or transport is not TransportName.model:
+        golden = execute(model, sample.x, "model", timeout=timeout)
+    if output is not None:
+        import numpy as np
+
+        np.save(output, result.outputs, allow_pickle=False)
+        cli_report.note(f"wrote {output}")
+    cli_report.show(run_table(model, transport.value, sample, result, golden))
+    if check and golden is not None:
+        differences = compare(model, sample.x, result, golden)
+        if differences:
+            raise MismatchError("; ".join(differences))
+        cli_report.show("identical to the golden model")
+
+
+@_command("verilog")
+def verilog(
+    preset_name: PresetOption = _SMALL,
+    out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("build/verilog"),
+    technology: Annotated[
+        Technology, typer.Option(help="'ice40' puts weights in the UP5K's SPRAM.")
+    ] = Technology.generic,
+) -> None:
+    """Write the Verilog of a configuration and print its SHA-256 (needs extra 'hdl')."""
+    from spectramac.host import cli_report
+
+    try:
+        writer = importlib.import_module("spectramac.gateware.verilog")
+        gateware = importlib.import_module("spectramac.gateware.accelerator")
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"writing Verilog needs the Python module {error.name!r}; `pip install 'spectramac[hdl]'` "
+            "adds it"
+        ) from error
+    config = preset(preset_name.value)
+    component = gateware.Accelerator(config, technology=technology.value)
+    text = writer.to_verilog(component, "accelerator")
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / f"{config.name}.v"
+    path.write_text(text, encoding="utf-8")
+    rows = [(str(path), len(text), writer.sha256(text), f"0x{config.build_id:08x}")]
+    cli_report.show(cli_report.table("Verilog", ("file", "bytes", "sha256", "build id"), rows))
+
+
+@_command("bench")
+def bench(
+    presets: Annotated[
+        list[PresetName] | None, typer.Option("--preset", help="May be repeated; default: all.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first digits.")] = None,
+) -> None:
+    """Run the digits on the simulated RTL of each preset and report its speed (needs extra 'sim')."""
+    from spectramac.host import cli_report
+
+    try:
+        demo = importlib.import_module("spectramac.sim.demo")
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"the simulation needs the Python module {error.name!r}; "
+            "`pip install 'spectramac[hdl,sim,data]'` adds it",
+            name=error.name,
+        ) from error
+    names = [p.value for p in presets] if presets else list(PRESETS)
+    results = []
+    for name in names:
+        cli_report.note(f"building and simulating {name}")
+        with cli_report.progress(name) as progress:
+            results.append(demo.run_demo(name, limit=limit, progress=progress))
+    cli_report.show(demo.speed_table(results))
+    failed = [r.preset for r in results if r.differences]
+    if failed:
+        raise MismatchError(f"RTL and golden model differ on {', '.join(failed)}")

@@ -1,0 +1,96 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""``spectramac run``: execute, compare, report."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.table import Table
+
+from spectramac.host import cli_report
+from spectramac.host.accelerator import Accelerator, RunResult
+from spectramac.host.cli_files import Data, Model
+from spectramac.host.transport import open_transport
+
+__all__ = ["accuracy", "compare", "execute", "run_table"]
+
+
+def accuracy(outputs: NDArray[Any], labels: NDArray[Any]) -> float:
+    """Percent of rows whose largest element (the first of equals) is at the label."""
+    return float(100 * np.mean(np.argmax(outputs, axis=1) == labels)) if len(labels) else 0.0
+
+
+def execute(
+    model: Model, x: NDArray[np.int8], transport: str, *, timeout: float, **options: Any
+) -> RunResult:
+    """Load and run a model through a transport, with a progress bar."""
+    with (
+        cli_report.progress(f"running on {transport}") as progress,
+        open_transport(transport, model.config, **options) as bus,
+    ):
+        accelerator = Accelerator(bus, model.config)
+        accelerator.load(model.image)
+        return accelerator.run(x, timeout=timeout, progress=progress)
+
+
+def compare(model: Model, x: NDArray[np.int8], result: RunResult, golden: RunResult) -> list[str]:
+    """What differs between a result, the golden model and, if it is known, the network itself."""
+    differences = []
+    n = int((result.outputs != golden.outputs).sum())
+    if n:
+        differences.append(f"{n} of {golden.outputs.size} outputs differ from the golden model's")
+    for name, value in golden.counters.items():
+        if result.counters[name] != value:
+            differences.append(
+                f"counter {name!r} is {result.counters[name]}, the golden model says {value}"
+            )
+    if not np.array_equal(result.layer_cycles, golden.layer_cycles):
+        differences.append(
+            f"layer cycles are {result.layer_cycles.tolist()}, the golden model says "
+            f"{golden.layer_cycles.tolist()}"
+        )
+    if result.warnings != golden.warnings:
+        differences.append(
+            f"overflow flags are {result.warnings}, the golden model says {golden.warnings}"
+        )
+    if model.network is not None and not golden.warnings:
+        from spectramac.model.layer import run_network
+
+        config = model.config
+        direct = run_network(
+            model.network, x, data_width=config.data_width, twiddle_width=config.twiddle_width
+        )
+        n = int((golden.outputs != direct).sum())
+        if n:
+            differences.append(f"{n} outputs of the golden model differ from the network's")
+    return differences
+
+
+def run_table(
+    model: Model, transport: str, data: Data, result: RunResult, golden: RunResult | None
+) -> Table:
+    """The report of a run."""
+    predicted = result if transport == "model" else golden
+    rows: list[tuple[str, object]] = [
+        ("configuration", model.config.name),
+        ("transport", transport),
+        ("inferences", len(data.x)),
+        ("passes", result.n_passes),
+    ]
+    if data.labels is not None:
+        rows.append(("accuracy", f"{accuracy(result.outputs, data.labels):.2f} %"))
+    if golden is not None:
+        rows.append(("differing outputs", int((result.outputs != golden.outputs).sum())))
+    if transport != "model":
+        rows.append(("cycles per inference, counted", f"{result.cycles_per_inference:.1f}"))
+    if predicted is not None:
+        rows.append(("cycles per inference, predicted", f"{predicted.cycles_per_inference:.1f}"))
+    rows += [
+        ("lane utilisation", f"{100 * result.utilisation:.1f} %"),
+        ("columns skipped", result.counters["columns_skipped"]),
+        ("saturated outputs", result.counters["saturations"]),
+        ("saturated inside", ", ".join(result.warnings) or "never"),
+        ("stored bytes", model.image.stored_bytes),
+    ]
+    return cli_report.table("Run", ("", ""), rows)

@@ -1,0 +1,151 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Compression of a trained dense network in one step, without further training.
+
+The layers are dense, with ReLU between them. Each is transformed, thresholded to whole coefficient words, quantized,
+and given scales from calibration data. Training afterwards recovers accuracy that high compression loses
+(:mod:`spectramac.compress.train`).
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectramac.compress.quantize import activation_scale, assemble, quantize_coefficients
+from spectramac.compress.sft import from_orthonormal, orthonormal, sft
+from spectramac.compress.threshold import column_rms, lane_balanced
+from spectramac.model.layer import run_layer
+from spectramac.model.network import Layer, Network, Transform
+
+__all__ = ["DenseLayer", "compress_dense", "load_weights"]
+
+DenseLayer = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Weights (n_out, n_in) and bias (n_out,)."""
+
+
+def load_weights(path: str | Path) -> list[DenseLayer]:
+    """Read an ``.npz`` file with arrays ``w0`` (n_out, n_in), ``b0`` (n_out,), ``w1``, ``b1``, …
+
+    A missing bias is zero. Nothing in the file is executed.
+
+    Raises
+    ------
+    ValueError
+        If a name, a shape or a value is wrong.
+    """
+    with np.load(Path(path), allow_pickle=False) as file:
+        arrays = {name: np.asarray(file[name]) for name in file.files}
+    unknown = sorted(name for name in arrays if not re.fullmatch(r"[wb]\d+", name))
+    if unknown:
+        raise ValueError(f"{path}: arrays must be called w0, b0, w1, b1, …, not {unknown[0]!r}")
+    n_layers = sum(name.startswith("w") for name in arrays)
+    return _check_chain(str(path), arrays, n_layers)
+
+
+def _check_chain(path: str, arrays: Mapping[str, NDArray[Any]], n_layers: int) -> list[DenseLayer]:
+    if not n_layers:
+        raise ValueError(f"{path}: there must be an array w0")
+    layers: list[DenseLayer] = []
+    for i in range(n_layers):
+        if f"w{i}" not in arrays:
+            raise ValueError(f"{path}: w{i} must be present, because there are {n_layers} layers")
+        w = arrays[f"w{i}"]
+        n_in = layers[-1][0].shape[0] if layers else None
+        if w.ndim != 2 or 0 in w.shape or (n_in is not None and w.shape[1] != n_in):
+            wanted = f"(n_out, {'n_in' if n_in is None else n_in})"
+            raise ValueError(f"{path}: w{i} must have shape {wanted}, not {w.shape}")
+        b = arrays.get(f"b{i}", np.zeros(len(w)))
+        if b.shape != (len(w),):
+            raise ValueError(f"{path}: b{i} must have shape {(len(w),)}, not {b.shape}")
+        for name, array in ((f"w{i}", w), (f"b{i}", b)):
+            if array.dtype.kind not in "fiu" or not np.isfinite(array.astype(np.float64)).all():
+                raise ValueError(f"{path}: {name} must hold finite numbers")
+        layers.append((w.astype(np.float64), b.astype(np.float64)))
+    return layers
+
+
+def compress_dense(
+    layers: list[DenseLayer],
+    calibration: NDArray[np.int8],
+    *,
+    input_scale: float = 1.0,
+    block: int = 8,
+    density: float = 0.25,
+    bits: int = 8,
+    n_lanes: int = 3,
+) -> Network:
+    """Compress a chain of dense layers.
+
+    Parameters
+    ----------
+    layers : list of (weights, bias)
+        ReLU follows each but the last.
+    calibration : int8 array (batch, n_in)
+        Typical inputs.
+    input_scale : float
+        Real value of one int8 step of the input.
+    block : int
+        Points of each transform; 0 keeps the weights as they are (plain pruning). The output of the last layer is
+        not transformed.
+    density : float
+        Share of the coefficients that is kept, in (0, 1].
+    bits : int
+        Of a coefficient, 4 to 8.
+    n_lanes : int
+        Lanes of the accelerator, for balance.
+
+    Raises
+    ------
+    ValueError
+        If the calibration data does not fit the first layer, or a scale cannot be encoded.
+    """
+    if calibration.ndim != 2 or calibration.shape[1] != layers[0][0].shape[1]:
+        raise ValueError(
+            f"calibration data must have shape (batch, {layers[0][0].shape[1]}), not "
+            f"{calibration.shape}"
+        )
+    fft = Transform("fft1d", block) if block else Transform()
+    real = calibration.astype(np.float64) * input_scale
+    values = calibration.astype(np.int64)
+    scale = input_scale
+    done: list[Layer] = []
+    for i, (w, b) in enumerate(layers):
+        last = i == len(layers) - 1
+        t_in, t_out = fft, Transform() if last else fft
+        spectrum = orthonormal(sft(w, t_in, t_out), t_in, t_out)
+        if density < 1:
+            gap = 15 if bits <= 4 else 255
+            weights = column_rms(values, t_in)
+            spectrum = spectrum * lane_balanced(spectrum, density, n_lanes, weights, max_gap=gap)
+        steps: Any = "pair" if t_out.is_fft else "row"
+        codes = quantize_coefficients(from_orthonormal(spectrum, t_in, t_out), bits, steps)
+        real = real @ w.T + b
+        if not last:
+            real = np.maximum(real, 0)
+        output_scale = activation_scale(real)
+        done.append(
+            assemble(
+                f"fc{i + 1}",
+                codes,
+                n_in=w.shape[1],
+                n_out=w.shape[0],
+                t_in=t_in,
+                t_out=t_out,
+                bias=b,
+                input_scale=scale,
+                output_scale=output_scale,
+                calibration=values,
+                relu=not last,
+            )
+        )
+        values = run_layer(done[-1], values).y
+        scale = output_scale
+    sizes = [layers[0][0].shape[1], *(len(w) for w, _ in layers)]
+    meta = {"sizes": sizes, "density": density, "bits": bits, "block": block, "n_lanes": n_lanes}
+    return Network(
+        layers=tuple(done), input_scale=input_scale, output_scale=scale, meta=meta
+    )
