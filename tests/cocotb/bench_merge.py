@@ -74,7 +74,7 @@ class MergeBench:
 
     def look(self) -> None:
         self.overflow |= bool(int(self.dut.overflow.value))
-        self.released += int(self.dut.release.value)
+        self.released += int(self.dut.released.value)
         self.frames += int(self.dut.frame_start.value)
 
     async def start(self, case: MergeCase, bank: int) -> None:

@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 import numpy as np
 import pytest
+from tests.spec.images import dense_image, dense_outputs
 
 from spectramac.host.accelerator import Accelerator
 from spectramac.host.model_device import ModelDevice
 from spectramac.spec.config import PRESETS, preset
 from spectramac.spec.image import Image, Placement
 from spectramac.spec.memory import memories
-from tests.spec.images import dense_image, dense_outputs
 
 TINY = preset("tiny")
 N_IN, N_OUT = 6, 4

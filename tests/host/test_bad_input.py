@@ -6,6 +6,8 @@ import time
 
 import numpy as np
 import pytest
+from tests.host.devices import FlakyDevice, ForeignDevice, HangingDevice
+from tests.spec.images import dense_image, dense_outputs
 
 from spectramac.host.accelerator import Accelerator
 from spectramac.host.inputs import quantize_input
@@ -29,8 +31,6 @@ from spectramac.spec.errors import (
 )
 from spectramac.spec.image import Image, Section
 from spectramac.spec.memory import memories
-from tests.host.devices import FlakyDevice, ForeignDevice, HangingDevice
-from tests.spec.images import dense_image, dense_outputs
 
 TINY = preset("tiny")
 WEIGHTS = np.array([[1, -2, 3, -4], [100, 50, -25, 12]])

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from tests.spec.images import dense_image, dense_outputs
 
 from spectramac.host.accelerator import Accelerator
 from spectramac.host.transport import Read, Transport, Write, open_transport
@@ -13,7 +14,6 @@ from spectramac.spec.config import preset
 from spectramac.spec.errors import DeviceTimeoutError
 from spectramac.spec.memory import memories
 from spectramac.spec.registers import register_map
-from tests.spec.images import dense_image, dense_outputs
 
 CONFIG = preset("tiny")
 MAP = register_map(CONFIG)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 import numpy as np
 import pytest
+from tests.spec.images import dense_image
 
 from spectramac.host.model_device import ModelDevice
 from spectramac.host.transport import Read, Write, open_transport
@@ -9,7 +10,6 @@ from spectramac.model.image import to_chunks
 from spectramac.spec.config import preset
 from spectramac.spec.memory import memories
 from spectramac.spec.registers import COUNTERS, ID, OVERFLOWS, Access, register_map
-from tests.spec.images import dense_image
 
 CONFIG = preset("small")
 MAP = register_map(CONFIG)
@@ -65,7 +65,10 @@ def test_reset_values(bus: Bus) -> None:
 def test_every_address_is_a_register_or_an_error(bus: Bus) -> None:
     mapped = set(ADDRESS.values())
     for address in set(range(256)) - mapped:
-        for access in (lambda a: bus.device.read(a, 2).tolist(), lambda a: bus.device.write(a, [5])):
+        for access in (
+            lambda a: bus.device.read(a, 2).tolist(),
+            lambda a: bus.device.write(a, [5]),
+        ):
             assert access(address) in ([0, 0], None)
             assert bus.status()["bus_error"] == 1
             bus.clear()

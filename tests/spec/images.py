@@ -32,7 +32,9 @@ def dense_image(
     rows = np.zeros((depth * n_lanes * 2, n_in), np.int64)
     rows[:n_out] = weights
     entries = rows.reshape(depth, n_lanes, 2, n_in).transpose(3, 0, 1, 2).reshape(-1, 2 * n_lanes)
-    coefficients = [int.from_bytes(bytes(int(v) & 0xFF for v in word), "little") for word in entries]
+    coefficients = [
+        int.from_bytes(bytes(int(v) & 0xFF for v in word), "little") for word in entries
+    ]
     n_pairs = config.activation_depth // (n_in + n_out) if max_pairs is None else max_pairs
     stride = n_in + n_out
     values = dict.fromkeys((field.name for field in FIELDS), 0)

@@ -57,7 +57,9 @@ def test_unknown_preset_lists_the_others() -> None:
 )
 def test_bad_fields_are_named(field: str, bad: tuple[object, ...]) -> None:
     for value in bad:
-        with pytest.raises(ValueError, match=f"{field.removeprefix('fft_')} must be .* not {value!r}"):
+        with pytest.raises(
+            ValueError, match=f"{field.removeprefix('fft_')} must be .* not {value!r}"
+        ):
             BASE.replace(**{field: value})
 
 
@@ -88,9 +90,7 @@ def test_every_field_is_in_the_identity_and_changes_the_build_id() -> None:
 def test_build_id_is_the_documented_hash_in_every_process() -> None:
     text = json.dumps(BASE.identity(), sort_keys=True).encode()
     assert BASE.build_id == int.from_bytes(hashlib.sha256(text).digest()[:4], "little")
-    code = (
-        "from spectramac.spec.config import AcceleratorConfig as C; print(C(n_lanes=2).build_id)"
-    )
+    code = "from spectramac.spec.config import AcceleratorConfig as C; print(C(n_lanes=2).build_id)"
     output = subprocess.run(
         [sys.executable, "-c", f"import sys; sys.path[:0] = {sys.path!r}; {code}"],
         env={"PYTHONHASHSEED": "7"},

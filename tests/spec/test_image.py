@@ -227,7 +227,12 @@ def test_header_with_a_valid_checksum_and_wrong_content_is_refused(change: dict)
 def test_header_must_be_canonical_and_finite() -> None:
     text, payload = unwrap(small_image().to_bytes(), "x")
     Image.from_bytes(wrap(text, payload))
-    for wrong in (text + b" ", text.replace(b'"max_pairs"', b' "max_pairs"'), b"\xff", b"[" * 99999):
+    for wrong in (
+        text + b" ",
+        text.replace(b'"max_pairs"', b' "max_pairs"'),
+        b"\xff",
+        b"[" * 99999,
+    ):
         with pytest.raises(ImageError):
             Image.from_bytes(wrap(wrong, payload))
     with pytest.raises(ImageError, match="finite"):
@@ -270,7 +275,9 @@ def test_each_memory_bounds_its_section(name: str) -> None:
         section = Section(memory.width, n_words, bytes(-(-memory.width * n_words // 8)))
         image = dense_image(np.ones((2, 2)), sections={**good.sections, name: section})
         if extra:
-            with pytest.raises(ImageTooLargeError, match=f"'{name}'.*depth of {memory.depth};.*larger"):
+            with pytest.raises(
+                ImageTooLargeError, match=f"'{name}'.*depth of {memory.depth};.*larger"
+            ):
                 image.check(TINY)
         else:
             image.check(TINY)

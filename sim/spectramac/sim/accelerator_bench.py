@@ -6,12 +6,12 @@ import dataclasses
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectramac.sim.cocotb_runner import BenchResult, run_bench
-from spectramac.sim.streams import StallPattern
 from spectramac.sim.transport import TOP, accelerator_verilog
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.image import Image
@@ -35,7 +35,7 @@ def bench_accelerator(
     image: Image,
     x: NDArray[np.int8],
     *,
-    stalls: StallPattern = "both",
+    stalls: Literal["none", "source", "sink", "both"] = "both",
     seed: int = 1,
     waves: str | None = None,
     timeout: float = 600,

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The driver inside a cocotb bench: the same calls, each of which lets simulated time pass.
 
-The driver is ordinary blocking code, so a bench runs it with :func:`cocotb.bridge`::
+The driver is ordinary blocking code, so a bench runs it with :func:`cocotb.task.bridge`::
 
     transport = CocotbTransport(bench)
     async with bench:
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from cocotb import resume
+from cocotb.task import resume
 
 from spectramac.host.transport import (
     Read,

@@ -138,7 +138,8 @@ _TECHNOLOGY = re.compile(
 def _plain(name: str) -> str:
     """A cell's or net's name as the gateware spells it: what technology mapping appended is cut."""
     short = _TECHNOLOGY.sub("", name.lstrip("$\\")) or name
-    short = name if short.endswith(".") else short  # Yosys named it itself: only the full name tells
+    if short.endswith("."):  # Yosys named it itself: only the full name tells
+        short = name
     return short.removeprefix("dut.")
 
 

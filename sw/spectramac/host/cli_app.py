@@ -44,7 +44,8 @@ class Technology(str, Enum):
 
 
 PresetOption = Annotated[PresetName, typer.Option("--preset", help="Accelerator configuration.")]
-Existing = typer.Argument(exists=True, dir_okay=False, readable=True)
+NetworkFile = typer.Argument(help="A network file.", exists=True, dir_okay=False)
+ModelFile = typer.Argument(help="An image or a network file.", exists=True, dir_okay=False)
 _SMALL = PresetName("small")
 
 Command = TypeVar("Command", bound=Callable[..., None])
@@ -76,7 +77,9 @@ def _command(name: str) -> Callable[[Command], Command]:
 
 @_command("info")
 def info(
-    file: Annotated[Path | None, typer.Argument(help="An image or a network.")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(help="An image or a network.", exists=True, dir_okay=False)
+    ] = None,
     preset_name: PresetOption = _SMALL,
 ) -> None:
     """Describe the configurations and tools, or an image or network file."""
@@ -99,7 +102,8 @@ def info(
 @_command("train-demo")
 def train_demo(
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Network file; default: the demonstration's.")
+        Path | None,
+        typer.Option("--output", "-o", help="Network file; default: the demonstration's."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of all random numbers.")] = 0,
 ) -> None:
@@ -130,10 +134,14 @@ def compress(
     input_scale: Annotated[
         float | None, typer.Option(help="Real value of one int8 step; digits: 1/112, else 1.")
     ] = None,
-    block: Annotated[int, typer.Option(help="Points of a transform; 0 prunes weights as they are.")] = 8,
+    block: Annotated[
+        int, typer.Option(help="Points of a transform; 0 prunes weights as they are.")
+    ] = 8,
     density: Annotated[float, typer.Option(help="Share of the coefficients kept.")] = 0.25,
     bits: Annotated[int, typer.Option(min=4, max=8, help="Bits of a coefficient.")] = 8,
-    lanes: Annotated[int, typer.Option(min=1, help="Lanes to balance for.")] = PRESETS["small"].n_lanes,
+    lanes: Annotated[int, typer.Option(min=1, help="Lanes to balance for.")] = PRESETS[
+        "small"
+    ].n_lanes,
 ) -> None:
     """Compress a trained dense network: transform, threshold, quantize. No further training."""
     import numpy as np
@@ -168,7 +176,7 @@ def compress(
 
 @_command("compile")
 def compile_command(
-    network: Annotated[Path, Existing],
+    network: Annotated[Path, NetworkFile],
     output: Annotated[Path, typer.Option("--output", "-o", help="Image file to write.")],
     preset_name: PresetOption = _SMALL,
 ) -> None:
@@ -187,7 +195,7 @@ def compile_command(
 
 @_command("run")
 def run(
-    file: Annotated[Path, Existing],
+    file: Annotated[Path, ModelFile],
     transport: Annotated[TransportName, typer.Option(help="What runs it.")] = TransportName.model,
     data: Annotated[str, typer.Option(help="'digits' or a .npy file, one input a row.")] = "digits",
     preset_name: PresetOption = _SMALL,
@@ -214,10 +222,14 @@ def run(
 
     model = cli_files.open_model(file, preset(preset_name.value))
     sample = cli_files.load_data(data, model.image, quantize=quantize, limit=limit)
+    if check and transport is TransportName.model and model.network is None:
+        raise typer.BadParameter(
+            "--check of an image needs --transport sim; with the model there is nothing to compare, "
+            "unless the network itself is given"
+        )
     options = {} if trace is None else {"trace": trace}
-    result = execute(model, sample.x, transport.value, timeout=timeout, **options)
-    golden = None
-    if check or transport is not TransportName.model:
+    result = golden = execute(model, sample.x, transport.value, timeout=timeout, **options)
+    if transport is not TransportName.model:
         golden = execute(model, sample.x, "model", timeout=timeout)
     if output is not None:
         import numpy as np
@@ -225,7 +237,7 @@ def run(
         np.save(output, result.outputs, allow_pickle=False)
         cli_report.note(f"wrote {output}")
     cli_report.show(run_table(model, transport.value, sample, result, golden))
-    if check and golden is not None:
+    if check:
         differences = compare(model, sample.x, result, golden)
         if differences:
             raise MismatchError("; ".join(differences))

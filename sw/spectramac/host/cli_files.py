@@ -58,7 +58,10 @@ def image_config(image: Image) -> AcceleratorConfig:
         config = AcceleratorConfig(**parameters)
     except (TypeError, ValueError) as error:
         raise BuildIdMismatchError(
-            "image", image.build_id, 0, f"its configuration is unknown here ({error}); compile again"
+            "image",
+            image.build_id,
+            0,
+            f"its configuration is unknown here ({error}); compile again",
         ) from None
     image.check(config)
     return config

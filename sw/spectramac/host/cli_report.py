@@ -116,9 +116,7 @@ def config_table(configs: Sequence[AcceleratorConfig] = tuple(PRESETS.values()))
 
 def memory_table(config: AcceleratorConfig) -> Table:
     """Host-visible memories."""
-    rows = [
-        (m.name, m.width, m.depth, m.width * m.depth, m.doc) for m in memories(config).values()
-    ]
+    rows = [(m.name, m.width, m.depth, m.width * m.depth, m.doc) for m in memories(config).values()]
     return table(
         f"Memories of {config.name}", ("memory", "bits a word", "words", "bits", "contents"), rows
     )
@@ -166,18 +164,22 @@ def layer_table(image: Image, config: AcceleratorConfig) -> Table:
                 round(cycles / (2 * n_pairs), 1),
             )
         )
-    header = ("layer", "size", "transform", "pattern", "pairs", "bytes", "cycles/inference, at most")
+    header = (
+        "layer",
+        "size",
+        "transform",
+        "pattern",
+        "pairs",
+        "bytes",
+        "cycles/inference, at most",
+    )
     return table("Layers", header, rows)
 
 
 def image_tables(image: Image, config: AcceleratorConfig) -> list[Table]:
     """Everything about an image."""
     known = memories(config)
-    rows = [
-        (name, s.n_words, known[name].depth, len(s.data)) for name, s in image.sections.items()
-    ]
-    total = sum(depth for _, _, depth, _ in rows)
-    rows.append(("total", sum(r[1] for r in rows), total, image.stored_bytes))
+    rows = [(name, s.n_words, known[name].depth, len(s.data)) for name, s in image.sections.items()]
     facts = [
         ("configuration", config.name),
         ("build id", f"0x{image.build_id:08x}"),
@@ -199,9 +201,7 @@ def network_table(network: Network) -> list[Table]:
     rows = []
     for layer in network.layers:
         kept = int((layer.coefficients != 0).sum())
-        sides = [
-            t.kind if not t.is_fft else f"{t.kind}({t.n})" for t in (layer.t_in, layer.t_out)
-        ]
+        sides = [t.kind if not t.is_fft else f"{t.kind}({t.n})" for t in (layer.t_in, layer.t_out)]
         rows.append(
             (
                 layer.name,

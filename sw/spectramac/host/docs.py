@@ -76,7 +76,9 @@ def _bits(offset: int, width: int) -> str:
 def _payload(payload: Payload) -> str:
     offset, parts = 0, []
     for field in payload.fields:
-        parts.append(f"`{field.name}` in {'bit' if field.width == 1 else 'bits'} {_bits(offset, field.width)}")
+        parts.append(
+            f"`{field.name}` in {'bit' if field.width == 1 else 'bits'} {_bits(offset, field.width)}"
+        )
         offset += field.width
     return ", ".join(parts)
 
@@ -117,9 +119,7 @@ def registers_document() -> str:
         )
         for m in memories(config).values()
     ]
-    fields = [
-        (f.word, _bits(f.offset, f.width), f"`{f.name}`", f.doc) for f in descriptor.FIELDS
-    ]
+    fields = [(f.word, _bits(f.offset, f.width), f"`{f.name}`", f.doc) for f in descriptor.FIELDS]
     columns = ("number", "name", "bits", "words", "transfers", "host may", "in image", "contents")
     return "\n".join(
         [
@@ -138,7 +138,7 @@ def registers_document() -> str:
             "memory port in every detail.\n",
             "## Registers\n",
             *(_register(register) for register in registers),
-            f"`id` reads 0x{ID:08x}: the bytes of \"SPMC\", lowest first.\n",
+            f'`id` reads 0x{ID:08x}: the bytes of "SPMC", lowest first.\n',
             "## Memories\n",
             f"Reached through `memory_select`, `memory_address` and `memory_data`. A word of more than "
             f"{BUS_WIDTH} bits takes several transfers, low bits first.\n",
@@ -190,9 +190,7 @@ def formats_document() -> str:
     ]
     derived.append(("row pairs of a group", *(config.row_pairs_max for config in configs)))
     tables = [_formats(config) for config in configs]
-    formats = [
-        (row[0][0], *(value for _, value in row)) for row in zip(*tables, strict=True)
-    ]
+    formats = [(row[0][0], *(value for _, value in row)) for row in zip(*tables, strict=True)]
     format_text = (image.__doc__ or "").split("\n", 2)[2].replace("``", "`").strip()
     return "\n".join(
         [

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from numpy.typing import NDArray
+
 from spectramac.host.transport import Words
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.errors import InputRangeError, InputShapeError, InputTypeError

@@ -30,6 +30,7 @@ says why.
 
 import numpy as np
 import numpy.typing as npt
+
 from spectramac.host.transport import RegisterTransport, Words, bus_words, check_address
 from spectramac.model.image import Chunks, empty_memories
 from spectramac.spec.config import AcceleratorConfig

@@ -146,6 +146,4 @@ def compress_dense(
         scale = output_scale
     sizes = [layers[0][0].shape[1], *(len(w) for w, _ in layers)]
     meta = {"sizes": sizes, "density": density, "bits": bits, "block": block, "n_lanes": n_lanes}
-    return Network(
-        layers=tuple(done), input_scale=input_scale, output_scale=scale, meta=meta
-    )
+    return Network(layers=tuple(done), input_scale=input_scale, output_scale=scale, meta=meta)

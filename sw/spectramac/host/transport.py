@@ -18,6 +18,7 @@ from typing import Any, Protocol, Self, cast
 import numpy as np
 import numpy.typing as npt
 from numpy.typing import NDArray
+
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.registers import ADDRESS_WIDTH
 

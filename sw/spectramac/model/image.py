@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.image import Image, Section
 from spectramac.spec.memory import BUS_WIDTH, memories

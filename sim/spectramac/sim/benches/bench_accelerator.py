@@ -7,7 +7,7 @@ from typing import Any
 
 import cocotb
 import numpy as np
-from cocotb import bridge
+from cocotb.task import bridge
 
 from spectramac.host.accelerator import Accelerator, RunResult
 from spectramac.host.transport import RegisterTransport, open_transport
