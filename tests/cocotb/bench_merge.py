@@ -91,12 +91,12 @@ class MergeBench:
         await self.start(case, bank)
         others = [row for b, rows in enumerate(self.accumulators.rows) if b != bank for row in rows]
         begin = self.bench.cycle
-        while int(self.dut.busy.value):
+        while not self.released:
             if self.blocking:
                 drive(self.dut, frame_free=self.random.random() < 0.2)
             assert self.bench.cycle - begin < self.bench.budget, "merge never ended"
             await self.bench.tick()
-            await FallingEdge(self.dut.clk)
+        drive(self.dut, frame_free=1)
         await compare(self.bench, self.sink, case.samples, case.labels)
         check = self.bench.check
         check(self.overflow == case.overflow, f"overflow: {self.overflow}, model {case.overflow}")

@@ -67,7 +67,7 @@ def test_an_empty_batch_gives_an_empty_result(rng: np.random.Generator) -> None:
 
 
 def test_the_partner_and_earlier_runs_leave_no_trace(rng: np.random.Generator) -> None:
-    weights, bias, image = network(rng, max_pairs=4)
+    _weights, _bias, image = network(rng, max_pairs=4)
     accelerator = loaded(image)
     x = rng.integers(-128, 128, (8, N_IN))
     accelerator.run(np.full((8, N_IN), 127))
@@ -160,7 +160,7 @@ def test_saturation_inside_the_datapath_is_a_warning() -> None:
 
 
 def test_loading_twice_replaces_the_model(rng: np.random.Generator) -> None:
-    weights, bias, image = network(rng)
+    _weights, _bias, image = network(rng)
     other_weights, other_bias, other = network(rng)
     accelerator = loaded(image)
     x = rng.integers(-128, 128, (4, N_IN))

@@ -8,6 +8,7 @@ bus. Exit status 1 if anything differs.
 """
 
 import argparse
+import itertools
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -153,7 +154,7 @@ def run_demo(
         rtl = _scenario(simulated, model, x, progress)
         seconds, cycles = time.perf_counter() - start, simulated.cycles - first
     sizes = [network.n_inputs, *(layer.n_out for layer in network.layers)]
-    n_weights = sum(a * b for a, b in zip(sizes, sizes[1:], strict=False))
+    n_weights = sum(a * b for a, b in itertools.pairwise(sizes))
     noted = network.meta.get("float_accuracy")
     return DemoResult(
         preset=preset_name,

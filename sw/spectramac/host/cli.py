@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """``spectramac``: the command line. The commands are in :mod:`spectramac.host.cli_app`.
 
-Results go to stdout, progress and diagnostics to stderr. Exit status: 0 if all is well, 1 if something failed or
-differs, 2 for wrong usage.
+Results go to stdout, progress and diagnostics to stderr. Exit status: 0 if all is well, 1 if
+something failed or differs, 2 for wrong usage.
 """
 
 import sys

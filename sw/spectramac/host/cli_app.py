@@ -6,7 +6,7 @@ import functools
 import importlib
 import sys
 from collections.abc import Callable
-from enum import Enum
+from enum import Enum, StrEnum
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -29,14 +29,14 @@ app = typer.Typer(
 PresetName = Enum("PresetName", {name: name for name in PRESETS}, type=str)  # type: ignore[misc]
 
 
-class TransportName(str, Enum):
+class TransportName(StrEnum):
     """What runs the model."""
 
     model = "model"
     sim = "sim"
 
 
-class Technology(str, Enum):
+class Technology(StrEnum):
     """What the Verilog is written for."""
 
     generic = "generic"

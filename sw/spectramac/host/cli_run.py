@@ -59,7 +59,10 @@ def compare(model: Model, x: NDArray[np.int8], result: RunResult, golden: RunRes
 
         config = model.config
         direct = run_network(
-            model.network, x, data_width=config.data_width, twiddle_width=config.twiddle_width
+            model.network,
+            x.astype(np.int64),
+            data_width=config.data_width,
+            twiddle_width=config.twiddle_width,
         )
         n = int((golden.outputs != direct).sum())
         if n:

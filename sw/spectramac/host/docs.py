@@ -125,33 +125,45 @@ def registers_document() -> str:
         [
             "# Registers, memories, descriptors\n",
             _NOTICE,
-            f"Architecture version {ARCHITECTURE_VERSION}. Addresses, fields and descriptors are the same "
-            "in every configuration. Values that depend on the configuration are those of preset "
-            f"`{_EXAMPLE}`; resets that do are marked.\n",
+            (
+                f"Architecture version {ARCHITECTURE_VERSION}. Addresses, fields and descriptors are the same "
+                "in every configuration. Values that depend on the configuration are those of preset "
+                f"`{_EXAMPLE}`; resets that do are marked.\n"
+            ),
             "## The bus\n",
-            f"Requests arrive on stream `i_request` ({REQUEST.width} bits: {_payload(REQUEST)}). Each "
-            f"read is answered by one transfer on stream `o_response` ({RESPONSE.width} bits: "
-            f"{_payload(RESPONSE)}), in order; a write has no answer.\n",
+            (
+                f"Requests arrive on stream `i_request` ({REQUEST.width} bits: {_payload(REQUEST)}). Each "
+                f"read is answered by one transfer on stream `o_response` ({RESPONSE.width} bits: "
+                f"{_payload(RESPONSE)}), in order; a write has no answer.\n"
+            ),
             markdown_table(("access", "meaning"), access),
-            "An address without a register reads as 0 and sets `status.bus_error`. Bits without a field "
-            "read as 0 and ignore writes. `spectramac.host.model_device` has the behaviour of the "
-            "memory port in every detail.\n",
+            (
+                "An address without a register reads as 0 and sets `status.bus_error`. Bits without a field "
+                "read as 0 and ignore writes. `spectramac.host.model_device` has the behaviour of the "
+                "memory port in every detail.\n"
+            ),
             "## Registers\n",
             *(_register(register) for register in registers),
             f'`id` reads 0x{ID:08x}: the bytes of "SPMC", lowest first.\n',
             "## Memories\n",
-            f"Reached through `memory_select`, `memory_address` and `memory_data`. A word of more than "
-            f"{BUS_WIDTH} bits takes several transfers, low bits first.\n",
+            (
+                f"Reached through `memory_select`, `memory_address` and `memory_data`. A word of more than "
+                f"{BUS_WIDTH} bits takes several transfers, low bits first.\n"
+            ),
             markdown_table(columns, memory_rows),
-            "Words and widths depend on the configuration. Lane l has bits 16l..16l+15 of a "
-            "`coefficient` word: one wide pair (a in the low byte, b in the high byte) or two narrow "
-            "pairs (a, b of the first entry, then a, b of the second, four bits each, from bit 0); and "
-            "bits 8l..8l+7 of an `index` word: one wide index or two narrow ones, the first entry's in "
-            "the low half. `scale` has the multiplier in the low bits and the shift above. `activation` "
-            "has the first inference of a pair in the low byte and the second in the high byte.\n",
+            (
+                "Words and widths depend on the configuration. Lane l has bits 16l..16l+15 of a "
+                "`coefficient` word: one wide pair (a in the low byte, b in the high byte) or two narrow "
+                "pairs (a, b of the first entry, then a, b of the second, four bits each, from bit 0); and "
+                "bits 8l..8l+7 of an `index` word: one wide index or two narrow ones, the first entry's in "
+                "the low half. `scale` has the multiplier in the low bits and the shift above. `activation` "
+                "has the first inference of a pair in the low byte and the second in the high byte.\n"
+            ),
             "## Descriptors\n",
-            f"Layer i is described by words {descriptor.PITCH}i to {descriptor.PITCH}i + "
-            f"{descriptor.WORDS - 1} of memory `descriptor`.\n",
+            (
+                f"Layer i is described by words {descriptor.PITCH}i to {descriptor.PITCH}i + "
+                f"{descriptor.WORDS - 1} of memory `descriptor`.\n"
+            ),
             markdown_table(("word", "bits", "field", "meaning"), fields),
         ]
     )
@@ -201,8 +213,10 @@ def formats_document() -> str:
             "Derived from these:\n",
             markdown_table(header, derived),
             "## Number formats\n",
-            "`sQ1.15` is signed with 1 integer bit (the sign) and 15 fraction bits; `uQ0.8` is unsigned "
-            "with no integer bit and 8 fraction bits. The width is the sum of the two numbers.\n",
+            (
+                "`sQ1.15` is signed with 1 integer bit (the sign) and 15 fraction bits; `uQ0.8` is unsigned "
+                "with no integer bit and 8 fraction bits. The width is the sum of the two numbers.\n"
+            ),
             markdown_table(("number", *header[1:]), formats),
             "## Model image\n",
             "```text",

@@ -1,6 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The spectramac authors
 # SPDX-License-Identifier: BSD-2-Clause
-"""cocotb bench of the whole accelerator: a model through the driver; run by spectramac.sim.accelerator_bench."""
+"""cocotb bench of the whole accelerator: a model, through the driver.
+
+Run by :func:`spectramac.sim.accelerator_bench.bench_accelerator`.
+"""
 
 from pathlib import Path
 from typing import Any

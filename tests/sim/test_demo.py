@@ -1,0 +1,75 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""The demonstration and the cocotb bench of the whole accelerator, on a small network."""
+
+import numpy as np
+import pytest
+
+from spectramac.compiler.compile import compile_network
+from spectramac.compress.data import INPUT_SCALE
+from spectramac.host.accelerator import Accelerator
+from spectramac.host.post_training import compress_dense
+from spectramac.host.transport import open_transport
+from spectramac.model.network import Network, save_network
+from spectramac.spec.config import preset
+
+pytest.importorskip("sklearn")
+pytest.importorskip("cocotb")
+from spectramac.sim import demo
+from spectramac.sim.accelerator_bench import bench_accelerator
+
+CONFIG = preset("tiny")
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    rng = np.random.default_rng(2)
+    layers = [(rng.normal(size=(10, 64)), rng.normal(size=10))]
+    calibration = rng.integers(0, 113, (32, 64)).astype(np.int8)
+    return compress_dense(layers, calibration, input_scale=INPUT_SCALE, density=0.5, bits=4)
+
+
+def test_run_demo(network: Network) -> None:
+    result = demo.run_demo("tiny", network=network, limit=21)
+    assert result.differences == []
+    assert (result.n_inferences, result.n_outputs, result.n_different) == (21, 210, 0)
+    assert result.golden_accuracy == result.rtl_accuracy
+    assert result.counted == result.predicted > 0
+    assert 0 < result.utilisation < 1
+    assert result.dense_bytes == 640 + 20
+    assert result.simulated_cycles > 0
+
+
+def test_the_command_prints_the_table(network, tmp_path, capsys) -> None:
+    path = tmp_path / "net.npz"
+    save_network(network, path)
+    arguments = ["--preset", "tiny", "--limit", "5", "--network", str(path), "--bench-digits", "1"]
+    assert demo.main(arguments) == 0
+    out = capsys.readouterr().out
+    for text in ("5 handwritten digits on preset tiny", "0 of 50", "cocotb: 1 test passed"):
+        assert text in out
+
+
+def test_the_command_fails_on_a_difference(network, tmp_path, capsys, monkeypatch) -> None:
+    path = tmp_path / "net.npz"
+    save_network(network, path)
+    monkeypatch.setattr(demo, "compare", lambda *arguments: ["one output differs"])
+    arguments = ["--preset", "tiny", "--limit", "2", "--network", str(path), "--no-cocotb"]
+    assert demo.main(arguments) == 1
+    assert "error: one output differs" in capsys.readouterr().err
+
+
+def test_three_transports_give_identical_arrays(network: Network) -> None:
+    image = compile_network(network, CONFIG)
+    x = np.random.default_rng(8).integers(-128, 128, (5, 64)).astype(np.int8)
+    results = []
+    for name in ("model", "sim"):
+        with open_transport(name, CONFIG) as transport:
+            accelerator = Accelerator(transport, CONFIG)
+            accelerator.load(image)
+            results.append(accelerator.run(x))
+    third = bench_accelerator(CONFIG, image, x)
+    assert third.bench.n_checks > 50
+    for result in results:
+        assert np.array_equal(result.outputs, third.outputs)
+        assert np.array_equal(result.layer_cycles, third.layer_cycles)
