@@ -78,6 +78,12 @@ class MergeBench:
         self.frames += int(self.dut.frame_start.value)
 
     async def start(self, case: MergeCase, bank: int) -> None:
+        """Once the sweep that follows a reset is over."""
+        begin = self.bench.cycle
+        while int(self.dut.busy.value):
+            assert self.bench.cycle - begin < self.bench.budget, "busy for ever"
+            await self.bench.tick()
+            await FallingEdge(self.dut.clk)
         self.shifts.words = case.shifts
         rows = self.accumulators.rows
         for b in range(N_BANKS):

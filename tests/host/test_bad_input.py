@@ -99,7 +99,7 @@ def test_an_image_that_does_not_fit_does_not_touch_the_device(image: Image, erro
 
 def test_build_id_of_the_device() -> None:
     accelerator = Accelerator(ModelDevice(preset("small")), TINY)
-    with pytest.raises(BuildIdMismatchError, match="device has build id.* 3 lanes") as caught:
+    with pytest.raises(BuildIdMismatchError, match=r"device has build id.* 3 lanes") as caught:
         accelerator.load(good_image())
     assert f"0x{preset('small').build_id:08x}" in str(caught.value)
     assert f"0x{TINY.build_id:08x}" in str(caught.value)

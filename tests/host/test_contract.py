@@ -96,7 +96,7 @@ def test_a_run_that_takes_too_long_is_stopped(simulated: Transport) -> None:
     accelerator = Accelerator(simulated, CONFIG)
     accelerator.load(dense_image(weights, shift=5))
     for _ in range(3):
-        with pytest.raises(DeviceTimeoutError, match="or 20 cycles.*simulated cycles"):
+        with pytest.raises(DeviceTimeoutError, match=r"or 20 cycles.*simulated cycles"):
             accelerator.run(-x, max_cycles=20)
         result = accelerator.run(x)
         assert np.array_equal(result.outputs, dense_outputs(weights, x, shift=5))

@@ -301,5 +301,5 @@ def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     from spectramac.host import transport
 
     monkeypatch.setitem(transport.TRANSPORTS, "sim", ("spectramac.no_such_module", "X"))
-    with pytest.raises(ModuleNotFoundError, match="no_such_module.*pip install"):
+    with pytest.raises(ModuleNotFoundError, match=r"no_such_module.*pip install"):
         open_transport("sim", CONFIG)

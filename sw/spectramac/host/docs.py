@@ -126,8 +126,8 @@ def registers_document() -> str:
             "# Registers, memories, descriptors\n",
             _NOTICE,
             (
-                f"Architecture version {ARCHITECTURE_VERSION}. Addresses, fields and descriptors are the same "
-                "in every configuration. Values that depend on the configuration are those of preset "
+                f"Architecture version {ARCHITECTURE_VERSION}. Addresses, fields and descriptors are the "
+                "same in every configuration. Values that depend on the configuration are those of preset "
                 f"`{_EXAMPLE}`; resets that do are marked.\n"
             ),
             "## The bus\n",

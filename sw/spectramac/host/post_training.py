@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Compression of a trained dense network in one step, without further training.
 
-The layers are dense, with ReLU between them. Each is transformed, thresholded to whole coefficient words, quantized,
-and given scales from calibration data. Training afterwards recovers accuracy that high compression loses
-(:mod:`spectramac.compress.train`).
+The layers are dense, with ReLU between them. Each is transformed, thresholded to whole coefficient
+words, quantized, and given scales from calibration data. Training afterwards recovers accuracy that high
+compression loses (:mod:`spectramac.compress.train`).
 """
 
 import re
@@ -89,8 +89,8 @@ def compress_dense(
     input_scale : float
         Real value of one int8 step of the input.
     block : int
-        Points of each transform; 0 keeps the weights as they are (plain pruning). The output of the last layer is
-        not transformed.
+        Points of each transform; 0 keeps the weights as they are (plain pruning). The output of the last
+        layer is not transformed.
     density : float
         Share of the coefficients that is kept, in (0, 1].
     bits : int
