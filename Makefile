@@ -16,7 +16,7 @@ SIM        := $(BIN)/python -m spectramac.sim.demo
 BENCH      := $(BIN)/spectramac bench
 TRAIN_DEMO := $(BIN)/spectramac train-demo
 # Regenerates every generated document. `make check` runs it and then compares GENERATED with git.
-GENERATE   := true
+GENERATE   := $(BIN)/python -m spectramac.host.docs
 GENERATED  := docs
 
 READY := .venv/.installed

@@ -7,12 +7,11 @@ from typing import Any
 import cocotb
 import numpy as np
 from cocotb.task import bridge
-from tests.host.scenario import differences, run_scenario
+from tests.host.scenario import CONFIG, differences, run_scenario
 
 from spectramac.host.transport import open_transport
 from spectramac.sim.cocotb_transport import CocotbTransport
 from spectramac.sim.streams import Bench, bench_arguments
-from tests.host.scenario import CONFIG
 
 
 @cocotb.test()

@@ -94,7 +94,9 @@ class LanesBench:
                 self.source.send(case.groups[group + N_BANKS])
         for group, expected in enumerate(case.overflows):
             rtl = self.overflow[group]
-            self.bench.check(rtl == expected, f"group {group}, overflow: rtl {rtl}, model {expected}")
+            self.bench.check(
+                rtl == expected, f"group {group}, overflow: rtl {rtl}, model {expected}"
+            )
         busy = sum(
             job["count"] * (1 + job["is_complex"])
             for jobs in case.groups

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Random stimulus for the blocks up to the scheduler, and what the golden model says must come out.
 
-No simulator here: the cocotb benches (tests/cocotb), the tests in Amaranth's simulator (tests/gateware) and the
-mutation check all use the same cases. The other blocks are in :mod:`tests.gateware.cases_back`.
+No simulator here: the cocotb benches (tests/cocotb), the tests in Amaranth's simulator (tests/gateware) and
+the mutation check all use the same cases. The other blocks are in :mod:`tests.gateware.cases_back`.
 """
 
 from dataclasses import dataclass, field

@@ -160,14 +160,22 @@ def merge_case(
     rho = np.arange(n_blocks * half)
     block, s = rho // half, rho % half
     lane, row = (
-        (block % n_lanes, s * stride + block // n_lanes) if bin_major else (rho % n_lanes, rho // n_lanes)
+        (block % n_lanes, s * stride + block // n_lanes)
+        if bin_major
+        else (rho % n_lanes, rho // n_lanes)
     )
     sums = amplitudes(rng, config.accumulator, (depth, n_lanes, 4))
     first_pair = int(rng.integers(config.channel_depth - len(rho) + 1)) if per_row_shift else 0
-    base_shift = int(rng.integers(0, 4)) if loud else config.accumulator_width - config.data_width + 1
+    base_shift = (
+        int(rng.integers(0, 4)) if loud else config.accumulator_width - config.data_width + 1
+    )
     shifts = rng.integers(0, 32, config.channel_depth)
     shifts[first_pair : first_pair + len(rho)] = base_shift + rng.integers(0, 3, len(rho))
-    shift = shifts[first_pair : first_pair + len(rho)] if per_row_shift else np.full(len(rho), base_shift)
+    shift = (
+        shifts[first_pair : first_pair + len(rho)]
+        if per_row_shift
+        else np.full(len(rho), base_shift)
+    )
     v = sums[row, lane]  # a1, a2, b1, b2
     v1 = v[:, [0, 2]].reshape(n_blocks, m)
     v2 = v[:, [1, 3]].reshape(n_blocks, m)
@@ -183,7 +191,7 @@ def merge_case(
     samples, labels = [], []
     for f in range(n_blocks):
         for k in range(m):
-            last = int(k == m - 1 or not log2_n and k % 2 == 1)
+            last = int(k == m - 1 or (not log2_n and k % 2 == 1))
             samples.append({"data": {"re": int(z[0, f, k]), "im": int(z[1, f, k])}, "last": last})
             labels.append(f"frame {f}, bin {k}")
     return MergeCase(

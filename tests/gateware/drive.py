@@ -2,15 +2,19 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Components in Amaranth's simulator: clock, reset, memories behind read ports, stalls."""
 
+import gc
 import random
+import re
+import warnings
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from amaranth import Value
+from amaranth.hdl import UnusedElaboratable
 from amaranth.sim import Simulator
 from tests.gateware.streams import checked
 
-__all__ = ["Sink", "Source", "evaluate", "memory", "put", "simulate"]
+__all__ = ["Sink", "Source", "evaluate", "memory", "put", "refused", "simulate"]
 
 Bench = Callable[[Any], Awaitable[None]]
 
@@ -46,7 +50,9 @@ def memory(port: Any, words: Sequence[int]) -> Bench:
 class Source:
     """Offers packed words on an input stream, one :meth:`step` a cycle; call before the tick."""
 
-    def __init__(self, ctx: Any, stream: Any, words: Sequence[int], stall: float, seed: int) -> None:
+    def __init__(
+        self, ctx: Any, stream: Any, words: Sequence[int], stall: float, seed: int
+    ) -> None:
         self.ctx, self.stream, self.words = ctx, stream, list(words)
         self.stall, self.random = stall, random.Random(seed)
         self.offering = False
@@ -98,3 +104,17 @@ def evaluate(
     simulator.add_testbench(bench)
     simulator.run()
     return results
+
+
+def refused(error: type[Exception], match: str, act: Callable[[], Any]) -> None:
+    """``act`` must raise; Amaranth shall not complain of the components that came to nothing."""
+    message = None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnusedElaboratable)
+        try:
+            act()
+        except error as caught:
+            message = str(caught)
+        gc.collect()
+    assert message is not None, f"{error.__name__} was not raised"
+    assert re.search(match, message), f"{message!r} must match {match!r}"

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from amaranth import ResetInserter, Signal, Value
+from amaranth.lib import stream
 from amaranth.sim import Simulator
 
 __all__ = ["STALLS", "StreamRun", "assert_same", "checked", "run_stream"]
@@ -74,7 +75,9 @@ def run_stream(
     settle: int = 24,
     reset_after: int | None = None,
     source_every: int = 1,
-    i: str = "i",
+    source_delay: int = 0,
+    processes: Sequence[Callable[[Any], Any]] = (),
+    i: str | None = "i",
     o: str = "o",
 ) -> StreamRun:
     """Feed ``inputs`` to ``dut.i`` and collect ``n_out`` payloads from ``dut.o``.
@@ -88,7 +91,7 @@ def run_stream(
     n_out : int
         Expected transfers. More, or fewer within the budget, is an :class:`AssertionError`.
     stalls : str
-        One of :data:`STALLS`.
+        One of :data:`STALLS`, or ``"never"``: the sink never takes anything.
     seed : int
         Of the stall patterns.
     control : mapping
@@ -105,12 +108,17 @@ def run_stream(
         produced so far is forgotten and the whole run is done from the start.
     source_every : int
         Offer an input only every so many cycles (on top of ``stalls``).
+    source_delay : int
+        First cycle in which an input may be offered.
+    processes : sequence of async functions
+        Run beside the component, for example memories behind its ports.
     i, o : str
-        Names of the two streams.
+        Names of the two streams; ``i`` may be None if there are no ``inputs``.
     """
-    if stalls not in STALLS:
+    if stalls not in (*STALLS, "never"):
         raise ValueError(f"stalls must be one of {', '.join(STALLS)}, not {stalls!r}")
-    sink_stream, source_stream = getattr(dut, i), getattr(dut, o)
+    source_stream = getattr(dut, o)
+    sink_stream = stream.Interface(stream.Signature(1)) if i is None else getattr(dut, i)
     payload_in, payload_out = Value.cast(sink_stream.payload), Value.cast(source_stream.payload)
     words = [checked(word, payload_in) for word in inputs]
     constants, per_input = _controls(dut, control or {}, len(words))
@@ -137,6 +145,7 @@ def run_stream(
             if (
                 offered == taken < len(words)
                 and cycle % source_every == 0
+                and cycle >= source_delay
                 and (stalls not in ("source", "both") or rng.random() < 0.5)
             ):
                 ctx.set(payload_in, words[taken])
@@ -144,7 +153,7 @@ def run_stream(
                     ctx.set(signal, values[taken])
                 offered += 1
             ctx.set(sink_stream.valid, int(offered > taken))
-            ready = stalls not in ("sink", "both") or rng.random() < 0.5
+            ready = stalls != "never" and (stalls not in ("sink", "both") or rng.random() < 0.5)
             ctx.set(source_stream.ready, int(ready))
             do_reset = resets_left and taken == reset_after
             ctx.set(reset, int(do_reset))
@@ -186,6 +195,8 @@ def run_stream(
 
     simulator = Simulator(ResetInserter(reset)(dut))
     simulator.add_clock(1e-6)
+    for process in processes:
+        simulator.add_process(process)
     simulator.add_testbench(bench)
     simulator.run()
     return run

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The spectramac authors
 # SPDX-License-Identifier: BSD-2-Clause
-"""One scenario over the golden model, the Verilated library and a cocotb bench: the same arrays, counters and registers.
+"""One scenario over the golden model, the Verilated library and a cocotb bench: the same in everything.
 
 Bus accesses at random, on two of the three, are in test_contract.py.
 """

@@ -34,7 +34,7 @@ class Gather(wiring.Component):
         Begin; the other inputs must be stable while ``busy``. Ignored never: raise it only when not ``busy``.
     base : :py:`In(16)`
         Activation address of the first input.
-    n_in, padded_in : :py:`In(16)`
+    n_in, padded_in : :py:`In(config.size_width)`
     log2_n : :py:`In(4)`
     busy : :py:`Out(1)`
         Samples remain to be read.
@@ -50,8 +50,8 @@ class Gather(wiring.Component):
             {
                 "start": In(1),
                 "base": In(16),
-                "n_in": In(16),
-                "padded_in": In(16),
+                "n_in": In(config.size_width),
+                "padded_in": In(config.size_width),
                 "log2_n": In(4),
                 "busy": Out(1),
                 "memory": Out(ReadPort(address_width, 2 * config.activation_width)),
@@ -63,7 +63,7 @@ class Gather(wiring.Component):
         m = Module()
         width = self.config.activation_width
         active = Signal()
-        count = Signal(16)
+        count = Signal(self.config.size_width)
         address = Signal(len(self.memory.address))
         in_frame = Signal(self.config.log2_n_max)
         frame_mask = Signal(self.config.log2_n_max)

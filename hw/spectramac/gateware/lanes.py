@@ -21,10 +21,11 @@ class Lane(wiring.Component):
     """One lane: decode, address, multiply, accumulate; one entry a cycle, never stalls.
 
     Stages, counted from the cycle in which the entry's words are on ``coefficient`` and ``index``: 0 decode, 1 row address
-    and operands, 2 multiply and read the accumulators, 3 collect (with forwarding), 4 add, 5 write.
+    and operands, 2 read the accumulators, 3 multiply and collect the row (with forwarding), 4 add, 5 write.
 
     The four sums of a row are exact or saturate, with ``overflow``. Read-modify-write hazards are resolved by
-    forwarding from the three entries ahead, so any order of rows is correct.
+    forwarding from the three entries ahead, so any order of rows is correct (a row that is read and written in one
+    cycle is one of these).
 
     Parameters
     ----------
@@ -135,15 +136,13 @@ class Lane(wiring.Component):
             x_2[1].eq(x_1[1]),
         ]
 
-        # Stage 2: products (the registers before and after can be the multiplier block's own); read.
+        # Stage 2: read. Stage 3: multiply (the registers around it can be the multiplier block's own).
         m.d.sync += [rows[k].eq(rows[k - 1]) for k in range(1, 4)]
-        products_3 = [Signal(signed(operand_width + config.column_width)) for _ in range(4)]
-        products_4 = [Signal(signed(operand_width + config.column_width)) for _ in range(4)]
-        for k in range(4):
-            m.d.sync += [
-                products_3[k].eq(coefficient[k // 2] * x_2[k % 2]),
-                products_4[k].eq(products_3[k]),
-            ]
+        coefficient_3 = [Signal(signed(operand_width), name=f"operand_{c}_3") for c in "ab"]
+        x_3 = [Signal(signed(config.column_width), name=f"x{i}_3") for i in (1, 2)]
+        m.d.sync += [c.eq(d) for c, d in zip(coefficient_3 + x_3, coefficient + x_2, strict=True)]
+        products = [Signal(signed(operand_width + config.column_width)) for _ in range(4)]
+        m.d.sync += [products[k].eq(coefficient_3[k // 2] * x_3[k % 2]) for k in range(4)]
         sums = Signal(4 * acc)
         sums_5, sums_6 = Signal(4 * acc), Signal(4 * acc)
         read_data = Signal(4 * acc)
@@ -191,7 +190,7 @@ class Lane(wiring.Component):
         clipped = []
         for k in range(4):
             total, flag = saturate(
-                operand[acc * k : acc * (k + 1)].as_signed() + products_4[k], acc
+                operand[acc * k : acc * (k + 1)].as_signed() + products[k], acc
             )
             m.d.comb += sums[acc * k : acc * (k + 1)].eq(total)
             clipped.append(flag)

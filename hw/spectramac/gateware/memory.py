@@ -31,8 +31,8 @@ def WritePort(address_width: int, width: int) -> wiring.Signature:  # noqa: N802
 class Storage(wiring.Component):
     """A memory with one read and one write port.
 
-    A read of a word that is written in the same cycle returns the old word, or, with ``single_port``, must not
-    happen.
+    A read of a word that is written in the same cycle gives an undefined word (``no_rw_check``: tools add no bypass
+    logic), or, with ``single_port``, must not happen. Nobody uses such a word: see the users' docstrings.
 
     Parameters
     ----------
@@ -69,7 +69,9 @@ class Storage(wiring.Component):
         if self.technology == "ice40" and self.single_port:
             self._elaborate_spram(m)
             return m
-        m.submodules.memory = memory = Memory(shape=unsigned(self.width), depth=self.depth, init=[])
+        m.submodules.memory = memory = Memory(
+            shape=unsigned(self.width), depth=self.depth, init=[], attrs={"no_rw_check": 1}
+        )
         write = memory.write_port()
         read = memory.read_port()
         m.d.comb += [

@@ -223,7 +223,7 @@ class Merge(wiring.Component):
     start : :py:`In(1)`
         Only when not ``busy``.
     bank : :py:`In(1)`
-    size : :py:`In(16)`
+    size : :py:`In(config.size_width)`
         Samples of the group, sampled at ``start``.
     first_pair : :py:`In(16)`
         The group's first row pair in the layer, sampled at ``start``: address of its row shift.
@@ -253,13 +253,13 @@ class Merge(wiring.Component):
             {
                 "start": In(1),
                 "bank": In(1),
-                "size": In(16),
+                "size": In(config.size_width),
                 "first_pair": In(16),
                 "log2_n": In(4),
                 "two_d": In(1),
                 "bin_major": In(1),
                 "column_stride": In(16),
-                "clear_depth": In(16),
+                "clear_depth": In(row_width(config) + 1),
                 "per_row_shift": In(1),
                 "row_shift": In(5),
                 "frame_free": In(1),
@@ -288,7 +288,7 @@ class Merge(wiring.Component):
 
         # Stage 0: walk over the samples of each block.
         active, clearing, wait = Signal(), Signal(), Signal()
-        remaining = Signal(16)
+        remaining = Signal(config.size_width)
         index = Signal(width)
         number_base, shift_base = Signal(16), Signal(16)  # of the block's first row pair
         lane_bin, row_bin = Signal(range(config.n_lanes)), Signal(16)
@@ -403,7 +403,7 @@ class Merge(wiring.Component):
         ]
 
         # Clear, once the last row has been read.
-        clear_row = Signal(16)
+        clear_row = Signal(row_width(config) + 1)
         clear_now = Signal(init=1)
         clear_end = Signal()
         m.d.comb += [

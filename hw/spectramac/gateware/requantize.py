@@ -65,8 +65,8 @@ class Requantize(wiring.Component):
                 "i": In(stream.Signature(layout(sample(config)))),
                 "start": In(1),
                 "log2_n": In(4),
-                "n_out": In(16),
-                "padded_out": In(16),
+                "n_out": In(config.size_width),
+                "padded_out": In(config.size_width),
                 "out_base": In(16),
                 "out_stride": In(16),
                 "bias_base": In(16),
@@ -97,12 +97,12 @@ class Requantize(wiring.Component):
 
         # Stage 0: accept; channel number; read bias and scale.
         in_frame = Signal(config.log2_n_max)
-        frame_base = Signal(16)
-        channel = Signal(16)
+        frame_base = Signal(config.size_width)
+        channel = Signal(config.size_width)
         out_pair = Signal(16)
         second = Signal()  # with one multiplier: the second inference of the sample in stage 1
         accept, frame_end, pair_end = Signal(), Signal(), Signal()
-        frame_size = Signal(16)
+        frame_size = Signal(config.size_width)
         m.d.comb += [
             frame_size.eq(1 << self.log2_n),
             frame_end.eq(in_frame == ((1 << self.log2_n) - 1)[: config.log2_n_max]),

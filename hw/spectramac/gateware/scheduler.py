@@ -120,7 +120,7 @@ class Queue(wiring.Component):
     shape : shape-like
         Payload shape.
     depth : int
-        Transfers held; a power of two, 2 or more.
+        Transfers held; a power of two.
 
     Members
     -------
@@ -129,14 +129,21 @@ class Queue(wiring.Component):
     """
 
     def __init__(self, shape: Any, *, depth: int) -> None:
-        if depth < 2 or depth & (depth - 1):
-            raise ValueError(f"depth must be a power of two from 2 up, not {depth!r}")
+        if depth < 1 or depth & (depth - 1):
+            raise ValueError(f"depth must be a power of two, not {depth!r}")
         self.shape = shape
         self.depth = depth
         super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
+        if self.depth == 1:
+            m.d.comb += self.i.ready.eq(~self.o.valid)
+            with m.If(self.i.ready & self.i.valid):
+                m.d.sync += [self.o.payload.eq(self.i.payload), self.o.valid.eq(1)]
+            with m.Elif(self.o.ready):
+                m.d.sync += self.o.valid.eq(0)
+            return m
         width = len(self.i.payload.as_value())
         m.submodules.memory = memory = Memory(shape=unsigned(width), depth=self.depth, init=[])
         write = memory.write_port()

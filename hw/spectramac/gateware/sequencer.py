@@ -81,7 +81,7 @@ class Sequencer(wiring.Component):
                 "group_done": In(1),
                 "merge_start": Out(1),
                 "merge_bank": Out(1),
-                "merge_size": Out(16),
+                "merge_size": Out(config.size_width),
                 "merge_first_pair": Out(16),
                 "merge_busy": In(1),
                 "merge_release": In(1),
@@ -179,7 +179,7 @@ class Sequencer(wiring.Component):
         """Start a reader for each row group of each pair when an accumulator bank is free."""
         pairs = Signal(16)
         used = Signal(2)
-        offset, following = Signal(17), Signal(17)
+        offset, following = (Signal(self.config.size_width + 1, name=n) for n in ("offset", "following"))
         m.d.comb += [
             following.eq(offset + self.descriptor.group_out),
             self.reader_start.eq(
@@ -201,9 +201,9 @@ class Sequencer(wiring.Component):
         """Start a merge for each complete row group."""
         n_banks = self.config.n_accumulator_banks
         complete = Signal(2)
-        offset, following = Signal(17), Signal(17)
+        offset, following = (Signal(self.config.size_width + 1, name=n) for n in ("offset", "following"))
         bank = Signal()
-        rest = Signal(17)
+        rest = Signal(self.config.size_width + 1)
         m.d.comb += [
             following.eq(offset + self.descriptor.group_out),
             rest.eq(self.descriptor.padded_out - offset),

@@ -36,12 +36,12 @@ class SpectrumMemory(wiring.Component):
     -------
     i : :py:`In(stream.Signature(sample(config)))`
     log2_n : :py:`In(4)`
-    padded_in : :py:`In(16)`
+    padded_in : :py:`In(config.size_width)`
     clear : :py:`In(1)`
         Forget everything (start of a layer).
     release : :py:`In(1)`
         The bank that is being read is free again.
-    available : :py:`Out(17)`
+    available : :py:`Out(config.size_width)`
         Samples written so far to the bank that is being read.
     read : :py:`In(ReadPort)`
         Reads that bank.
@@ -54,10 +54,10 @@ class SpectrumMemory(wiring.Component):
             {
                 "i": In(stream.Signature(layout(sample(config)))),
                 "log2_n": In(4),
-                "padded_in": In(16),
+                "padded_in": In(config.size_width),
                 "clear": In(1),
                 "release": In(1),
-                "available": Out(17),
+                "available": Out(config.size_width),
                 "read": In(ReadPort(self.address_width, 2 * config.data_width)),
             }
         )
@@ -72,9 +72,9 @@ class SpectrumMemory(wiring.Component):
         write_bank = Signal(range(n_banks))
         read_bank = Signal(range(n_banks))
         in_frame = Signal(config.log2_n_max)
-        base = Signal(17)
-        count = Signal(17)
-        written = [Signal(17, name=f"written_{b}") for b in range(n_banks)]
+        base = Signal(config.size_width)
+        count = Signal(config.size_width)
+        written = [Signal(config.size_width, name=f"written_{b}") for b in range(n_banks)]
         frame_end = in_frame == ((1 << self.log2_n) - 1)[: config.log2_n_max]
         bank_end = count == self.padded_in - 1
         offset = base + reversed_low_bits(in_frame, self.log2_n, config.log2_n_max)
@@ -138,7 +138,7 @@ class ColumnReader(wiring.Component):
         This is the inference pair's last row group (sampled with the marker).
     log2_n, two_d, padded_in, column_stride : :py:`In(…)`
         From the descriptor.
-    available : :py:`In(17)`
+    available : :py:`In(config.size_width)`
         Samples written.
     busy : :py:`Out(1)`
     release : :py:`Out(1)`
@@ -157,9 +157,9 @@ class ColumnReader(wiring.Component):
                 "final": In(1),
                 "log2_n": In(4),
                 "two_d": In(1),
-                "padded_in": In(16),
+                "padded_in": In(config.size_width),
                 "column_stride": In(16),
-                "available": In(17),
+                "available": In(config.size_width),
                 "busy": Out(1),
                 "release": Out(1),
                 "memory": Out(ReadPort(self.address_width, 2 * config.data_width)),
@@ -210,16 +210,16 @@ class ColumnReader(wiring.Component):
         marker = Signal()
         phase = Signal()
         pair = Signal(config.log2_n_max)
-        block = Signal(17)
+        block = Signal(config.size_width)
         row_base = Signal(row_width(config))
-        block_size = Signal(17)
+        block_size = Signal(config.size_width)
         first, second, joint = self._addresses(m, pair)
         offset = Signal(config.log2_n_max)
         ready = Signal()
         advance = Signal()
         issue = Signal()
         last_pair = Signal()
-        end = Signal(17)
+        end = Signal(config.size_width)
         m.d.comb += [
             block_size.eq(Mux(self.log2_n == 0, 2, 1 << self.log2_n)),
             end.eq(block + block_size),

@@ -148,7 +148,7 @@ def compress(
 
     from spectramac.host import cli_report
     from spectramac.host.inputs import check_inputs
-    from spectramac.host.post_training import compress_dense, load_weights
+    from spectramac.compress.post_training import compress_dense, load_weights
     from spectramac.model.network import save_network
 
     layers = load_weights(weights)

@@ -155,7 +155,7 @@ class AcceleratorConfig:
             "channel_depth",
         ):
             value = getattr(self, name)
-            _check_range(name, value, 2, 1 << 16)
+            _check_range(name, value, 1 if name == "job_queue_depth" else 2, 1 << 16)
             if value & (value - 1):
                 raise ValueError(f"{name} must be a power of two, not {value!r}")
         if self.spectrum_depth < self.n_max:
@@ -186,6 +186,11 @@ class AcceleratorConfig:
     def n_max(self) -> int:
         """Largest transform length."""
         return 1 << self.log2_n_max
+
+    @property
+    def size_width(self) -> int:
+        """Bits of a layer's number of inputs or outputs, padded to whole blocks."""
+        return (self.activation_depth + self.n_max).bit_length()
 
     @property
     def column_width(self) -> int:
@@ -280,13 +285,13 @@ PRESETS: dict[str, AcceleratorConfig] = {
         name="tiny",
         n_lanes=1,
         data_width=15,
-        accumulator_width=28,
+        accumulator_width=24,
         fft_architecture="iterative",
         n_threshold_multipliers=1,
         n_requantize_multipliers=1,
         n_accumulator_banks=1,
         n_spectrum_banks=1,
-        job_queue_depth=2,
+        job_queue_depth=1,
         coefficient_depth=16384,
         activation_depth=1024,
         spectrum_depth=256,

@@ -1,0 +1,374 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""What can be broken in the gateware, and which check must see it; applied by tests/test_mutations.py."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from tests.gateware import test_fft
+from tests.gateware.cases import CONFIG, SINGLE
+from tests.gateware.checks import (
+    check_columns,
+    check_gather,
+    check_narrowing,
+    check_placement,
+    check_reader,
+    check_scheduler,
+    check_shift,
+    check_walker,
+)
+from tests.gateware.checks_back import check_lanes, check_merge, check_requantize
+from tests.gateware.checks_registers import check_registers
+
+from spectramac.gateware import fixed
+from spectramac.gateware.fft import complex_multiplier, iterative, pipelined, sdf
+from spectramac.gateware.gather import Gather
+from spectramac.gateware.lanes import Lane, Lanes
+from spectramac.gateware.merge import BlockWalker, Merge, RowPlacement, Shift
+from spectramac.gateware.regfile import RegisterFile
+from spectramac.gateware.requantize import Requantize
+from spectramac.gateware.scheduler import Scheduler
+from spectramac.gateware.spectrum import ColumnReader, SpectrumMemory
+from spectramac.gateware.threshold import Split, Threshold
+from spectramac.spec.config import FFTConfig
+
+__all__ = ["CHECKS", "MUTATIONS", "Mutation"]
+
+PIPELINED = FFTConfig(log2_n_max=4)
+ITERATIVE = FFTConfig(log2_n_max=3, data_width=15, architecture="iterative")
+
+
+def fft(config: FFTConfig) -> None:
+    """Frames of all kinds, as tests/gateware/test_fft.py compares them."""
+    rng = np.random.default_rng(1)
+    n = config.log2_n_max
+    frames = [test_fft.random_frame(config, rng, n) for _ in range(4)]
+    frames[0].halve = (1 << n) - 1
+    frames[1].inverse = not frames[0].inverse
+    test_fft.run(config, frames)
+
+
+CHECKS: dict[str, Callable[[], Any]] = {
+    "bin_major_merge": lambda: check_merge(CONFIG, log2_n=3, bin_major=True),
+    # Level 0 keeps zeros: only ``>=`` does.
+    "boundary": lambda: check_columns(CONFIG, level=0, seed=1),
+    "columns": lambda: check_columns(CONFIG, level=1 << 12, seed=1, n_frames=6),
+    "gather": lambda: check_gather(CONFIG, 3, stalls="none", seed=1),
+    "iterative_fft": lambda: fft(ITERATIVE),
+    "lanes": lambda: check_lanes(CONFIG, seed=1),
+    "merge": lambda: check_merge(
+        CONFIG, log2_n=4, two_d=True, per_row_shift=True, loud=True, seed=1
+    ),
+    "narrowing": lambda: check_narrowing(6),
+    "pipelined_fft": lambda: fft(PIPELINED),
+    "placement": lambda: check_placement(CONFIG),
+    "reader": lambda: check_reader(CONFIG, 4, two_d=True, seed=1),
+    "registers": lambda: check_registers(CONFIG, seed=0, n_rounds=100),
+    "requantize": lambda: check_requantize(
+        CONFIG, log2_n=3, per_channel_scale=True, relu=True, seed=3
+    ),
+    "requantize_single": lambda: check_requantize(SINGLE, log2_n=3, seed=3),
+    "scheduler": lambda: check_scheduler(CONFIG, is_complex=True, seed=1),
+    "shift": lambda: check_shift(6, 4, range(-32, 32), range(4)),
+    "walker": lambda: check_walker(6),
+}
+"""Checks that need no arguments; each has its place in the suite with many."""
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """In ``owner.name``, ``old`` becomes ``new``; the check of that name must fail."""
+
+    owner: Any
+    name: str
+    old: str
+    new: str
+    check: str
+
+
+MUTATIONS = {
+    # Rounding and saturation.
+    "rounding half up": Mutation(
+        fixed, "round_half_even", "(below | value[shift])", "1", "narrowing"
+    ),
+    "rounding by truncation": Mutation(
+        fixed, "round_half_even", "floor + (half & (below | value[shift]))", "floor", "narrowing"
+    ),
+    "wrapping instead of saturating": Mutation(
+        fixed, "saturate", "Mux(overflow, bound, value[:width])", "value[:width]", "narrowing"
+    ),
+    "run-time shift rounds half up": Mutation(
+        Shift, "elaborate", "(half & (below | floor[0]))", "half", "shift"
+    ),
+    "run-time shift truncates": Mutation(
+        Shift, "elaborate", "floor + (half & (below | floor[0]))", "floor", "shift"
+    ),
+    "run-time shift forgets lost bits": Mutation(
+        Shift, "elaborate", "below.eq(rest)", "below.eq(0)", "shift"
+    ),
+    # Transforms.
+    "FFT: rounding half up": Mutation(
+        sdf.ButterflyStage,
+        "_narrowed",
+        "round_half_even(exact, 1)",
+        "((exact + 1) >> 1)",
+        "pipelined_fft",
+    ),
+    "FFT: last dropped": Mutation(
+        sdf.ButterflyStage,
+        "_narrowed",
+        "skid.i.payload.last.eq(last)",
+        "skid.i.payload.last.eq(0)",
+        "pipelined_fft",
+    ),
+    "FFT: re and im swapped": Mutation(
+        pipelined.PipelinedFFT,
+        "elaborate",
+        "Mux(inverse, x.im, x.re)",
+        "Mux(inverse, x.re, x.im)",
+        "pipelined_fft",
+    ),
+    "FFT: twiddle factors conjugated": Mutation(
+        sdf.TwiddleStage, "_rom", "(s - c) & mask", "(-s - c) & mask", "pipelined_fft"
+    ),
+    "FFT: twiddle table off by one": Mutation(
+        sdf.TwiddleStage,
+        "elaborate",
+        "Mux(self.i.payload.last, 0, index + 1)",
+        "index + 1 + first",
+        "pipelined_fft",
+    ),
+    "FFT: wrong sign in the product": Mutation(
+        complex_multiplier.ComplexMultiplier,
+        "elaborate",
+        "self.re.eq(k1 - k3)",
+        "self.re.eq(k1 + k3)",
+        "pipelined_fft",
+    ),
+    "FFT: multiplied by j instead of -j": Mutation(
+        sdf.ButterflyStage,
+        "_narrowed",
+        "Mux(rotate, wide_im, wide_re)",
+        "Mux(rotate, -wide_im, wide_re)",
+        "pipelined_fft",
+    ),
+    "iterative FFT: a tie stays odd": Mutation(
+        iterative.IterativeFFT,
+        "_butterfly",
+        "halve & total[0] & total[1]",
+        "halve & total[0]",
+        "iterative_fft",
+    ),
+    "iterative FFT: re and im swapped": Mutation(
+        iterative.IterativeFFT,
+        "elaborate",
+        "data.im.eq(read_data_im)",
+        "data.im.eq(read_data_re)",
+        "iterative_fft",
+    ),
+    "iterative FFT: last dropped": Mutation(
+        iterative.IterativeFFT,
+        "elaborate",
+        "self.o.payload.last.eq(at_end)",
+        "self.o.payload.last.eq(0)",
+        "iterative_fft",
+    ),
+    # Gather, spectrum memory, reader.
+    "gather: last dropped": Mutation(
+        Gather, "elaborate", "payload.last.eq(frame_end)", "payload.last.eq(0)", "gather"
+    ),
+    "gather: re and im swapped": Mutation(
+        Gather, "elaborate", "data.re.eq(data[:width]", "data.re.eq(data[width:]", "gather"
+    ),
+    "gather: one input too many": Mutation(
+        Gather, "elaborate", "count >= self.n_in", "count > self.n_in", "gather"
+    ),
+    "spectrum memory: natural order": Mutation(
+        SpectrumMemory,
+        "elaborate",
+        "base + reversed_low_bits(in_frame, self.log2_n, config.log2_n_max)",
+        "base + in_frame",
+        "reader",
+    ),
+    "spectrum memory: re and im swapped": Mutation(
+        SpectrumMemory,
+        "elaborate",
+        "Cat(self.i.payload.data.re, self.i.payload.data.im)",
+        "Cat(self.i.payload.data.im, self.i.payload.data.re)",
+        "reader",
+    ),
+    "reader: carry between the halves": Mutation(
+        ColumnReader, "_addresses", "(negated + t) & n_mask", "negated & n_mask", "reader"
+    ),
+    "reader: row base not reset": Mutation(
+        ColumnReader, "elaborate", "m.d.sync += row_base.eq(0)", "pass", "reader"
+    ),
+    # Split and threshold.
+    "split: re and im swapped": Mutation(
+        Split,
+        "elaborate",
+        "o.b1.eq(first.im - second.im)",
+        "o.b1.eq(first.re - second.re)",
+        "columns",
+    ),
+    "threshold: > instead of >=": Mutation(
+        Threshold, "elaborate", "square_b >= self.level", "square_b > self.level", "boundary"
+    ),
+    "threshold: complex > instead of >=": Mutation(
+        Threshold, "elaborate", "total >= self.level", "total > self.level", "boundary"
+    ),
+    "threshold: real columns not doubled": Mutation(
+        Threshold, "elaborate", "value << 1", "value", "columns"
+    ),
+    "threshold: parts judged singly": Mutation(
+        Threshold, "elaborate", "square_a + square_b, square_a", "square_a, square_a", "columns"
+    ),
+    # Scheduler.
+    "scheduler: a dropped column's entries are not passed over": Mutation(
+        Scheduler,
+        "elaborate",
+        "entry.eq(entry + count)",
+        "entry.eq(entry + Mux(keep, count, 0))",
+        "scheduler",
+    ),
+    "scheduler: the directory is not rewound": Mutation(
+        Scheduler,
+        "elaborate",
+        "self.rewind | (done & i.marker & i.final)",
+        "self.rewind",
+        "scheduler",
+    ),
+    "scheduler: skipped columns not counted": Mutation(
+        Scheduler, "elaborate", "take & (count != 0) & ~keep", "0", "scheduler"
+    ),
+    # Lanes.
+    "lanes: no forwarding from the entry ahead": Mutation(
+        Lane, "elaborate", "m.If(ahead[0])", "m.If(0)", "lanes"
+    ),
+    "lanes: no forwarding from two entries ahead": Mutation(
+        Lane, "elaborate", "m.Elif(ahead[1])", "m.Elif(0)", "lanes"
+    ),
+    "lanes: no forwarding from three entries ahead": Mutation(
+        Lane, "elaborate", "m.Elif(ahead[2])", "m.Elif(0)", "lanes"
+    ),
+    "lanes: forwarding from other rows": Mutation(
+        Lane, "elaborate", "(rows[0] == rows[k])", "1", "lanes"
+    ),
+    "lanes: sums wrap": Mutation(
+        Lane,
+        "elaborate",
+        "sums[acc * k : acc * (k + 1)].eq(total)",
+        "sums[acc * k : acc * (k + 1)].eq(operand[acc * k : acc * (k + 1)] + products_4[k])",
+        "lanes",
+    ),
+    "lanes: the wrong bank": Mutation(
+        Lanes, "elaborate", "bank.eq(~bank)", "bank.eq(bank)", "lanes"
+    ),
+    "lanes: neighbour's coefficients": Mutation(
+        Lanes,
+        "elaborate",
+        "self.coefficients.data.word_select(i, 16)",
+        "self.coefficients.data.word_select((i + 1) % config.n_lanes, 16)",
+        "lanes",
+    ),
+    "lanes: complex entry not negated": Mutation(
+        Lane,
+        "elaborate",
+        "Mux(swap_1, -pair[1], pair[0])",
+        "Mux(swap_1, pair[1], pair[0])",
+        "lanes",
+    ),
+    "lanes: rows off by one": Mutation(
+        Lane, "elaborate", "rows[0] + 1 + step", "rows[0] + step", "lanes"
+    ),
+    # Merge.
+    "placement: off by one lane": Mutation(
+        RowPlacement, "elaborate", "number % n_lanes |", "(number + 1) % n_lanes |", "placement"
+    ),
+    "merge: off by one lane, bin-major": Mutation(
+        Merge,
+        "elaborate",
+        "lane_bin == config.n_lanes - 1",
+        "lane_bin == config.n_lanes",
+        "bin_major_merge",
+    ),
+    "merge: the wrong bank": Mutation(
+        Merge, "elaborate", "m.Switch(self.bank)", "m.Switch(~self.bank)", "merge"
+    ),
+    "merge: last dropped": Mutation(
+        Merge, "elaborate", "kinds[0].last.eq(block_end)", "kinds[0].last.eq(0)", "merge"
+    ),
+    "merge: wrong sign": Mutation(
+        Merge, "elaborate", "combined[0].eq(a1 - b2)", "combined[0].eq(a1 + b2)", "merge"
+    ),
+    "merge: re and im swapped": Mutation(
+        Merge,
+        "elaborate",
+        'for part, name in enumerate(("re", "im"))',
+        'for part, name in enumerate(("im", "re"))',
+        "merge",
+    ),
+    "merge: one row left": Mutation(
+        Merge, "elaborate", "self.clear_depth) - 1", "self.clear_depth - 1) - 1", "merge"
+    ),
+    "walker: carry between the halves": Mutation(
+        BlockWalker, "elaborate", "Mux(low != 0, t, 0)", "0", "walker"
+    ),
+    # Requantize.
+    "requantize: bias off by one channel": Mutation(
+        Requantize,
+        "elaborate",
+        "self.bias_base + channel",
+        "self.bias_base + channel + 1",
+        "requantize",
+    ),
+    "requantize: outputs swapped": Mutation(
+        Requantize,
+        "elaborate",
+        "Cat(results[0].o, results[1].o)",
+        "Cat(results[1].o, results[0].o)",
+        "requantize",
+    ),
+    "requantize: one multiplier, outputs swapped": Mutation(
+        Requantize,
+        "elaborate",
+        "Cat(earlier[:-1], results[0].o)",
+        "Cat(results[0].o, earlier[:-1])",
+        "requantize_single",
+    ),
+    "requantize: no ReLU": Mutation(
+        Requantize, "elaborate", "Mux(self.relu & product[-1], 0, product)", "product", "requantize"
+    ),
+    "requantize: one output too many": Mutation(
+        Requantize, "elaborate", "channel >= self.n_out", "channel > self.n_out", "requantize"
+    ),
+    "requantize: natural order": Mutation(
+        Requantize,
+        "elaborate",
+        "reversed_low_bits(in_frame, self.log2_n, config.log2_n_max)",
+        "in_frame",
+        "requantize",
+    ),
+    # Registers.
+    "registers: a clear also clears the others": Mutation(
+        RegisterFile, "_field", "flag.eq(flag & ~bits)", "flag.eq(0)", "registers"
+    ),
+    "registers: words of memory off by one": Mutation(
+        RegisterFile,
+        "_memory_port",
+        "word_address.eq(address)",
+        "word_address.eq(address + 1)",
+        "registers",
+    ),
+    "registers: refused accesses are not reported": Mutation(
+        RegisterFile, "_memory_port", "m.d.comb += bus_error.eq(1)", "pass", "registers"
+    ),
+    "registers: a busy device takes writes": Mutation(
+        RegisterFile, "_memory_port", "in_depth & ~self.status_busy", "in_depth", "registers"
+    ),
+    "registers: chunks in the wrong order": Mutation(
+        RegisterFile, "_memory_port", "m.If(chunk == i)", "m.If(chunk == i + 1)", "registers"
+    ),
+}
