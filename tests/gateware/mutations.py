@@ -259,8 +259,8 @@ MUTATIONS = {
     "lanes: sums wrap": Mutation(
         Lane,
         "elaborate",
-        "sums[acc * k : acc * (k + 1)].eq(total)",
-        "sums[acc * k : acc * (k + 1)].eq(operand[acc * k : acc * (k + 1)] + products_4[k])",
+        "saturate(",
+        "(lambda value, width: (value[:width].as_signed(), saturate(value, width)[1]))(",
         "lanes",
     ),
     "lanes: the wrong bank": Mutation(

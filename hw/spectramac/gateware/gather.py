@@ -67,11 +67,15 @@ class Gather(wiring.Component):
         address = Signal(len(self.memory.address))
         in_frame = Signal(self.config.log2_n_max)
         frame_mask = Signal(self.config.log2_n_max)
+        last_count = Signal(self.config.size_width)
         padding = Signal()
         advance = Signal()
         frame_end = Signal()
-        m.d.comb += [
+        m.d.sync += [
             frame_mask.eq((1 << self.log2_n) - 1),
+            last_count.eq(self.padded_in - 1),
+        ]
+        m.d.comb += [
             frame_end.eq(in_frame == frame_mask),
             advance.eq(~self.o.valid | self.o.ready),
             self.busy.eq(active),
@@ -90,7 +94,7 @@ class Gather(wiring.Component):
                     address.eq(address + 1),
                     in_frame.eq(Mux(frame_end, 0, in_frame + 1)),
                 ]
-                with m.If(count == self.padded_in - 1):
+                with m.If(count == last_count):
                     m.d.sync += active.eq(0)
         with m.If(self.start):
             m.d.sync += [active.eq(1), count.eq(0), in_frame.eq(0), address.eq(self.base)]

@@ -11,6 +11,7 @@ from amaranth.lib.wiring import In, Out
 
 from spectramac.gateware.fixed import saturate
 from spectramac.gateware.memory import ReadPort
+from spectramac.gateware.spectrum import FrameSizes
 from spectramac.gateware.stream import layout
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.payloads import row_width, sample
@@ -19,7 +20,9 @@ __all__ = ["BlockWalker", "Merge", "RowPlacement", "Shift"]
 
 
 class BlockWalker(wiring.Component):
-    """Which row pair, and what of it, makes sample ``index`` of a block's packed spectrum. Combinational.
+    """Which row pair, and what of it, makes sample ``index`` of a block's packed spectrum.
+
+    Combinational from ``index``; ``log2_n`` and ``two_d`` must be stable for a cycle before.
 
     With Y1, Y2 the spectra of both inferences, the packed spectrum is Z = Y1 + j Y2. A complex pair gives two samples,
     its bin and the conjugate bin; a pair of two real bins gives one sample each.
@@ -59,45 +62,46 @@ class BlockWalker(wiring.Component):
         m = Module()
         width = self.log2_n_max
         index = self.index
-        n_mask, half, t, t_mask = (Signal(width, name=n) for n in ("n_mask", "half", "t", "t_mask"))
-        low, high, negated = (Signal(width, name=n) for n in ("low", "high", "negated"))
+        sizes = FrameSizes(m, self.log2_n, self.two_d, width)
+        low, high, negated_low, negated_high = (
+            Signal(width, name=n) for n in ("low", "high", "negated_low", "negated_high")
+        )
         m.d.comb += [
-            n_mask.eq((1 << self.log2_n) - 1),
-            half.eq((1 << self.log2_n)[1:]),
-            negated.eq(-index & n_mask),
+            low.eq(index & sizes.low_mask),
+            high.eq(index & sizes.high_mask),
+            negated_low.eq(-low & sizes.low_mask),
+            negated_high.eq(-high & sizes.high_mask),
         ]
         with m.If(self.log2_n == 0):
             m.d.comb += [self.pair.eq(index >> 1), self.second.eq(index[0])]
         with m.Elif(~self.two_d):
             m.d.comb += [
-                self.joint.eq((index != 0) & (index != half)),
-                self.second.eq(index >= half),
-                self.pair.eq(Mux(index > half, negated, Mux(index == half, 0, index))),
+                self.joint.eq((index != 0) & (index != sizes.half)),
+                self.second.eq(index >= sizes.half),
+                self.pair.eq(
+                    Mux(index > sizes.half, negated_low, Mux(index == sizes.half, 0, index))
+                ),
             ]
         with m.Else():
-            edge, upper = Signal(), Signal()
+            edge, upper, real = Signal(), Signal(), Signal()
             m.d.comb += [
-                t.eq(1 << self.log2_n[1:]),
-                t_mask.eq(t - 1),
-                low.eq(index & t_mask),
-                high.eq(index & ~t_mask),
-                edge.eq((high == 0) | (high == half)),
-                upper.eq(low > t[1:]),
+                edge.eq((high == 0) | (high == sizes.half)),
+                upper.eq(low > sizes.low_half),
+                real.eq(edge & ((low == 0) | (low == sizes.low_half))),
+                self.joint.eq(~real),
             ]
-            with m.If(edge & ((low == 0) | (low == t[1:]))):
+            with m.If(real):
                 m.d.comb += [self.pair.eq(low), self.second.eq(high != 0)]
             with m.Elif(edge):
                 m.d.comb += [
-                    self.joint.eq(1),
                     self.second.eq(upper ^ (high != 0)),
-                    self.pair.eq(Mux(self.second, -low & t_mask, low)),
+                    self.pair.eq(Mux(self.second, negated_low, low)),
                 ]
             with m.Else():
-                m.d.comb += [self.joint.eq(1), self.second.eq(index > half)]
-                with m.If(self.second):
-                    m.d.comb += self.pair.eq((negated + Mux(low != 0, t, 0)) & n_mask)
-                with m.Else():
-                    m.d.comb += self.pair.eq(index)
+                m.d.comb += [
+                    self.second.eq(index > sizes.half),
+                    self.pair.eq(Mux(self.second, negated_low | negated_high, index)),
+                ]
         return m
 
 
@@ -294,13 +298,12 @@ class Merge(wiring.Component):
         lane_bin, row_bin = Signal(range(config.n_lanes)), Signal(16)
         m.submodules.walker = walker = BlockWalker(width)
         block_end, issue, last = Signal(), Signal(), Signal()
-        block_pairs = Signal(16)
+        sizes = FrameSizes(m, self.log2_n, self.two_d, width)
         m.d.comb += [
             walker.index.eq(index),
             walker.log2_n.eq(self.log2_n),
             walker.two_d.eq(self.two_d),
-            block_end.eq(index == Mux(self.log2_n == 0, 1, (1 << self.log2_n) - 1)),
-            block_pairs.eq(Mux(self.log2_n == 0, 1, (1 << self.log2_n)[1:])),
+            block_end.eq(index == sizes.last),
             issue.eq(active & ~wait & ((index != 0) | self.frame_free) & advance),
             last.eq(remaining == 1),
             self.frame_start.eq(issue & (index == 0)),
@@ -313,8 +316,8 @@ class Merge(wiring.Component):
             m.d.sync += [index.eq(Mux(block_end, 0, index + 1)), remaining.eq(remaining - 1)]
             with m.If(block_end):
                 m.d.sync += [
-                    number_base.eq(number_base + block_pairs),
-                    shift_base.eq(shift_base + block_pairs),
+                    number_base.eq(number_base + sizes.half),
+                    shift_base.eq(shift_base + sizes.half),
                     lane_bin.eq(lane_bin + 1),
                 ]
                 with m.If(lane_bin == config.n_lanes - 1):

@@ -102,12 +102,13 @@ class Requantize(wiring.Component):
         out_pair = Signal(16)
         second = Signal()  # with one multiplier: the second inference of the sample in stage 1
         accept, frame_end, pair_end = Signal(), Signal(), Signal()
-        frame_size = Signal(config.size_width)
+        frame_size, frame_last = Signal(config.size_width), Signal(config.log2_n_max)
+        m.d.sync += [frame_size.eq(1 << self.log2_n), frame_last.eq((1 << self.log2_n) - 1)]
         m.d.comb += [
-            frame_size.eq(1 << self.log2_n),
-            frame_end.eq(in_frame == ((1 << self.log2_n) - 1)[: config.log2_n_max]),
+            frame_end.eq(in_frame == frame_last),
             pair_end.eq(frame_end & (frame_base + frame_size == self.padded_out)),
-            channel.eq(frame_base + reversed_low_bits(in_frame, self.log2_n, config.log2_n_max)),
+            # The base is a multiple of the frame, so that "or" adds.
+            channel.eq(frame_base | reversed_low_bits(in_frame, self.log2_n, config.log2_n_max)),
             accept.eq(self.i.valid & self.i.ready),
             self.frame_done.eq(accept & frame_end),
             self.biases.address.eq(self.bias_base + channel),

@@ -9,7 +9,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from spectramac.gateware.memory import ReadPort
-from spectramac.gateware.stream import layout
+from spectramac.gateware.stream import SkidBuffer, connect, layout
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.payloads import COUNT_WIDTH, ENTRY_WIDTH, job, kept_columns
 
@@ -21,10 +21,12 @@ class Scheduler(wiring.Component):
 
     A pair takes one cycle for each of its directory words: (a, b), or (c, a, b) if ``is_complex``; longer while the
     queue behind is full. Entries of a column that is not kept are counted past, not fetched. A marker takes one cycle
-    and passes on; a ``final`` marker rewinds to the layer's first directory word, and the next word is there two cycles
-    later.
+    and passes on; a ``final`` marker rewinds to the layer's first directory word, and the next word is there
+    :attr:`rewind_cycles` later.
 
-    Combinational from ``i`` to ``o``; ``i.ready`` depends on ``o.ready``.
+    With ``config.registered_scheduler`` a :class:`SkidBuffer` in front and a register behind the directory memory cut
+    the longest paths of the engine; a pair then begins :attr:`latency` cycles after its transfer. Otherwise
+    ``o`` follows ``i`` combinationally and ``i.ready`` depends on ``o.ready``.
 
     Parameters
     ----------
@@ -59,12 +61,28 @@ class Scheduler(wiring.Component):
             }
         )
 
+    @property
+    def latency(self) -> int:
+        """Cycles from the transfer of a pair to its first directory word."""
+        return int(self.config.registered_scheduler)
+
+    @property
+    def rewind_cycles(self) -> int:
+        """Cycles from a final marker to the next directory word."""
+        return 2 + int(self.config.registered_scheduler)
+
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        i, o = self.i.payload, self.o.payload
+        if self.config.registered_scheduler:
+            m.submodules.buffer = buffer = SkidBuffer(self.i.payload.shape())
+            connect(m, wiring.flipped(self.i), buffer.i)
+            source = buffer.o
+        else:
+            source = wiring.flipped(self.i)
+        i, o = source.payload, self.o.payload
         address = Signal(len(self.memory.address))
-        count_valid = Signal()
-        count = self.memory.data
+        count = Signal(COUNT_WIDTH)
+        count_valid, count_zero = Signal(), Signal()
         entry = Signal(ENTRY_WIDTH)
         step = Signal(2)
         kind = Signal(2)  # 0: complex, 1: column a, 2: column b
@@ -76,12 +94,12 @@ class Scheduler(wiring.Component):
         m.d.comb += [
             kind.eq(Mux(self.is_complex, step, step + 1)),
             keep.eq(Array([i.keep_a | i.keep_b, i.keep_a, i.keep_b, 0])[kind]),
-            known.eq(self.i.valid & (i.marker | count_valid)),
-            self.o.valid.eq(known & (i.marker | ((count != 0) & keep))),
+            known.eq(source.valid & (i.marker | count_valid)),
+            self.o.valid.eq(known & (i.marker | (~count_zero & keep))),
             done.eq(known & (~self.o.valid | self.o.ready)),
             take.eq(done & ~i.marker),
-            self.i.ready.eq(done & (i.marker | (kind == 2))),
-            self.skipped.eq(take & (count != 0) & ~keep),
+            source.ready.eq(done & (i.marker | (kind == 2))),
+            self.skipped.eq(take & ~count_zero & ~keep),
             rewind.eq(self.rewind | (done & i.marker & i.final)),
             o.marker.eq(i.marker),
             o.is_complex.eq((kind == 0) & ~i.marker),
@@ -93,16 +111,37 @@ class Scheduler(wiring.Component):
             o.b1.eq(i.b1),
             o.b2.eq(i.b2),
             self.memory.address.eq(address),
-            self.memory.enable.eq(~count_valid | take),
         ]
-        with m.If(self.memory.enable):
-            m.d.sync += [count_valid.eq(1), address.eq(address + 1)]
+        fetched = Signal()  # the memory's output is a word that is still wanted
+        if self.config.registered_scheduler:
+            refill = ~count_valid | take
+            m.d.comb += self.memory.enable.eq(~fetched | refill)
+            with m.If(refill):
+                m.d.sync += [
+                    count.eq(self.memory.data),
+                    count_zero.eq(self.memory.data == 0),
+                    count_valid.eq(fetched),
+                ]
+            with m.If(self.memory.enable):
+                m.d.sync += [fetched.eq(1), address.eq(address + 1)]
+        else:
+            m.d.comb += [
+                count.eq(self.memory.data),
+                count_zero.eq(count == 0),
+                count_valid.eq(fetched),
+                self.memory.enable.eq(~fetched | take),
+            ]
+            with m.If(self.memory.enable):
+                m.d.sync += [fetched.eq(1), address.eq(address + 1)]
         with m.If(take):
             m.d.sync += [entry.eq(entry + count), step.eq(Mux(kind == 2, 0, step + 1))]
+        if self.config.registered_scheduler:
+            with m.If(rewind):
+                m.d.sync += count_valid.eq(0)
         with m.If(rewind):
             m.d.sync += [
                 address.eq(self.directory_base),
-                count_valid.eq(0),
+                fetched.eq(0),
                 entry.eq(0),
                 step.eq(0),
             ]

@@ -12,13 +12,53 @@ from spectramac.gateware.stream import layout
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.payloads import bins, row_width, sample
 
-__all__ = ["ColumnReader", "SpectrumMemory", "reversed_low_bits"]
+__all__ = ["ColumnReader", "FrameSizes", "SpectrumMemory", "reversed_low_bits"]
 
 
 def reversed_low_bits(value: Value, log2_n: Value, log2_n_max: int) -> Value:
     """The low ``log2_n`` bits of ``value`` (``log2_n_max`` bits) in reverse order; ``log2_n`` = 0 gives 0."""
     mirrored = Cat(*(value[log2_n_max - 1 - i] for i in range(log2_n_max)))
     return (mirrored >> (log2_n_max - log2_n)[: log2_n_max.bit_length()])[:log2_n_max]
+
+
+class FrameSizes:
+    """Registers derived from a layer's ``log2_n`` and ``two_d``, which are stable long before they matter.
+
+    An index has a low and a high half: T and T values in two dimensions; in one dimension the low half is
+    all of it. Identity counts as frames of two.
+
+    Attributes
+    ----------
+    last : Signal
+        N - 1.
+    half : Signal
+        N / 2.
+    low_mask, high_mask : Signal
+        Bits of the halves.
+    low_half : Signal
+        Half of the low half's size.
+    size : Signal
+        N.
+    """
+
+    def __init__(self, m: Module, log2_n: Value, two_d: Value, width: int) -> None:
+        self.last = Signal(width, name="frame_last")
+        self.half = Signal(width, name="frame_half")
+        self.low_mask = Signal(width, name="low_mask")
+        self.high_mask = Signal(width, name="high_mask")
+        self.low_half = Signal(width, name="low_half")
+        self.size = Signal(width + 1, name="frame_size")
+        log2_frame = Mux(log2_n == 0, 1, log2_n)
+        log2_low = Mux(two_d, log2_n >> 1, log2_frame)
+        low_mask = (1 << log2_low) - 1
+        m.d.sync += [
+            self.last.eq((1 << log2_frame) - 1),
+            self.half.eq((1 << log2_frame)[1:]),
+            self.low_mask.eq(low_mask),
+            self.high_mask.eq(((1 << log2_frame) - 1) & ~low_mask),
+            self.low_half.eq((1 << log2_low)[1:]),
+            self.size.eq(1 << log2_frame),
+        ]
 
 
 class SpectrumMemory(wiring.Component):
@@ -75,9 +115,13 @@ class SpectrumMemory(wiring.Component):
         base = Signal(config.size_width)
         count = Signal(config.size_width)
         written = [Signal(config.size_width, name=f"written_{b}") for b in range(n_banks)]
-        frame_end = in_frame == ((1 << self.log2_n) - 1)[: config.log2_n_max]
-        bank_end = count == self.padded_in - 1
-        offset = base + reversed_low_bits(in_frame, self.log2_n, config.log2_n_max)
+        frame_last = Signal(config.log2_n_max)
+        last_count = Signal(config.size_width)
+        m.d.sync += [frame_last.eq((1 << self.log2_n) - 1), last_count.eq(self.padded_in - 1)]
+        frame_end = in_frame == frame_last
+        bank_end = count == last_count
+        # The base is a multiple of the frame, so that "or" adds.
+        offset = base | reversed_low_bits(in_frame, self.log2_n, config.log2_n_max)
         m.d.comb += [
             self.i.ready.eq(1),
             storage.write.enable.eq(self.i.valid),
@@ -167,40 +211,27 @@ class ColumnReader(wiring.Component):
             }
         )
 
-    def _addresses(self, m: Module, pair: Signal) -> tuple[Signal, Signal, Signal]:
+    def _addresses(self, m: Module, pair: Signal, sizes: "FrameSizes") -> tuple[Signal, Signal, Signal]:
         """Offsets in the frame of the pair's two values, and whether it is one complex bin."""
         width = self.config.log2_n_max
-        n_mask = Signal(width)
-        half = Signal(width)
-        t = Signal(width)
-        t_mask = Signal(width)
-        low = Signal(width)
-        row_zero = Signal()
+        low, high, negated_low, negated_high = (
+            Signal(width, name=n) for n in ("low", "high", "negated_low", "negated_high")
+        )
+        lower_conjugates = Signal()  # row 0, beyond its middle: those bins are conjugates; take row T/2
         joint = Signal()
-        first = Signal(width)
-        negated = Signal(width)
-        second = Signal(width)
+        first, second = Signal(width), Signal(width)
         m.d.comb += [
-            n_mask.eq((1 << self.log2_n) - 1),
-            half.eq((1 << self.log2_n)[1:]),
-            t.eq(1 << self.log2_n[1:]),
-            t_mask.eq(t - 1),
-            low.eq(pair & t_mask),
-            row_zero.eq((pair & ~t_mask) == 0),
-            joint.eq((self.log2_n != 0) & (pair != 0) & ~(self.two_d & (pair == t[1:]))),
-            first.eq(pair),
-            negated.eq(-first),
-            second.eq(negated & n_mask),
+            low.eq(pair & sizes.low_mask),
+            high.eq(pair & sizes.high_mask),
+            negated_low.eq(-low & sizes.low_mask),
+            negated_high.eq(-high & sizes.high_mask),
+            lower_conjugates.eq(self.two_d & (high == 0) & (low > sizes.low_half)),
+            joint.eq((self.log2_n != 0) & (pair != 0) & ~(self.two_d & (pair == sizes.low_half))),
+            first.eq(Mux(lower_conjugates, pair | sizes.half, pair)),
+            second.eq(negated_low | Mux(lower_conjugates, sizes.half, negated_high)),
         ]
-        with m.If(self.two_d):
-            with m.If(row_zero & (low > t[1:])):
-                m.d.comb += first.eq(pair | half)
-            with m.If(low != 0):
-                m.d.comb += second.eq((negated + t) & n_mask)
         with m.If(~joint):
-            m.d.comb += second.eq(pair | half)
-        with m.If(self.log2_n == 0):
-            m.d.comb += second.eq(1)
+            m.d.comb += second.eq(pair | sizes.half)
         return first, second, joint
 
     def elaborate(self, platform: Any) -> Module:
@@ -212,8 +243,8 @@ class ColumnReader(wiring.Component):
         pair = Signal(config.log2_n_max)
         block = Signal(config.size_width)
         row_base = Signal(row_width(config))
-        block_size = Signal(config.size_width)
-        first, second, joint = self._addresses(m, pair)
+        sizes = FrameSizes(m, self.log2_n, self.two_d, config.log2_n_max)
+        first, second, joint = self._addresses(m, pair, sizes)
         offset = Signal(config.log2_n_max)
         ready = Signal()
         advance = Signal()
@@ -221,16 +252,14 @@ class ColumnReader(wiring.Component):
         last_pair = Signal()
         end = Signal(config.size_width)
         m.d.comb += [
-            block_size.eq(Mux(self.log2_n == 0, 2, 1 << self.log2_n)),
-            end.eq(block + block_size),
-            last_pair.eq((self.log2_n == 0) | (pair == ((1 << self.log2_n)[1:] - 1))),
+            last_pair.eq(pair == sizes.last[1:]),
             offset.eq(Mux(phase, second, first)),
             # Data is complete, or this is the second half of a pair whose first half was.
             ready.eq(marker | phase | (self.available >= end)),
             issue.eq(active & ready & advance),
             advance.eq(~self.o.valid | self.o.ready),
             self.busy.eq(active),
-            self.memory.address.eq(block[: self.address_width] + offset),
+            self.memory.address.eq(block[: self.address_width] | offset),
             self.memory.enable.eq(advance),
             self.release.eq(issue & marker & self.final),
         ]
@@ -242,7 +271,7 @@ class ColumnReader(wiring.Component):
                     row_base.eq(row_base + self.column_stride),
                 ]
                 with m.If(last_pair):
-                    m.d.sync += block.eq(end)
+                    m.d.sync += [block.eq(end), end.eq(end + sizes.size)]
                     with m.If(self.log2_n != 0):
                         m.d.sync += row_base.eq(0)
                     with m.If(end >= self.padded_in):
@@ -252,6 +281,7 @@ class ColumnReader(wiring.Component):
         with m.If(self.start):
             m.d.sync += [active.eq(1), marker.eq(0)]
             m.d.sync += [s.eq(0) for s in (phase, pair, block, row_base)]
+            m.d.sync += end.eq(sizes.size)
         # Second stage: the memory's output register.
         held = Signal(layout(bins(config)))
         first_value = Signal(2 * config.data_width)

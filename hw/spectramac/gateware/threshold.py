@@ -162,11 +162,18 @@ class Threshold(wiring.Component):
             judge = [product_valid & (product_phase == 2 * i + 1) for i in range(2)]
         judged_pair_joint = Signal()
         m.d.sync += judged_pair_joint.eq(pair.joint)
-        total = Mux(judged_pair_joint, square_a + square_b, square_a)
+        # a + b - level in carry-save form, so that one carry chain gives the sign.
+        addends = Mux(judged_pair_joint, square_b, 0)
+        difference_low = square_a ^ addends ^ ~self.level
+        carries = (square_a & addends) | (square_a & ~self.level) | (addends & ~self.level)
+        width = self.config.level_width
+        total = Signal(width + 2)
         keep_a = Signal()
         keep_b = Signal()
         m.d.comb += [
-            keep_a.eq(total >= self.level),
+            # ~level stands for -level - 1 plus 2**width: a carry out of it means "not negative".
+            total.eq(difference_low[:width] + (carries[:width] << 1) + 1),
+            keep_a.eq(total[width:].any()),
             keep_b.eq(Mux(judged_pair_joint, keep_a, square_b >= self.level)),
             keep_next.eq(keep),
         ]

@@ -141,6 +141,8 @@ class _Lanes:
         self.moved = -1
         self.thresholded = -1
         self.step = -1
+        self.registered = config.registered_scheduler
+        self.left = [-1, -1]  # when the last two pairs left the scheduler's buffer
         self.counts_known = 0
         self.lanes_free = 0
         self.pops = [-(1 << 30)] * self.depth
@@ -163,7 +165,17 @@ class _Lanes:
         moved = max(self.read + self.per_pair, self.thresholded)
         present = max(moved + 1, self.read + self.per_pair + 2)
         self.moved = moved
+        if self.registered:
+            # Two pairs fit in the buffer; one that left makes room in the next cycle.
+            self.thresholded = max(present, self.left[0] + 1)
+            return self.thresholded + 1
         return present
+
+    def _leave(self) -> None:
+        """The scheduler is done with a pair."""
+        self.left = [self.left[1], self.step]
+        if not self.registered:
+            self.thresholded = self.step
 
     def group(
         self,
@@ -190,16 +202,16 @@ class _Lanes:
                 else:
                     self.skipped += count > 0
                     self.step += 1
-            self.thresholded = self.step
+            self._leave()
         issue = self.read
         release = issue
         self.reader_free = issue + 1
         present = self._advance(issue + 1)
         self.step = max(self.step, present - 1)
         complete = self._push(1) + LANES_LATENCY
-        self.thresholded = self.step
+        self._leave()
         if final:
-            self.counts_known = self.step + 2
+            self.counts_known = self.step + (3 if self.registered else 2)
         return release, complete
 
 

@@ -1,6 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The spectramac authors
 # SPDX-License-Identifier: BSD-2-Clause
-"""The data of the demonstration: scikit-learn's handwritten digits (UCI, 1797 images of 8 × 8, levels 0 to 16)."""
+"""The data of the demonstration: scikit-learn's handwritten digits.
+
+From UCI: 1797 images of 8 x 8 pixels with levels 0 to 16.
+"""
 
 from typing import NamedTuple
 

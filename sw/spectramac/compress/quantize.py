@@ -1,15 +1,16 @@
 # SPDX-FileCopyrightText: 2026 The spectramac authors
 # SPDX-License-Identifier: BSD-2-Clause
-"""From real coefficients, biases and activation ranges to an integer :class:`~spectramac.model.network.Layer`.
+"""From real coefficients, biases and activation ranges to an integer
+:class:`~spectramac.model.network.Layer`.
 
-With ``codes`` q and ``steps`` s (S[r, c] = s[r] q[r, c]), an input of scale a (real = integer · a) and h halved
-forward stages, the accumulators hold v with real value v · s[r] · a · 2^h. ``row_shift`` ρ brings them to the data
-width, with one unit for all rows of an FFT block:
+With ``codes`` q and ``steps`` s (S[r, c] = s[r] q[r, c]), an input of scale a (real = integer · a)
+and h halved forward stages, the accumulators hold v with real value v · s[r] · a · 2^h.
+``row_shift`` k brings them to the data width, with one unit for all rows of an FFT block:
 
-    σ = s[r] · a · 2^h · 2^ρ[r],        z = T_out⁻¹(v / 2^ρ),    y = (z + b/σ) · σ / a_out
+    g = s[r] · a · 2^h · 2^k[r],        z = T_out⁻¹(v / 2^k),    y = (z + b/g) · g / a_out
 
-so steps of rows that share an FFT may differ by powers of two only, undone by ρ; under the identity transform each
-row has its own σ, absorbed in its multiplier. What is uniform is stored once.
+so steps of rows that share an FFT may differ by powers of two only, undone by k; under the identity
+transform each row has its own g, absorbed in its multiplier. What is uniform is stored once.
 """
 
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
 from spectramac.compress.sft import Floats
 from spectramac.model.fixed import Ints
 from spectramac.model.layer import run_layer
@@ -70,7 +72,8 @@ def _best_step(values: Floats, limit: int, candidates: Floats) -> float:
 
 
 def quantize_coefficients(S: Floats, bits: int, steps: Steps | Floats | float = "pair") -> Codes:
-    """Symmetric quantization: q = clip(round(S / step), ±(2^(bits-1) - 1)), steps of least squared error.
+    """Symmetric quantization: q = clip(round(S / step), ±(2^(bits-1) - 1)), steps of least squared
+    error.
 
     Parameters
     ----------
@@ -79,9 +82,9 @@ def quantize_coefficients(S: Floats, bits: int, steps: Steps | Floats | float = 
     bits : int
         4 to 8.
     steps : str, float or float array (rows,)
-        ``"layer"``: one step. ``"pair"``: a power of two times it for each row pair (any output transform; costs 5
-        bits a pair). ``"row"``: a free step for each row (identity outputs only; costs 20 bits a channel). Numbers
-        are taken as they are.
+        ``"layer"``: one step. ``"pair"``: a power of two times it for each row pair (any output
+        transform; costs 5 bits a pair). ``"row"``: a free step for each row (identity outputs only;
+        costs 20 bits a channel). Numbers are taken as they are.
     """
     if not 4 <= bits <= 8:
         raise ValueError(f"bits must be from 4 to 8, not {bits!r}")
@@ -89,7 +92,7 @@ def quantize_coefficients(S: Floats, bits: int, steps: Steps | Floats | float = 
     if S.ndim != 2 or S.shape[0] % 2:
         raise ValueError(f"a spectrum must have an even number of rows, not shape {S.shape!r}")
     limit = (1 << (bits - 1)) - 1
-    shrink = np.linspace(1.0, 0.3, 57)
+    shrink: Floats = np.linspace(1.0, 0.3, 57)
     if not isinstance(steps, str):
         step = np.broadcast_to(np.asarray(steps, np.float64), (S.shape[0],)).copy()
     elif steps not in ("layer", "pair", "row"):
@@ -100,7 +103,7 @@ def quantize_coefficients(S: Floats, bits: int, steps: Steps | Floats | float = 
         step = np.full(S.shape[0], base)
         for r in range(0, S.shape[0], 2):
             if steps == "pair" and S[r : r + 2].any():
-                powers = base * 2.0 ** np.arange(-8, 5)
+                powers: Floats = np.asarray(base * 2.0 ** np.arange(-8, 5), np.float64)
                 step[r : r + 2] = _best_step(S[r : r + 2].ravel(), limit, powers)
             for row in (r, r + 1):
                 if steps == "row" and S[row].any():
@@ -120,9 +123,10 @@ def activation_scale(
 ) -> float:
     """Real value of one step of an int8 activation, from calibration data.
 
-    The largest integer, 127, stands for the maximum of ``|values|``, for their ``percentile``, or for the fraction of
-    the maximum with the least mean squared error after rounding and saturation. Negative values matter only if the
-    layer has no ReLU: give the values *after* the activation function.
+    The largest integer, 127, stands for the maximum of ``|values|``, for their ``percentile``, or
+    for the fraction of the maximum with the least mean squared error after rounding and saturation.
+    Negative values matter only if the layer has no ReLU: give the values *after* the activation
+    function.
     """
     magnitude = np.abs(np.asarray(values, np.float64)).ravel()
     if magnitude.size == 0 or not magnitude.max() > 0:
@@ -143,10 +147,11 @@ def quantize_input(x: NDArray[Any], scale: float) -> NDArray[np.int8]:
 
 
 def encode_multiplier(value: float) -> tuple[int, int]:
-    """``(multiplier, shift)`` with multiplier / 2^shift nearest to ``value``: relative error ≤ 2^-15.
+    """``(multiplier, shift)`` with multiplier / 2^shift nearest to ``value``: relative error ≤
+    2^-15.
 
-    multiplier < 2^15 and shift < 32, so 2^-17 ≤ value < 2^15 keeps that precision; smaller values keep less, down to
-    2^-32, which would become zero and is refused.
+    multiplier < 2^15 and shift < 32, so 2^-17 ≤ value < 2^15 keeps that precision; smaller values
+    keep less, down to 2^-32, which would become zero and is refused.
     """
     if not 0 < value < _MAX_MULTIPLIER:
         raise ValueError(f"a scale must be more than 0 and below {_MAX_MULTIPLIER}, not {value!r}")
@@ -163,7 +168,8 @@ def encode_multiplier(value: float) -> tuple[int, int]:
 def forward_halving(t_in: Transform, data_width: int) -> int:
     """``halve_in``: the fewest, last stages halved so that 8 + log2(n) + 1 bits fit ``data_width``.
 
-    One bit a stage and one for the second inference on the imaginary part. The last stages lose least.
+    One bit a stage and one for the second inference on the imaginary part. The last stages lose
+    least.
     """
     if not t_in.is_fft:
         return 0
@@ -173,8 +179,9 @@ def forward_halving(t_in: Transform, data_width: int) -> int:
 def worst_accumulator(layer: Layer, low: int = -128, high: int = 127) -> int:
     """Largest magnitude any accumulator can reach for inputs from ``low`` to ``high``.
 
-    Σ |q[r, c]| · max|u[c]| over the columns; max|u| = the larger of Σ|A| parts times the range, plus two units per
-    stage for rounding. Compared with the accumulator's format this proves that no sum saturates.
+    Σ |q[r, c]| · max|u[c]| over the columns; max|u| = the larger of Σ|A| parts times the range,
+    plus two units per stage for rounding. Compared with the accumulator's format this proves that
+    no sum saturates.
     """
     t = layer.t_in
     a = basis(t.n, t.two_d)
@@ -191,9 +198,11 @@ def worst_accumulator(layer: Layer, low: int = -128, high: int = 127) -> int:
 
 
 def _row_peaks(rows: Ints, t_out: Transform) -> Floats:
-    """Bound of |re| and |im| of the packed pair (y1 + j y2) anywhere in the inverse FFT, per row pair.
+    """Bound of |re| and |im| of the packed pair (y1 + j y2) anywhere in the inverse FFT, per row
+    pair.
 
-    A halved butterfly never increases the largest complex magnitude. Identity outputs are not combined.
+    A halved butterfly never increases the largest complex magnitude. Identity outputs are not
+    combined.
     """
     even, odd = rows[:, 0::2].astype(np.float64), rows[:, 1::2].astype(np.float64)
     if not t_out.is_fft:
@@ -226,9 +235,9 @@ def assemble(
 ) -> Layer:
     """An integer layer from coefficients and scales.
 
-    ``row_shift`` is the smallest that keeps the calibration data, ``headroom`` times over, from saturating at
-    ``data_width`` bits; the layer is then good for any accelerator of at least that width. All inverse stages are
-    halved, which makes the inverse the mathematical one.
+    ``row_shift`` is the smallest that keeps the calibration data, ``headroom`` times over, from
+    saturating at ``data_width`` bits; the layer is then good for any accelerator of at least that
+    width. All inverse stages are halved, which makes the inverse the mathematical one.
 
     Parameters
     ----------
@@ -241,13 +250,14 @@ def assemble(
     calibration : int array (batch, n_in)
         Typical int8 inputs of this layer.
     accumulator_width : int
-        Checked against the worst case over the calibration data's range, widened to all of 0..127 or -128..127.
+        Checked against the worst case over the calibration data's range, widened to all of 0..127
+        or -128..127.
 
     Raises
     ------
     ValueError
-        If an accumulator could overflow, if steps within an FFT are not powers of two apart, or if a scale cannot be
-        encoded.
+        If an accumulator could overflow, if steps within an FFT are not powers of two apart, or if
+        a scale cannot be encoded.
     """
     halve_in = forward_halving(t_in, data_width)
     step = codes.steps[0::2]

@@ -2,23 +2,25 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Spectra of weight matrices: the Sparse-Fourier-Transform form of a linear layer.
 
-A real matrix W (n_out × n_in) is cut in blocks, one per pair of output and input transform blocks. With A the
-analysis matrix of a block (:func:`spectramac.model.spectrum.basis`) and n the length of the input transform, the
-layer y = W x is, in the values that the hardware multiplies,
+A real matrix W (n_out x n_in) is cut in blocks, one per pair of output and input transform blocks.
+With A the analysis matrix of a block (:func:`spectramac.model.spectrum.basis`) and n the length of
+the input transform, the layer y = W x is, in the values that the hardware multiplies,
 
     v = S u,    S = A_out W A_inᵀ / n,    x = A_inᵀ u / n,    v = A_out y
 
-exactly (docs/design.md; the doubling of the complex columns u is the 2 of the real inverse transform). Under the
-identity transform A = I and nothing is divided.
+exactly (docs/design.md; the doubling of the complex columns u is the 2 of the real inverse
+transform). Under the identity transform A = I and nothing is divided.
 
-S is badly balanced: A = D R with R orthonormal and D the norms of A's rows, √n for a real bin and √(n/2) for the
-real or imaginary part of a complex one, so a number in S weighs differently according to its place. Magnitudes are
-compared in the *orthonormal* spectrum S̃ = R_out W R_inᵀ = S n / (D_out D_in), which has W's Frobenius norm: what a
-threshold removes from S̃ is, squared and summed, exactly the squared error of W (Parseval).
+S is badly balanced: A = D R with R orthonormal and D the norms of A's rows, √n for a real bin and
+√(n/2) for the real or imaginary part of a complex one, so a number in S weighs differently
+according to its place. Magnitudes are compared in the *orthonormal* spectrum S̃ = R_out W R_inᵀ = S
+n / (D_out D_in), which has W's Frobenius norm: what a threshold removes from S̃ is, squared and
+summed, exactly the squared error of W (Parseval).
 """
 
 import numpy as np
 from numpy.typing import NDArray
+
 from spectramac.model.network import Transform
 from spectramac.model.spectrum import basis, inverse_basis, pair_map
 
@@ -57,7 +59,7 @@ def _blockwise(left: Floats, M: Floats, right: Floats) -> Floats:
     """``left @ block @ right.T`` for every block of ``M``."""
     p, q = left.shape[0], right.shape[0]
     if M.shape[0] % p or M.shape[1] % q:
-        raise ValueError(f"a spectrum must be whole blocks of {p} × {q}, not shape {M.shape!r}")
+        raise ValueError(f"a spectrum must be whole blocks of {p} x {q}, not shape {M.shape!r}")
     blocks = M.reshape(M.shape[0] // p, p, M.shape[1] // q, q)
     product = np.einsum("ab,ibjc,dc->iajd", left, blocks, right, optimize=True)
     return np.ascontiguousarray(product).reshape(M.shape)
@@ -122,7 +124,7 @@ def balance(shape: tuple[int, int], t_in: Transform, t_out: Transform) -> Floats
     block = _divisor(t_in) / np.outer(rows, columns)
     if shape[0] % len(rows) or shape[1] % len(columns):
         raise ValueError(
-            f"a spectrum must be whole blocks of {len(rows)} × {len(columns)}, not shape {shape!r}"
+            f"a spectrum must be whole blocks of {len(rows)} x {len(columns)}, not shape {shape!r}"
         )
     return np.tile(block, (shape[0] // len(rows), shape[1] // len(columns)))
 
@@ -140,12 +142,14 @@ def from_orthonormal(S: Floats, t_in: Transform, t_out: Transform) -> Floats:
 
 
 def complex_pattern(S: Floats, t_in: Transform, t_out: Transform) -> Floats:
-    """The nearest spectrum in which each complex row meets each complex column in one complex number.
+    """The nearest spectrum in which each complex row meets each complex column in one complex
+    number.
 
-    A 2×2 block M of S between complex row pair i and complex column pair j has four free numbers: a complex-linear
-    part [[a, -b], [b, a]], which is Y[i] += (a + jb) 2X[j], and a conjugate-linear one [[c, d], [d, -c]], which is
-    Y[i] += (c + jd) 2X*[j]. This is the orthogonal projection on the first: a = (M₀₀ + M₁₁)/2, b = (M₁₀ - M₀₁)/2.
-    Blocks of real bins are free and stay as they are. Block-circulant matrices are unchanged by it.
+    A 2x2 block M of S between complex row pair i and complex column pair j has four free numbers: a
+    complex-linear part [[a, -b], [b, a]], which is Y[i] += (a + jb) 2X[j], and a conjugate-linear
+    one [[c, d], [d, -c]], which is Y[i] += (c + jd) 2X*[j]. This is the orthogonal projection on
+    the first: a = (M₀₀ + M₁₁)/2, b = (M₁₀ - M₀₁)/2. Blocks of real bins are free and stay as they
+    are. Block-circulant matrices are unchanged by it.
 
     Parameters
     ----------
@@ -177,12 +181,14 @@ def _check_circulant(c: Floats, t: Transform) -> Floats:
 
 
 def circulant_matrix(c: Floats, t: Transform) -> Floats:
-    """The block-circulant matrix itself: block (i, j) maps x to the circular convolution of c[i, j] with x.
+    """The block-circulant matrix itself: block (i, j) maps x to the circular convolution of c[i, j]
+    with x.
 
     Parameters
     ----------
     c : float array (output blocks, input blocks, n)
-        First columns. With ``fft2d`` a vector is a √n × √n tile in row-major order, convolved in two dimensions.
+        First columns. With ``fft2d`` a vector is a √n x √n tile in row-major order, convolved in
+        two dimensions.
     """
     c = _check_circulant(c, t)
     index = np.arange(t.n)
@@ -197,10 +203,11 @@ def circulant_matrix(c: Floats, t: Transform) -> Floats:
 
 
 def circulant_to_spectrum(c: Floats, t: Transform) -> Floats:
-    """The spectrum of a block-circulant matrix from its defining vectors: complex, diagonal in every block.
+    """The spectrum of a block-circulant matrix from its defining vectors: complex, diagonal in
+    every block.
 
-    With λ = FFT(c), a complex bin k holds ½ [[Re λ, -Im λ], [Im λ, Re λ]] (the columns are doubled) and real bins
-    hold λ on the diagonal. Equal to ``sft(circulant_matrix(c, t), t, t)``.
+    With λ = FFT(c), a complex bin k holds ½ [[Re λ, -Im λ], [Im λ, Re λ]] (the columns are doubled)
+    and real bins hold λ on the diagonal. Equal to ``sft(circulant_matrix(c, t), t, t)``.
 
     Parameters
     ----------

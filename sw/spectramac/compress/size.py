@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Bytes that a network takes, everything counted: an estimate without compiling it.
 
-The compiled image is the authority (:mod:`spectramac.compiler`); this is for training, where it is needed often.
+The compiled image is the authority (:mod:`spectramac.compiler`); this is for training, where it is
+needed often.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
+
 from spectramac.model.network import Layer, Network
 from spectramac.spec.config import AcceleratorConfig
 
@@ -31,7 +34,8 @@ class LayerSize:
         24 for a wide pair (8 + 8 + 8 index), 12 for a narrow one (4 + 4 + 4 index).
     words : int
         Coefficient words over all lanes.
-    coefficient_bytes, directory_bytes, bias_bytes, scale_bytes, row_shift_bytes, descriptor_bytes : float
+    coefficient_bytes, directory_bytes, bias_bytes, scale_bytes, row_shift_bytes, descriptor_bytes :
+    float
     """
 
     pairs: int
@@ -59,7 +63,7 @@ class LayerSize:
 
 
 def _lane_entries(rows: list[int], reach: int) -> int:
-    """Entries for pairs at rising lane rows; each index reaches ``reach`` rows further than the one before."""
+    """Entries for pairs at rising lane rows; an index reaches ``reach`` rows past the last one."""
     entries, position = 0, 0
     for row in rows:
         entries += max(0, -(-(row - position) // reach) - 1) + 1
@@ -73,7 +77,8 @@ def layer_size(layer: Layer, n_lanes: int, row_pairs_max: int | None = None) -> 
     Parameters
     ----------
     row_pairs_max : int, optional
-        Row pairs of one group; every group has its own column directory. Default: all rows in one group.
+        Row pairs of one group; every group has its own column directory. Default: all rows in one
+        group.
     """
     if layer.pattern != "real":
         raise ValueError(f"layer {layer.name!r}: pattern must be 'real', not {layer.pattern!r}")
@@ -114,4 +119,4 @@ def network_bytes(network: Network, n_lanes: int) -> int:
 
 def dense_bytes(sizes: list[int]) -> int:
     """Bytes of a dense int8 network n0 → n1 → …: one a weight, two a bias, nothing else."""
-    return sum(a * b + BIAS_BYTES * b for a, b in zip(sizes, sizes[1:], strict=False))
+    return sum(a * b + BIAS_BYTES * b for a, b in pairwise(sizes))

@@ -2,17 +2,19 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Which coefficients to keep: thresholds on pairs.
 
-The hardware stores *pairs*: the values of two neighbouring rows, 2r and 2r+1, in one column. A pair is kept or
-dropped as one; its magnitude is √(s[2r]² + s[2r+1]²). All functions take an orthonormal spectrum
-(:func:`spectramac.compress.sft.orthonormal`), in which squared magnitudes add up to the squared error of the weights,
-and return a mask of the same shape.
+The hardware stores *pairs*: the values of two neighbouring rows, 2r and 2r+1, in one column. A pair
+is kept or dropped as one; its magnitude is √(s[2r]² + s[2r+1]²). All functions take an orthonormal
+spectrum (:func:`spectramac.compress.sft.orthonormal`), in which squared magnitudes add up to the
+squared error of the weights, and return a mask of the same shape.
 
-**Activation-aware**: the error of the *output* is Σ |dropped S̃[r, c]|² · E|X̃[c]|² for uncorrelated columns, so
-magnitudes are multiplied by ``column_weights``, the RMS of each column (:func:`column_rms`), before they are compared.
+**Activation-aware**: the error of the *output* is Σ |dropped S̃[r, c]|² · E|X̃[c]|² for
+uncorrelated columns, so magnitudes are multiplied by ``column_weights``, the RMS of each column
+(:func:`column_rms`), before they are compared.
 """
 
 import numpy as np
 from numpy.typing import NDArray
+
 from spectramac.compress.sft import Floats, orthonormal_basis
 from spectramac.model.network import Transform
 
@@ -96,8 +98,9 @@ def entries_per_lane(mask: Mask, n_lanes: int) -> NDArray[np.int64]:
 def _best_rows(energy: Floats, max_gap: int | None) -> tuple[Floats, NDArray[np.int64]]:
     """For one lane, the best rows for every number of entries.
 
-    Dynamic programming over (entries, last row): best[k, r] = energy[r] + max best[k-1, r'] over the rows r' that the
-    index reaches r from, r - max_gap ≤ r' < r; the first entry is at most max_gap after row 0.
+    Dynamic programming over (entries, last row): best[k, r] = energy[r] + max best[k-1, r'] over
+    the rows r' that the index reaches r from, r - max_gap ≤ r' < r; the first entry is at most
+    max_gap after row 0.
 
     Parameters
     ----------
@@ -142,12 +145,13 @@ def lane_balanced(
     *,
     max_gap: int | None = 15,
 ) -> Mask:
-    """Keep whole coefficient words: in each column every lane has the same number of pairs, so none is padding.
+    """Keep whole coefficient words: in each column every lane has the same number of pairs, so none
+    is padding.
 
-    A word of column c holds one pair for each lane; how many words a column gets is chosen over the whole matrix: the
-    words that add most energy come first, ``round(density * pairs / n_lanes)`` in all. Rows of a column are the best
-    ones that relative indices reach. A word that not every lane has a row for is never used: of 5 row pairs on 3
-    lanes, at most one word a column.
+    A word of column c holds one pair for each lane; how many words a column gets is chosen over the
+    whole matrix: the words that add most energy come first, ``round(density * pairs / n_lanes)`` in
+    all. Rows of a column are the best ones that relative indices reach. A word that not every lane
+    has a row for is never used: of 5 row pairs on 3 lanes, at most one word a column.
 
     Parameters
     ----------
@@ -158,8 +162,8 @@ def lane_balanced(
     n_lanes : int
     column_weights : float array (columns,), optional
     max_gap : int, optional
-        Largest distance of successive entries in lane rows (15 for the 4-bit indices of narrow coefficients, 255 for
-        wide ones); None for any.
+        Largest distance of successive entries in lane rows (15 for the 4-bit indices of narrow
+        coefficients, 255 for wide ones); None for any.
     """
     _check_density(density)
     if n_lanes < 1:

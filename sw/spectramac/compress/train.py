@@ -1,24 +1,29 @@
 # SPDX-FileCopyrightText: 2026 The spectramac authors
 # SPDX-License-Identifier: BSD-2-Clause
-"""Fine-tuning of spectral coefficients with PyTorch: fixed or gradually thresholded masks, quantization-aware.
+"""Fine-tuning of spectral coefficients with PyTorch: fixed or gradually thresholded masks,
+quantization-aware.
 
-Parameters are the *orthonormal* spectrum S̃ (:mod:`spectramac.compress.sft`), in which all coefficients have the same
-effect on the weights, so one learning rate suits all. The forward pass rebuilds W = R_outᵀ S̃ R_in (an offline
-convenience: the accelerator never does) from coefficients rounded to the integer grid of S; the gradient passes the
-rounding unchanged (straight through) and the steps themselves are learned (LSQ, Esser et al. 2020, arXiv:1902.08153).
+Parameters are the *orthonormal* spectrum S̃ (:mod:`spectramac.compress.sft`), in which all
+coefficients have the same effect on the weights, so one learning rate suits all. The forward pass
+rebuilds W = R_outᵀ S̃ R_in (an offline convenience: the accelerator never does) from coefficients
+rounded to the integer grid of S; the gradient passes the rounding unchanged (straight through) and
+the steps themselves are learned (LSQ, Esser et al. 2020, arXiv:1902.08153).
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
 from spectramac.compress.sft import Floats, balance, orthonormal_basis
 from spectramac.compress.threshold import Mask
 from spectramac.model.network import Transform
 from spectramac.model.spectrum import pair_map
-from torch import Tensor, nn
-from torch.nn import functional
 
 __all__ = [
     "ActivationQuantizer",
@@ -47,12 +52,16 @@ def _fake_quantize(x: Tensor, log_step: Tensor, low: int, high: int, count: int)
     gain = 1.0 / float(np.sqrt(count * high))
     log_step = log_step * gain + (log_step - log_step * gain).detach()
     step = torch.exp(log_step)
-    rounded: Tensor = _Round.apply(torch.clamp(x / step, low, high))
+    clipped = torch.clamp(x / step, low, high)
+    rounded: Tensor = _Round.apply(clipped)  # type: ignore[no-untyped-call]
     return rounded * step
 
 
 class ActivationQuantizer(nn.Module):
-    """Rounds activations to int8 steps, learned from a calibrated start; passes them on until it is enabled."""
+    """Rounds activations to int8 steps, learned from a calibrated start.
+
+    Passes them on as they are until it is started.
+    """
 
     def __init__(self, relu: bool) -> None:
         super().__init__()
@@ -164,7 +173,7 @@ class SpectralLinear(nn.Module):
         joint = torch.from_numpy(pair_map(self.t_in.n, self.t_in.two_d).joint)
         joint = joint.repeat(u.shape[1] // self.t_in.n)
         norm = self.t_in.n if self.t_in.is_fft else 1.0
-        square = (u.detach() ** 2 * norm).unflatten(1, (-1, 2))
+        square = (u.detach() ** 2 * norm).reshape(len(u), -1, 2)
         # A complex bin's orthonormal parts are √2 larger in norm than n's root: |X|² = (re² + im²) n / 2.
         pair = (square.sum(2, keepdim=True) / 2).expand_as(square)
         magnitude = torch.where(joint[:, None], pair, square)
@@ -195,7 +204,7 @@ class SpectralNetwork(nn.Module):
         return values
 
 
-def _float(array: np.ndarray) -> Tensor:  # type: ignore[type-arg]
+def _float(array: NDArray[Any]) -> Tensor:
     return torch.tensor(np.asarray(array, np.float32))
 
 
@@ -274,7 +283,8 @@ def fit(
     for index in range(epochs):
         if before_epoch is not None:
             before_epoch(Epoch(index, epochs))
-        for batch in torch.randperm(len(x), generator=generator).split(batch_size):
+        order = torch.randperm(len(x), generator=generator)
+        for batch in torch.split(order, batch_size):
             inputs = x[batch] if augment is None else augment(x[batch], generator)
             value = loss(model(inputs), y[batch], inputs)
             optimizer.zero_grad(set_to_none=True)

@@ -81,7 +81,11 @@ class AcceleratorConfig:
     name : str
         Preset name, for people; not part of the identity.
     n_lanes : int
-        Multiply-accumulate lanes; each is a 2x2 outer product (4 multipliers).
+        Multiply-accumulate lanes; each is a 2x2 outer product (4 multipliers, or 1 if serial).
+    lane_architecture : str
+        ``"parallel"``: an entry a clock in every lane. ``"serial"``: one lane with one multiplier, four clocks an
+        entry, and everything between the transforms works on one value at a time; same arithmetic, few logic cells.
+        Needs one lane, the iterative FFT, one bank and one multiplier of each kind.
     log2_n_max : int
         Largest transform, in both directions.
     data_width : int
@@ -108,6 +112,7 @@ class AcceleratorConfig:
 
     name: str = "custom"
     n_lanes: int
+    lane_architecture: Literal["parallel", "serial"] = "parallel"
     log2_n_max: int = 6
     data_width: int = 16
     twiddle_width: int = 16
@@ -169,6 +174,28 @@ class AcceleratorConfig:
                 f"a cycle, not {self.n_requantize_multipliers!r}"
             )
         FFTConfig.__post_init__(self.fft)
+        if self.lane_architecture not in ("parallel", "serial"):
+            raise ValueError(
+                "lane_architecture must be 'parallel' or 'serial', "
+                f"not {self.lane_architecture!r}"
+            )
+        if self.is_serial:
+            if self.fft_architecture != "iterative":
+                raise ValueError(
+                    "fft_architecture must be 'iterative' with serial lanes, "
+                    f"not {self.fft_architecture!r}"
+                )
+            for name in (
+                "n_lanes",
+                "n_threshold_multipliers",
+                "n_requantize_multipliers",
+                "n_accumulator_banks",
+                "job_queue_depth",
+            ):
+                if getattr(self, name) != 1:
+                    raise ValueError(
+                        f"{name} must be 1 with serial lanes, not {getattr(self, name)!r}"
+                    )
 
     # Derived facts.
 
@@ -183,9 +210,19 @@ class AcceleratorConfig:
         )
 
     @property
+    def is_serial(self) -> bool:
+        """Whether one lane works on one value at a time."""
+        return self.lane_architecture == "serial"
+
+    @property
     def n_max(self) -> int:
         """Largest transform length."""
         return 1 << self.log2_n_max
+
+    @property
+    def registered_scheduler(self) -> bool:
+        """Whether registers cut the scheduler's paths: for the clock, where logic cells are plenty."""
+        return self.fft_architecture == "pipelined"
 
     @property
     def size_width(self) -> int:
@@ -248,7 +285,7 @@ class AcceleratorConfig:
         else:
             per_fft = 3 * ((self.log2_n_max - 1) // 2)
         return {
-            "lanes": 4 * self.n_lanes,
+            "lanes": 1 if self.is_serial else 4 * self.n_lanes,
             "forward_fft": per_fft,
             "inverse_fft": per_fft,
             "threshold": self.n_threshold_multipliers,
@@ -284,6 +321,7 @@ PRESETS: dict[str, AcceleratorConfig] = {
     "tiny": AcceleratorConfig(
         name="tiny",
         n_lanes=1,
+        lane_architecture="serial",
         data_width=15,
         accumulator_width=24,
         fft_architecture="iterative",

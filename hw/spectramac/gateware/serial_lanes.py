@@ -1,0 +1,317 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Split, threshold, scheduler and one lane, a value at a time: for devices with few logic cells."""
+
+from typing import Any
+
+from amaranth import Cat, Module, Mux, Signal, signed
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from spectramac.gateware.fixed import saturate
+from spectramac.gateware.memory import ReadPort, Storage
+from spectramac.gateware.stream import layout
+from spectramac.spec.config import AcceleratorConfig
+from spectramac.spec.payloads import COUNT_WIDTH, bins, row_width
+
+__all__ = ["SerialLanes", "SerialSplit"]
+
+
+class SerialSplit(wiring.Component):
+    """One column value of a pair, exact: what :class:`~spectramac.gateware.threshold.Split` gives all at once.
+
+    With F, S the two spectral values; complex bin (``joint``): a1 = F.re + S.re, a2 = F.im + S.im,
+    b1 = F.im - S.im, b2 = S.re - F.re = ~(F.re + ~S.re); else a1 = F.re, a2 = F.im, b1 = S.re, b2 = S.im.
+
+    Combinational, one adder.
+
+    Members
+    -------
+    pair : :py:`In(layout(bins(config)))`
+    column, inference : :py:`In(1)`
+        Which value: a or b, of the first or of the second inference.
+    value : :py:`Out(signed(column_width))`
+
+    References
+    ----------
+    :func:`spectramac.model.spectrum.split`
+    """
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        self.config = config
+        super().__init__(
+            {
+                "pair": In(layout(bins(config))),
+                "column": In(1),
+                "inference": In(1),
+                "value": Out(signed(config.column_width)),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        first, second, joint = self.pair.first, self.pair.second, self.pair.joint
+        width = self.config.data_width
+        imaginary, negative, complement = Signal(), Signal(), Signal()
+        p, q = Signal(signed(width)), Signal(signed(width))
+        total = Signal(signed(width + 2))
+        m.d.comb += [
+            imaginary.eq(self.inference ^ (joint & self.column)),
+            negative.eq(joint & self.column),
+            complement.eq(negative & self.inference),
+        ]
+        with m.If(joint | ~self.column):
+            m.d.comb += p.eq(Mux(imaginary, first.im, first.re))
+        with m.If(joint | self.column):
+            m.d.comb += q.eq(Mux(imaginary, second.im, second.re) ^ negative.replicate(width))
+        # A carry enters below the least significant bit where S is subtracted.
+        carry = negative & ~self.inference
+        m.d.comb += [
+            total.eq(Cat(carry, p).as_signed() + Cat(carry, q).as_signed()),
+            self.value.eq(total[1:] ^ complement.replicate(width + 1)),
+        ]
+        return m
+
+
+class SerialLanes(wiring.Component):
+    """Judge a column pair, look up its entries, multiply and accumulate: one value, one product a cycle.
+
+    Does what :class:`~spectramac.gateware.threshold.Split`, :class:`~spectramac.gateware.threshold.Threshold`,
+    :class:`~spectramac.gateware.scheduler.Scheduler` and :class:`~spectramac.gateware.lanes.Lanes` do, bit for bit, with
+    one adder for the split, one multiplier for the squares, one for the products and an accumulator memory one sum
+    wide (word ``4 * row + (0 a1, 1 a2, 2 b1, 3 b2)``). A pair stays on ``i`` until its last product is issued, so that
+    nothing else needs to hold it.
+
+    *Judge*, :attr:`JUDGE_CYCLES` cycles from the first in which a pair is offered: the values a1, b1, a2, b2 in turn, their
+    squares (doubled values where the pair is real), and the sign of ``a² (+ b²) - level``. *Step*, one cycle for each
+    directory word; a word with entries of a kept column is followed by *run*, :attr:`ENTRY_CYCLES` cycles an entry (twice
+    that for complex ones). The pair is taken in the last of these cycles. A marker is taken at once.
+
+    A sum is read two cycles after its product is issued and written one later; the same sum is needed again four cycles
+    later at the earliest, so there is nothing to forward. A product with a dropped column is not written.
+
+    Parameters
+    ----------
+    config : :class:`AcceleratorConfig`
+        With ``lane_architecture="serial"``.
+
+    Members
+    -------
+    i : :py:`In(stream.Signature(bins(config)))`
+        ``i.ready`` does not depend on anything downstream.
+    start_layer : :py:`In(1)`
+    level, directory_base, is_complex, is_narrow, is_indexed, coefficient_base, index_base : :py:`In(…)`
+        From the descriptor.
+    directory, coefficients, indices : :py:`Out(ReadPort)`
+    busy : :py:`Out(1)`
+        A product is issued in this cycle.
+    skipped : :py:`Out(1)`
+        Strobe: a column with entries was not kept.
+    group_done : :py:`Out(1)`
+        Strobe: a marker was taken; its row group's sums may be read from 3 cycles later on.
+    overflow : :py:`Out(1)`
+        Strobe: a sum saturated.
+    draining : :py:`In(1)`
+        The accumulators belong to the backward loop.
+    drain_address : :py:`In(row + 2 bits)`
+        Sum to read, or to zero one cycle later if ``clear``, while ``draining``.
+    clear : :py:`In(1)`
+    drained : :py:`Out(accumulator_width)`
+        The sum whose address was given in the last cycle.
+    """
+
+    JUDGE_CYCLES = 6
+    ENTRY_CYCLES = 4
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        self.config = config
+        address_width = (config.coefficient_depth - 1).bit_length()
+        directory_width = (config.directory_depth - 1).bit_length()
+        super().__init__(
+            {
+                "i": In(stream.Signature(layout(bins(config)))),
+                "start_layer": In(1),
+                "level": In(config.level_width),
+                "directory_base": In(16),
+                "is_complex": In(1),
+                "is_narrow": In(1),
+                "is_indexed": In(1),
+                "coefficient_base": In(16),
+                "index_base": In(16),
+                "directory": Out(ReadPort(directory_width, COUNT_WIDTH)),
+                "coefficients": Out(ReadPort(address_width, 2 * config.coefficient_width)),
+                "indices": Out(ReadPort(address_width, config.index_width)),
+                "busy": Out(1),
+                "skipped": Out(1),
+                "group_done": Out(1),
+                "overflow": Out(1),
+                "draining": In(1),
+                "drain_address": In(row_width(config) + 2),
+                "clear": In(1),
+                "drained": Out(config.accumulator_width),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        pair = self.i.payload
+        self._phase = phase = Signal(3)  # judge: value, delayed by 2; run: inference, coefficient, second step
+        self._first = first = Signal()  # first entry of its directory word
+        self._keep = keep = [Signal(2, name=f"keep_{i}") for i in (1, 2)]  # per inference: a, b
+        self._entry = entry = Signal(len(self.coefficients.address) + 1)
+        judging, stepping, taken = Signal(), Signal(), Signal()
+        count, address, count_valid = self.directory.data, Signal.like(self.directory.address), Signal()
+        remaining = Signal(COUNT_WIDTH)
+        step, kind, last_kind = Signal(2), Signal(2), Signal()  # kind: 0 complex, 1 column a, 2 column b
+        kept, entry_end = Signal(), Signal()
+        m.d.comb += [
+            kind.eq(Mux(self.is_complex, step, step + 1)),
+            last_kind.eq(kind[1]),
+            kept.eq(
+                ((keep[0][0] | keep[1][0]) & ~kind[1])
+                | ((keep[0][1] | keep[1][1]) & ~kind[0])
+            ),
+            entry_end.eq(phase[:2].all() & (phase[2] | (kind != 0))),
+            self.i.ready.eq((judging & pair.marker) | (taken & last_kind)),
+            self.group_done.eq(self.i.valid & judging & pair.marker),
+            self.directory.address.eq(address),
+            self.directory.enable.eq(~count_valid | taken),
+        ]
+        with m.FSM():
+            with m.State("judge"):
+                m.d.comb += judging.eq(1)
+                with m.If(self.i.valid & ~pair.marker):
+                    m.d.sync += phase.eq(phase + 1)
+                    with m.If(phase == self.JUDGE_CYCLES - 1):
+                        m.d.sync += phase.eq(0)
+                        m.next = "step"
+            with m.State("step"):
+                m.d.sync += [first.eq(1), remaining.eq(count)]
+                m.d.comb += stepping.eq(1)
+                with m.If((count != 0) & kept):
+                    m.next = "run"
+                with m.Else():
+                    m.d.comb += [taken.eq(1), self.skipped.eq(count != 0)]
+            with m.State("run"):
+                m.d.comb += self.busy.eq(1)
+                m.d.sync += phase.eq(phase + 1)
+                with m.If(entry_end):
+                    m.d.sync += [phase.eq(0), first.eq(0), remaining.eq(remaining - 1)]
+                    with m.If(remaining == 1):
+                        m.d.comb += taken.eq(1)
+                        m.next = "step"
+            with m.If(taken & last_kind):
+                m.next = "judge"
+        with m.If((self.busy & entry_end) | self.skipped):
+            m.d.sync += entry.eq(entry + Mux(self.busy, 1, count))
+        with m.If(self.directory.enable):
+            m.d.sync += [count_valid.eq(1), address.eq(address + 1)]
+        with m.If(taken):
+            m.d.sync += step.eq(Mux(last_kind, 0, step + 1))
+        with m.If(self.start_layer | (self.group_done & pair.final)):
+            m.d.sync += [address.eq(self.directory_base), count_valid.eq(0), entry.eq(0)]
+
+        m.submodules.split = split = SerialSplit(self.config)
+        value = Signal(signed(self.config.column_width))
+        m.d.comb += [
+            split.pair.eq(pair),
+            split.column.eq(Mux(judging, phase[0], kind[1] | phase[2])),
+            split.inference.eq(Mux(judging, phase[1], phase[0])),
+        ]
+        m.d.sync += value.eq(split.value)
+        self._judge(m, judging, value)
+        product_valid = self.busy & Mux(phase[0], keep[1], keep[0]).bit_select(split.column, 1)
+        self._lane(m, value, product_valid)
+        return m
+
+    def _judge(self, m: Module, judging: Signal, value: Signal) -> None:
+        """Squares of the values in turn, less the level; phase p sees the square of value p - 2."""
+        joint = self.i.payload.joint
+        operand = Signal(signed(self.config.column_width))
+        square = Signal(self.config.level_width)
+        difference, earlier = (Signal(self.config.level_width + 1, name=n) for n in ("sum", "earlier"))
+        is_b, single = self._phase[0], Signal()
+        m.d.comb += [
+            operand.eq(Mux(joint, value, value << 1)),
+            single.eq(~(joint & is_b)),  # nothing to add to
+            difference.eq(
+                (
+                    Cat(single, Mux(single, Cat(~self.level, 1), earlier))
+                    + Cat(single, square)
+                )[1:]
+            ),
+        ]
+        m.d.sync += [square.eq((operand * operand)[: len(square)]), earlier.eq(difference)]
+        with m.If(judging):
+            for i in range(2):
+                with m.If(self._phase[2] == i):
+                    with m.If(is_b):
+                        m.d.sync += self._keep[i][1].eq(~difference[-1])
+                    with m.If(~is_b | joint):
+                        m.d.sync += self._keep[i][0].eq(~difference[-1])
+
+    def _lane(self, m: Module, value: Signal, product_valid: Any) -> None:
+        """Fetch, address, multiply, accumulate."""
+        config = self.config
+        acc = config.accumulator_width
+        phase, entry = self._phase, self._entry
+        # Stage 0: fetch.
+        fetch = self.busy & (phase == 0)
+        word_number = Mux(self.is_narrow, entry >> 1, entry)
+        m.d.comb += [
+            self.coefficients.address.eq(self.coefficient_base + word_number),
+            self.coefficients.enable.eq(fetch),
+            self.indices.address.eq(self.index_base + word_number),
+            self.indices.enable.eq(fetch),
+        ]
+        # Stage 1: the words are there, and stay. Decode; next row.
+        phase_1, half_1, fetch_1, first_1 = Signal(3), Signal(), Signal(), Signal()
+        valid = [Signal(name=f"valid_{stage}") for stage in range(1, 4)]
+        m.d.sync += [
+            phase_1.eq(phase),
+            half_1.eq(entry[0]),
+            fetch_1.eq(fetch),
+            first_1.eq(self._first),
+            Cat(*valid).eq(Cat(product_valid, *valid[:2])),
+        ]
+        swap = phase_1[2]
+        select_b = phase_1[1] ^ swap
+        word = self.coefficients.data
+        low = word.word_select(Mux(self.is_narrow, Cat(select_b, half_1), Cat(0, select_b)), 4)
+        high = Mux(self.is_narrow, low[3].replicate(4), Mux(select_b, word[12:], word[4:8]))
+        coefficient = Cat(low, high).as_signed()
+        operand = Signal(signed(config.coefficient_width + 1))
+        m.d.sync += operand.eq(Mux(swap & ~phase_1[1], -coefficient, coefficient))
+        index = self.indices.data
+        distance = Mux(self.is_narrow, Mux(half_1, index[4:], index[:4]), index)
+        row = Signal(row_width(config))
+        with m.If(fetch_1):
+            m.d.sync += row.eq(
+                Mux(first_1, self.i.payload.base, row) + Mux(self.is_indexed, distance, 0) + ~first_1
+            )
+        # Stage 2: read. The registers around the multiplier can be its block's own.
+        value_2 = Signal.like(value)
+        product = Signal(signed(len(value) + len(operand)))
+        phase_2 = Signal(2)
+        address_3, clear_3 = Signal(len(self.drain_address)), Signal()
+        m.submodules.accumulators = storage = Storage(acc, 4 * config.accumulator_depth)
+        m.d.comb += [
+            storage.read.enable.eq(1),
+            storage.read.address.eq(Mux(self.draining, self.drain_address, Cat(phase_2, row))),
+            self.drained.eq(storage.read.data),
+        ]
+        m.d.sync += [
+            value_2.eq(value),
+            phase_2.eq(phase_1),
+            product.eq(value_2 * operand),
+            address_3.eq(storage.read.address),
+            clear_3.eq(self.draining & self.clear),
+        ]
+        # Stage 3: add and write.
+        total, flag = saturate(storage.read.data.as_signed() + product, acc)
+        m.d.comb += [
+            storage.write.enable.eq(valid[2] | clear_3),
+            storage.write.address.eq(address_3),
+            storage.write.data.eq(Mux(clear_3, 0, total)),
+        ]
+        m.d.sync += self.overflow.eq(valid[2] & flag)
