@@ -8,6 +8,7 @@ import cocotb
 import numpy as np
 from cocotb.triggers import FallingEdge
 from tests.cocotb.support import Memory, drive
+from tests.gateware.cases import SETTLE
 from tests.gateware.cases_back import LanesCase, lanes_case
 
 from spectramac.sim.streams import Bench, bench_arguments
@@ -67,15 +68,17 @@ class LanesBench:
         drive(self.dut, draining=0, drain_enable=0)
         return sums
 
-    def start_layer(self, case: LanesCase) -> None:
+    async def start_layer(self, case: LanesCase) -> None:
         self.coefficients.words, self.indices.words = case.coefficients, case.indices
-        drive(self.dut, **case.settings, start_layer=1)
+        drive(self.dut, **case.settings)
+        await self.bench.tick(SETTLE)
+        drive(self.dut, start_layer=1)
+        await self.bench.tick()
+        drive(self.dut, start_layer=0)
 
     async def run(self, case: LanesCase) -> None:
         """All groups; a bank is given to the next group only when its sums were read."""
-        self.start_layer(case)
-        await self.bench.tick()
-        drive(self.dut, start_layer=0)
+        await self.start_layer(case)
         first, self.busy, self.overflow = self.groups_done, 0, [False]
         for jobs in case.groups[:N_BANKS]:
             self.source.send(jobs)
@@ -126,9 +129,7 @@ async def survives_reset_in_mid_group(dut: Any) -> None:
     async with lanes.bench:
         for stop in (1, 2, 7, 30):
             case = lanes_case(CONFIG, rng, is_narrow=False, is_indexed=True)
-            lanes.start_layer(case)
-            await lanes.bench.tick()
-            drive(dut, start_layer=0)
+            await lanes.start_layer(case)
             lanes.source.send(case.groups[0])
             await lanes.bench.tick(stop)
             await lanes.bench.reset()

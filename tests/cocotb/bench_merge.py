@@ -9,6 +9,7 @@ import cocotb
 import numpy as np
 from cocotb.triggers import FallingEdge, RisingEdge
 from tests.cocotb.support import Memory, compare, drive
+from tests.gateware.cases import SETTLE
 from tests.gateware.cases_back import MergeCase, merge_case
 
 from spectramac.sim.streams import Bench, bench_arguments
@@ -88,7 +89,9 @@ class MergeBench:
         rows = self.accumulators.rows
         for b in range(N_BANKS):
             rows[b] = [[word ^ (b != bank) for word in row] for row in case.rows]
-        drive(self.dut, **case.settings, bank=bank, start=1)
+        drive(self.dut, **case.settings, bank=bank)
+        await self.bench.tick(SETTLE)
+        drive(self.dut, start=1)
         await self.bench.tick()
         drive(self.dut, start=0)
 

@@ -7,6 +7,7 @@ from typing import Any
 import cocotb
 import numpy as np
 from tests.cocotb.support import Memory, drive
+from tests.gateware.cases import SETTLE
 from tests.gateware.cases_back import RequantizeCase, requantize_case
 
 from spectramac.sim.streams import Bench, bench_arguments
@@ -48,7 +49,9 @@ class RequantizeBench:
 
     async def start(self, case: RequantizeCase) -> None:
         self.biases.words, self.scales.words = case.biases, case.scales
-        drive(self.dut, **case.settings, start=1)
+        drive(self.dut, **case.settings)
+        await self.bench.tick(SETTLE)
+        drive(self.dut, start=1)
         await self.bench.tick()
         drive(self.dut, start=0)
         self.source.send(case.samples)

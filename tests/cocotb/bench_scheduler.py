@@ -7,7 +7,7 @@ from typing import Any
 import cocotb
 import numpy as np
 from tests.cocotb.support import Memory, compare, drive
-from tests.gateware.cases import SchedulerCase, scheduler_case
+from tests.gateware.cases import SETTLE, SchedulerCase, scheduler_case
 
 from spectramac.sim.streams import Bench, bench_arguments
 from spectramac.spec.config import AcceleratorConfig
@@ -35,7 +35,9 @@ class SchedulerBench:
 
     async def start_layer(self, case: SchedulerCase) -> None:
         self.directory.words = case.memory
-        drive(self.dut, is_complex=case.is_complex, directory_base=case.base, rewind=1)
+        drive(self.dut, is_complex=case.is_complex, directory_base=case.base)
+        await self.bench.tick(SETTLE)
+        drive(self.dut, rewind=1)
         await self.bench.tick()
         drive(self.dut, rewind=0)
 

@@ -17,6 +17,7 @@ from spectramac.spec.payloads import row_width
 
 __all__ = [
     "CONFIG",
+    "SETTLE",
     "SINGLE",
     "ColumnsCase",
     "SchedulerCase",
@@ -50,6 +51,9 @@ SINGLE = CONFIG.replace(
     job_queue_depth=2,
 )
 """One of everything that there may be two of."""
+
+SETTLE = 4
+"""Cycles in which settings are stable before a start; the sequencer takes no fewer."""
 
 Words = list[dict[str, Any]]
 
@@ -146,14 +150,19 @@ def scheduler_case(
     n_pairs: int = 3,
     n_groups: int = 2,
     n_columns: int = 5,
+    full: bool = False,
 ) -> SchedulerCase:
-    """Several inference pairs and row groups over one directory, with empty and dropped columns."""
+    """Several inference pairs and row groups over one directory.
+
+    With empty and dropped columns, unless ``full``: then every word makes a job.
+    """
     kinds = 3 if is_complex else 2
     size = n_groups * n_columns * kinds
     base = int(rng.integers(config.directory_depth - size))
     memory = rng.integers(0, 256, config.directory_depth)
     memory[rng.random(len(memory)) < 0.4] = 0
     memory[base + 1] = 255
+    memory = np.maximum(memory, 1) if full else memory
     case = SchedulerCase(base, memory.tolist(), is_complex)
     for pair in range(n_pairs):
         address, entry = base, 0
@@ -161,7 +170,7 @@ def scheduler_case(
             for r in range(n_columns):
                 where = f"pair {pair}, group {group}, columns {r}"
                 a1, a2, b1, b2 = amplitudes(rng, config.column, (1, 4))[0].tolist()
-                keep = rng.integers(0, 2, 2).tolist()
+                keep = [1, 1] if full else rng.integers(0, 2, 2).tolist()
                 place = int(rng.integers(1 << row_width(config)))
                 case.columns.append(
                     {"a1": a1, "a2": a2, "b1": b1, "b2": b2, "keep_a": keep[0], "keep_b": keep[1]}

@@ -13,8 +13,8 @@ from amaranth import Cat, Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from tests.cocotb.blocks import Columns
-from tests.gateware.cases import amplitudes, columns_case, scheduler_case
-from tests.gateware.drive import evaluate, memory, simulate
+from tests.gateware.cases import SETTLE, amplitudes, columns_case, scheduler_case
+from tests.gateware.drive import evaluate, memory, put, simulate
 from tests.gateware.streams import StreamRun, assert_same, run_stream
 
 from spectramac.gateware import fixed
@@ -113,12 +113,29 @@ def check_walker(log2_n_max: int) -> None:
     for log2_n, two_d in transforms(log2_n_max):
         n = 1 << log2_n if log2_n else 2
         pairs = pair_map(n, two_d)
+        dut = BlockWalker(log2_n_max)
+        results: list[Any] = []
+
+        async def bench(
+            ctx: Any,
+            dut: Any = dut,
+            n: int = n,
+            log2_n: int = log2_n,
+            two_d: bool = two_d,
+            results: list[Any] = results,
+        ) -> None:
+            put(ctx, dut, log2_n=log2_n, two_d=two_d)
+            await ctx.tick().repeat(SETTLE)
+            for k in range(n):
+                put(ctx, dut, index=k)
+                outputs = (dut.pair, dut.joint, dut.second)
+                results.append(tuple(int(ctx.get(signal)) for signal in outputs))
+
+        simulate(dut, bench)
         expected: list[Any] = [None] * n
         for r in range(n // 2):
             expected[pairs.first[r]] = (r, int(pairs.joint[r]), 0)
             expected[pairs.second[r]] = (r, int(pairs.joint[r]), 1)
-        stimulus = [{"index": k, "log2_n": log2_n, "two_d": int(two_d)} for k in range(n)]
-        results = evaluate(BlockWalker(log2_n_max), stimulus, ("pair", "joint", "second"))
         where = f"{n} points{', two-dimensional' * two_d}"
         assert_same(results, expected, lambda k, where=where: f"{where}, sample {k}")
 
@@ -164,10 +181,15 @@ def check_columns(
 
 
 def check_scheduler(
-    config: AcceleratorConfig, *, is_complex: bool, seed: int, stalls: str = "none"
+    config: AcceleratorConfig,
+    *,
+    is_complex: bool,
+    seed: int,
+    stalls: str = "none",
+    full: bool = False,
 ) -> StreamRun:
     """Jobs and skipped columns over several groups and pairs."""
-    case = scheduler_case(config, np.random.default_rng(seed), is_complex=is_complex)
+    case = scheduler_case(config, np.random.default_rng(seed), is_complex=is_complex, full=full)
     columns, jobs = kept_columns(config), job(config)
     dut = Scheduler(config)
     run = run_stream(
@@ -179,7 +201,7 @@ def check_scheduler(
         control={"is_complex": int(is_complex), "directory_base": case.base},
         strobes=("skipped",),
         processes=(memory(dut.memory, case.memory), _strobe(dut.rewind)),
-        source_delay=3,
+        source_delay=SETTLE + 1,
         budget=400 + 40 * len(case.columns),
     )
     got = [jobs.unpack(word) for word in run.outputs]
@@ -194,9 +216,10 @@ def check_scheduler(
 
 
 def _strobe(signal: Signal) -> Any:
-    """High in the first cycle only."""
+    """High once, in cycle SETTLE."""
 
     async def process(ctx: Any) -> None:
+        await ctx.tick().repeat(SETTLE)
         ctx.set(signal, 1)
         await ctx.tick()
         ctx.set(signal, 0)
@@ -288,6 +311,7 @@ def check_reader(
         },
         strobes=("busy", "release"),
         processes=(_strobe(dut.start),),
+        source_delay=SETTLE,
         budget=400 + 16 * len(inputs),
     )
     *columns, marker = (wide.unpack(word) for word in run.outputs)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from tests.gateware.cases import SETTLE
 from tests.gateware.cases_back import lanes_case, merge_case, requantize_case
 from tests.gateware.drive import Sink, Source, memory, put, simulate
 from tests.gateware.streams import assert_same
@@ -69,7 +70,9 @@ def check_lanes(
         return sums
 
     async def bench(ctx: Any) -> None:
-        put(ctx, dut, **case.settings, start_layer=1)
+        put(ctx, dut, **case.settings)
+        await ctx.tick().repeat(SETTLE)
+        put(ctx, dut, start_layer=1)
         await ctx.tick()
         put(ctx, dut, start_layer=0)
         for bank in range(n_banks):
@@ -136,6 +139,7 @@ def check_merge(
 
     async def bench(ctx: Any) -> None:
         put(ctx, dut, **case.settings, bank=bank, frame_free=1)
+        await ctx.tick().repeat(SETTLE)
         cycle = 0
         while ctx.get(dut.busy):
             assert cycle < LIMIT, "busy for ever"
@@ -193,7 +197,9 @@ def check_requantize(
     timing = Timing()
 
     async def bench(ctx: Any) -> None:
-        put(ctx, dut, **case.settings, start=1)
+        put(ctx, dut, **case.settings)
+        await ctx.tick().repeat(SETTLE)
+        put(ctx, dut, start=1)
         await ctx.tick()
         put(ctx, dut, start=0)
         source = Source(ctx, dut.i, [narrow.pack(word) for word in case.samples], stall, seed)

@@ -188,8 +188,8 @@ MUTATIONS = {
     "spectrum memory: natural order": Mutation(
         SpectrumMemory,
         "elaborate",
-        "base + reversed_low_bits(in_frame, self.log2_n, config.log2_n_max)",
-        "base + in_frame",
+        "reversed_low_bits(in_frame, self.log2_n, config.log2_n_max)",
+        "in_frame",
         "reader",
     ),
     "spectrum memory: re and im swapped": Mutation(
@@ -200,7 +200,7 @@ MUTATIONS = {
         "reader",
     ),
     "reader: carry between the halves": Mutation(
-        ColumnReader, "_addresses", "(negated + t) & n_mask", "negated & n_mask", "reader"
+        ColumnReader, "_addresses", "negated_high.eq(-high", "negated_high.eq(-pair", "reader"
     ),
     "reader: row base not reset": Mutation(
         ColumnReader, "elaborate", "m.d.sync += row_base.eq(0)", "pass", "reader"
@@ -314,7 +314,7 @@ MUTATIONS = {
         Merge, "elaborate", "self.clear_depth) - 1", "self.clear_depth - 1) - 1", "merge"
     ),
     "walker: carry between the halves": Mutation(
-        BlockWalker, "elaborate", "Mux(low != 0, t, 0)", "0", "walker"
+        BlockWalker, "elaborate", "negated_high.eq(-high", "negated_high.eq(-index", "walker"
     ),
     # Requantize.
     "requantize: bias off by one channel": Mutation(

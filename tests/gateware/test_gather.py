@@ -3,7 +3,7 @@
 """Inputs out of activation memory."""
 
 import pytest
-from tests.gateware.cases import CONFIG
+from tests.gateware.cases import CONFIG, SETTLE
 from tests.gateware.checks import check_gather
 from tests.gateware.streams import STALLS
 
@@ -18,6 +18,5 @@ def test_samples(log2_n: int, stalls: str) -> None:
 def test_timing() -> None:
     """The first sample 2 cycles after the start, then one a cycle."""
     run = check_gather(CONFIG, 4, stalls="none", seed=1)
-    start = 1  # the strobe is high in the cycle before cycle 1
-    assert run.valid_cycles[0] == start - 1 + 2
+    assert run.valid_cycles[0] == SETTLE + 2
     assert run.out_cycles == list(range(run.out_cycles[0], run.out_cycles[0] + 32))

@@ -4,9 +4,12 @@
 
 import numpy as np
 import pytest
-from tests.gateware.cases import CONFIG
+from amaranth.hdl import Fragment
+from tests.gateware.cases import CONFIG, SINGLE
 from tests.gateware.checks import check_scheduler
 from tests.gateware.streams import STALLS
+
+from spectramac.gateware.scheduler import Scheduler
 
 
 @pytest.mark.parametrize("stalls", STALLS)
@@ -16,12 +19,16 @@ def test_jobs(is_complex: bool, stalls: str) -> None:
         check_scheduler(CONFIG, is_complex=is_complex, seed=seed, stalls=stalls)
 
 
+@pytest.mark.parametrize("config", [CONFIG, SINGLE], ids=["registered", "combinational"])
 @pytest.mark.parametrize("is_complex", [False, True])
-def test_timing(is_complex: bool) -> None:
-    """A cycle for each word of a pair and for a marker; a final one delays the next word by one."""
-    words = 3 if is_complex else 2
-    run = check_scheduler(CONFIG, is_complex=is_complex, seed=2)
-    steps = np.diff(run.in_cycles).tolist()
-    group = [words] * 4 + [1] + [words]  # five pairs, a marker, the next group's first pair
-    assert steps[:6] == group
-    assert steps[10:12] == [1, words + 1]
+def test_timing(config, is_complex: bool) -> None:
+    """A cycle for each directory word and for a marker; a final one delays the next word."""
+    dut = Scheduler(config)
+    Fragment.get(dut, None)
+    run = check_scheduler(config, is_complex=is_complex, seed=2, full=True)
+    # Two groups of five pairs with their markers are one inference pair.
+    per_pair = 2 * (5 * (3 if is_complex else 2) + 1)
+    steps = np.diff(run.out_cycles).tolist()
+    expected = [1] * (per_pair - 1) + [dut.rewind_cycles]
+    assert steps == (3 * expected)[:-1]
+    assert run.valid_cycles[0] - run.in_cycles[0] <= dut.latency

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.gateware.cases import CONFIG
+from tests.gateware.cases import CONFIG, SETTLE
 from tests.gateware.checks import Spectrum, check_reader, transforms
 from tests.gateware.streams import STALLS, assert_same, run_stream
 
@@ -57,6 +57,7 @@ def test_banks_in_turn(n_banks: int) -> None:
     dut = Spectrum(config)
 
     async def starter(ctx: Any) -> None:
+        await ctx.tick().repeat(SETTLE)
         for _ in range(n_vectors):
             ctx.set(dut.start, 1)
             await ctx.tick()
@@ -74,6 +75,7 @@ def test_banks_in_turn(n_banks: int) -> None:
         source_every=2 if n_banks == 2 else 16,
         strobes=("release",),
         processes=(starter,),
+        source_delay=SETTLE,
         budget=1000,
     )
     got = [wide.unpack(word) for word in run.outputs]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from tests.networks import program_memories, program_outputs
 
 from spectramac.compiler.compile import compile_network
 from spectramac.compiler.cycles import predict, total_cycles
@@ -15,7 +16,6 @@ from spectramac.model.network import Network
 from spectramac.sim.transport import SimTransport
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.registers import OVERFLOWS
-from tests.networks import program_memories, program_outputs
 
 MAX_CYCLES = 2_000_000
 

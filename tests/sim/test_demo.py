@@ -7,8 +7,8 @@ import pytest
 
 from spectramac.compiler.compile import compile_network
 from spectramac.compress.data import INPUT_SCALE
-from spectramac.host.accelerator import Accelerator
 from spectramac.compress.post_training import compress_dense
+from spectramac.host.accelerator import Accelerator
 from spectramac.host.transport import open_transport
 from spectramac.model.network import Network, save_network
 from spectramac.spec.config import preset

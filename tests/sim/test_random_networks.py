@@ -4,11 +4,11 @@
 
 import numpy as np
 import pytest
+from tests.networks import PATTERNS, random_input, random_network
+from tests.sim.rtl import compare, open_device
 
 from spectramac.compiler.compile import compile_network
 from spectramac.spec.config import AcceleratorConfig, preset
-from tests.networks import PATTERNS, random_input, random_network
-from tests.sim.rtl import compare, open_device
 
 SHORT, LONG = 24, 200
 """Networks for each configuration in ``make test`` and in ``make test-long``."""

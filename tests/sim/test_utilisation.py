@@ -4,12 +4,12 @@
 
 import numpy as np
 import pytest
+from tests.networks import random_input
+from tests.sim.rtl import compare, open_device
 
 from spectramac.compiler.compile import compile_network
 from spectramac.model.network import Layer, Network, Transform
 from spectramac.spec.config import preset
-from tests.networks import random_input
-from tests.sim.rtl import compare, open_device
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,8 @@ from spectramac.gateware.regfile import RegisterFile, memory_ports
 from spectramac.gateware.requantize import Requantize
 from spectramac.gateware.scheduler import Queue, Scheduler
 from spectramac.gateware.sequencer import Sequencer
+from spectramac.gateware.serial_lanes import SerialLanes
+from spectramac.gateware.serial_merge import SerialMerge
 from spectramac.gateware.spectrum import ColumnReader, SpectrumMemory
 from spectramac.gateware.stream import connect, connect_pipeline, layout
 from spectramac.gateware.threshold import Split, Threshold
@@ -74,12 +76,17 @@ class Engine(wiring.Component):
         m.submodules.forward_fft = forward_fft = FFT(config.fft)
         m.submodules.spectrum = spectrum = SpectrumMemory(config)
         m.submodules.reader = reader = ColumnReader(config)
-        m.submodules.split = split = Split(config)
-        m.submodules.threshold = threshold = Threshold(config)
-        m.submodules.scheduler = scheduler = Scheduler(config)
-        m.submodules.queue = queue = Queue(layout(job(config)), depth=config.job_queue_depth)
-        m.submodules.lanes = lanes = Lanes(config)
-        m.submodules.merge = merge = Merge(config)
+        if config.is_serial:
+            m.submodules.lanes = lanes = SerialLanes(config)
+            m.submodules.merge = merge = SerialMerge(config)
+            scheduler = threshold = lanes
+        else:
+            m.submodules.split = split = Split(config)
+            m.submodules.threshold = threshold = Threshold(config)
+            m.submodules.scheduler = scheduler = Scheduler(config)
+            m.submodules.queue = queue = Queue(layout(job(config)), depth=config.job_queue_depth)
+            m.submodules.lanes = lanes = Lanes(config)
+            m.submodules.merge = merge = Merge(config)
         m.submodules.inverse_fft = inverse_fft = FFT(config.fft)
         m.submodules.requantize = requantize = Requantize(config)
         storage = self._memories(m)
@@ -88,27 +95,49 @@ class Engine(wiring.Component):
         d = sequencer.descriptor
         self._through_fft(m, d.in_log2_n != 0, gather.o, forward_fft, spectrum.i)
         wiring.connect(m, reader.memory, spectrum.read)
-        connect_pipeline(m, reader, split, threshold, scheduler, queue, lanes)
         m.d.comb += [
-            lanes.draining.eq(sequencer.draining | merge.sweeping.replicate(config.n_accumulator_banks)),
-            lanes.drain_row.eq(merge.drain_row),
-            lanes.drain_enable.eq(merge.drain_enable),
+            lanes.draining.eq(
+                sequencer.draining | merge.sweeping.replicate(config.n_accumulator_banks)
+            ),
             lanes.clear.eq(merge.clear),
         ]
-        for b in range(config.n_accumulator_banks):
-            m.d.comb += [merge.drained[b][i].eq(lanes.drained[b][i]) for i in range(config.n_lanes)]
+        if config.is_serial:
+            connect_pipeline(m, reader, lanes)
+            m.d.comb += [
+                lanes.drain_address.eq(merge.drain_address),
+                merge.drained.eq(lanes.drained),
+            ]
+        else:
+            connect_pipeline(m, reader, split, threshold, scheduler, queue, lanes)
+            m.d.comb += [
+                lanes.drain_row.eq(merge.drain_row),
+                lanes.drain_enable.eq(merge.drain_enable),
+            ]
+            for b in range(config.n_accumulator_banks):
+                m.d.comb += [
+                    merge.drained[b][i].eq(lanes.drained[b][i]) for i in range(config.n_lanes)
+                ]
         self._through_fft(m, d.out_log2_n != 0, merge.o, inverse_fft, requantize.i)
 
         # Memories.
         wiring.connect(m, sequencer.descriptors, storage["descriptor"].read)
-        wiring.connect(m, scheduler.memory, storage["directory"].read)
+        directory = lanes.directory if config.is_serial else scheduler.memory
+        wiring.connect(m, directory, storage["directory"].read)
         wiring.connect(m, lanes.coefficients, storage["coefficient"].read)
         wiring.connect(m, lanes.indices, storage["index"].read)
         wiring.connect(m, merge.shifts, storage["row_shift"].read)
         wiring.connect(m, requantize.biases, storage["bias"].read)
         wiring.connect(m, requantize.scales, storage["scale"].read)
         wiring.connect(m, sequencer.layer_cycles, storage["layer_cycles"].write)
-        for name in ("descriptor", "directory", "coefficient", "index", "row_shift", "bias", "scale"):
+        for name in (
+            "descriptor",
+            "directory",
+            "coefficient",
+            "index",
+            "row_shift",
+            "bias",
+            "scale",
+        ):
             wiring.connect(m, wiring.flipped(getattr(self, f"memory_{name}")), storage[name].write)
         wiring.connect(m, wiring.flipped(self.read_layer_cycles), storage["layer_cycles"].read)
         self._share_activation(m, storage["activation"], gather, requantize)
@@ -149,7 +178,6 @@ class Engine(wiring.Component):
             self.busy.eq(sequencer.busy),
             self.done.eq(sequencer.done),
             spectrum.clear.eq(sequencer.start_layer),
-            scheduler.rewind.eq(sequencer.start_layer),
             lanes.start_layer.eq(sequencer.start_layer),
             requantize.start.eq(sequencer.start_layer),
             gather.start.eq(sequencer.gather_start),
@@ -163,13 +191,17 @@ class Engine(wiring.Component):
             sequencer.spectrum_release.eq(reader.release),
             sequencer.group_done.eq(lanes.group_done),
             merge.start.eq(sequencer.merge_start),
-            merge.bank.eq(sequencer.merge_bank),
             merge.size.eq(sequencer.merge_size),
             merge.first_pair.eq(sequencer.merge_first_pair),
             sequencer.merge_busy.eq(merge.busy),
             sequencer.merge_release.eq(merge.release),
             sequencer.pair_done.eq(requantize.pair_done),
         ]
+        if not config.is_serial:
+            m.d.comb += [
+                scheduler.rewind.eq(sequencer.start_layer),
+                merge.bank.eq(sequencer.merge_bank),
+            ]
         if config.fft_architecture == "iterative":
             # This FFT holds one frame: the next may only start when the last has left.
             in_flight = Signal()
@@ -219,9 +251,7 @@ class Engine(wiring.Component):
             storage.read.enable.eq(Mux(self.busy, gather.memory.enable, host_read.enable)),
             gather.memory.data.eq(storage.read.data),
             host_read.data.eq(storage.read.data),
-            storage.write.address.eq(
-                Mux(self.busy, requantize.write.address, host_write.address)
-            ),
+            storage.write.address.eq(Mux(self.busy, requantize.write.address, host_write.address)),
             storage.write.data.eq(Mux(self.busy, requantize.write.data, host_write.data)),
             storage.write.enable.eq(Mux(self.busy, requantize.write.enable, host_write.enable)),
         ]

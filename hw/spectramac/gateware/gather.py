@@ -7,6 +7,7 @@ from typing import Any
 from amaranth import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
+
 from spectramac.gateware.memory import ReadPort
 from spectramac.gateware.stream import layout
 from spectramac.spec.config import AcceleratorConfig

@@ -20,8 +20,8 @@ __all__ = ["Lane", "Lanes"]
 class Lane(wiring.Component):
     """One lane: decode, address, multiply, accumulate; one entry a cycle, never stalls.
 
-    Stages, counted from the cycle in which the entry's words are on ``coefficient`` and ``index``: 0 decode, 1 row address
-    and operands, 2 read the accumulators, 3 multiply and collect the row (with forwarding), 4 add, 5 write.
+    Stages, counted from the cycle in which the entry's words are on ``coefficient`` and ``index``: 0 decode, 1 row
+    address and operands, 2 read the accumulators, 3 multiply and collect the row (with forwarding), 4 add, 5 write.
 
     The four sums of a row are exact or saturate, with ``overflow``. Read-modify-write hazards are resolved by
     forwarding from the three entries ahead, so any order of rows is correct (a row that is read and written in one
@@ -105,9 +105,7 @@ class Lane(wiring.Component):
                 )
             )
         index_half = Mux(self.half, index[4:], index[:4])
-        m.d.sync += step.eq(
-            Mux(self.is_indexed, Mux(self.is_narrow, index_half, index), 0)
-        )
+        m.d.sync += step.eq(Mux(self.is_indexed, Mux(self.is_narrow, index_half, index), 0))
         valid = [self.valid]
         bank = [self.bank]
         for stage in range(1, 6):
@@ -172,9 +170,7 @@ class Lane(wiring.Component):
         ahead = []
         for k in range(1, 4):
             match = Signal(name=f"match_{k}")
-            m.d.sync += match.eq(
-                valid[2 + k] & (rows[0] == rows[k]) & (bank[2] == bank[2 + k])
-            )
+            m.d.sync += match.eq(valid[2 + k] & (rows[0] == rows[k]) & (bank[2] == bank[2 + k]))
             ahead.append(match)
         operand = Signal(4 * acc)
         with m.If(ahead[0]):
@@ -189,9 +185,7 @@ class Lane(wiring.Component):
         # Stage 4: add and saturate.
         clipped = []
         for k in range(4):
-            total, flag = saturate(
-                operand[acc * k : acc * (k + 1)].as_signed() + products[k], acc
-            )
+            total, flag = saturate(operand[acc * k : acc * (k + 1)].as_signed() + products[k], acc)
             m.d.comb += sums[acc * k : acc * (k + 1)].eq(total)
             clipped.append(flag)
         m.d.sync += [
@@ -205,8 +199,8 @@ class Lane(wiring.Component):
 class Lanes(wiring.Component):
     """Execute jobs on all lanes in lockstep.
 
-    Takes one cycle for a real entry and two for a complex one, without gaps between jobs. The result of an entry is in the
-    accumulators 7 cycles after it is issued. ``i.ready`` does not depend on anything downstream: lanes never stall.
+    Takes one cycle for a real entry and two for a complex one, without gaps between jobs. The result of an entry is in
+    the accumulators 7 cycles after it is issued. ``i.ready`` does not depend on anything downstream: lanes never stall.
 
     Parameters
     ----------
@@ -304,8 +298,9 @@ class Lanes(wiring.Component):
         ]
 
         # The cycle in which the memories' words arrive: stage 0 of the lanes.
-        valid, first_0, half, swap, bank_0 = (Signal(name=f"{n}_0") for n in
-                                              ("valid", "first", "half", "swap", "bank"))
+        valid, first_0, half, swap, bank_0 = (
+            Signal(name=f"{n}_0") for n in ("valid", "first", "half", "swap", "bank")
+        )
         base = Signal.like(current.base)
         x1, x2 = Signal.like(current.a1), Signal.like(current.a2)
         m.d.sync += [
@@ -340,8 +335,7 @@ class Lanes(wiring.Component):
                 lane.clear.eq(self.clear),
             ]
             m.d.comb += [
-                self.drained[b][i].eq(lane.drained[b])
-                for b in range(config.n_accumulator_banks)
+                self.drained[b][i].eq(lane.drained[b]) for b in range(config.n_accumulator_banks)
             ]
             overflows.append(lane.overflow)
         done = Signal(self.LATENCY)

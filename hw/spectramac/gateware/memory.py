@@ -18,9 +18,7 @@ def ReadPort(address_width: int, width: int) -> wiring.Signature:  # noqa: N802
 
     ``data`` keeps its value while ``enable`` is 0.
     """
-    return wiring.Signature(
-        {"address": Out(address_width), "enable": Out(1), "data": In(width)}
-    )
+    return wiring.Signature({"address": Out(address_width), "enable": Out(1), "data": In(width)})
 
 
 def WritePort(address_width: int, width: int) -> wiring.Signature:  # noqa: N802

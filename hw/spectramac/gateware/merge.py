@@ -132,8 +132,10 @@ class RowPlacement(wiring.Component):
                 m.d.sync += Cat(self.lane[:log2_lanes], self.row).eq(self.number)
             return m
         lane_width = len(self.lane)
-        table = [number % n_lanes | number // n_lanes << lane_width
-                 for number in range(self.config.row_pairs_max)]
+        table = [
+            number % n_lanes | number // n_lanes << lane_width
+            for number in range(self.config.row_pairs_max)
+        ]
         m.submodules.table = memory = Memory(
             shape=unsigned(lane_width + len(self.row)), depth=len(table), init=table
         )
@@ -366,11 +368,10 @@ class Merge(wiring.Component):
         chosen = Signal(4 * acc)
         with m.Switch(self.bank):
             for b in range(config.n_accumulator_banks):
-                with m.Case(b):
-                    with m.Switch(lane_3):
-                        for i in range(config.n_lanes):
-                            with m.Case(i):
-                                m.d.comb += chosen.eq(self.drained[b][i])
+                with m.Case(b), m.Switch(lane_3):
+                    for i in range(config.n_lanes):
+                        with m.Case(i):
+                            m.d.comb += chosen.eq(self.drained[b][i])
         a1, a2, b1, b2 = (sums[acc * k : acc * (k + 1)].as_signed() for k in range(4))
         with m.If(advance):
             m.d.sync += [
@@ -412,7 +413,9 @@ class Merge(wiring.Component):
         m.d.comb += [
             self.drain_enable.eq(advance),
             self.clear.eq(clear_now),
-            clear_end.eq(clear_row == Mux(self.sweeping, config.accumulator_depth, self.clear_depth) - 1),
+            clear_end.eq(
+                clear_row == Mux(self.sweeping, config.accumulator_depth, self.clear_depth) - 1
+            ),
             self.release.eq(clear_now & clear_end & ~self.sweeping),
         ]
         with m.If(clear_now):

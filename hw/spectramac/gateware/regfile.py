@@ -126,9 +126,7 @@ class RegisterFile(wiring.Component):
     def _hit(self, register: Register) -> Any:
         return self.i_request.payload.address == register.address
 
-    def _read_value(
-        self, register: Register, address: Signal, flags: dict[str, Signal]
-    ) -> Any:
+    def _read_value(self, register: Register, address: Signal, flags: dict[str, Signal]) -> Any:
         parts = []
         for field in register.fields:
             if field.access is Access.CONSTANT:
@@ -156,7 +154,9 @@ class RegisterFile(wiring.Component):
         hit = write & self._hit(register)
         if field.access is Access.STORAGE:
             port = getattr(self, port_name(register, field))
-            storage = Signal(field.width, name=f"{port_name(register, field)}_value", init=field.reset)
+            storage = Signal(
+                field.width, name=f"{port_name(register, field)}_value", init=field.reset
+            )
             m.d.comb += port.eq(storage)
             with m.If(hit):
                 m.d.sync += storage.eq(bits)
@@ -227,9 +227,7 @@ class RegisterFile(wiring.Component):
                 continue
             port = getattr(self, f"memory_{memory.name}")
             enable = Signal(name=f"write_{memory.name}")
-            m.d.sync += enable.eq(
-                access_write & allowed & last & (select == memory.select)
-            )
+            m.d.sync += enable.eq(access_write & allowed & last & (select == memory.select))
             m.d.comb += [
                 port.enable.eq(enable),
                 port.address.eq(word_address),

@@ -160,7 +160,10 @@ class Requantize(wiring.Component):
         for k, part in enumerate(parts):
             total = Signal(signed(width + 1), name=f"total_{k}")
             product = Signal(signed(product_width), name=f"product_{k}")
-            m.d.sync += [total.eq(part + bias), product.eq(total * Cat(multiplier_2, 0).as_signed())]
+            m.d.sync += [
+                total.eq(part + bias),
+                product.eq(total * Cat(multiplier_2, 0).as_signed()),
+            ]
             m.submodules[f"shift_{k}"] = unit = Shift(product_width, config.activation_width)
             m.d.comb += [
                 unit.enable.eq(1),

@@ -8,6 +8,7 @@ from amaranth import Array, Module, Mux, Signal, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
+
 from spectramac.gateware.memory import ReadPort
 from spectramac.gateware.stream import SkidBuffer, connect, layout
 from spectramac.spec.config import AcceleratorConfig

@@ -13,6 +13,7 @@ from spectramac.gateware.memory import ReadPort, Storage
 from spectramac.gateware.stream import layout
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.payloads import COUNT_WIDTH, bins, row_width
+from spectramac.spec.timing import SERIAL_ENTRY_CYCLES, SERIAL_JUDGE_CYCLES
 
 __all__ = ["SerialLanes", "SerialSplit"]
 
@@ -120,8 +121,8 @@ class SerialLanes(wiring.Component):
         The sum whose address was given in the last cycle.
     """
 
-    JUDGE_CYCLES = 6
-    ENTRY_CYCLES = 4
+    JUDGE_CYCLES = SERIAL_JUDGE_CYCLES
+    ENTRY_CYCLES = SERIAL_ENTRY_CYCLES
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
@@ -192,6 +193,8 @@ class SerialLanes(wiring.Component):
                     m.next = "run"
                 with m.Else():
                     m.d.comb += [taken.eq(1), self.skipped.eq(count != 0)]
+                    with m.If(last_kind):
+                        m.next = "judge"
             with m.State("run"):
                 m.d.comb += self.busy.eq(1)
                 m.d.sync += phase.eq(phase + 1)
@@ -200,8 +203,8 @@ class SerialLanes(wiring.Component):
                     with m.If(remaining == 1):
                         m.d.comb += taken.eq(1)
                         m.next = "step"
-            with m.If(taken & last_kind):
-                m.next = "judge"
+                        with m.If(last_kind):
+                            m.next = "judge"
         with m.If((self.busy & entry_end) | self.skipped):
             m.d.sync += entry.eq(entry + Mux(self.busy, 1, count))
         with m.If(self.directory.enable):

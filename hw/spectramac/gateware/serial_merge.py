@@ -4,15 +4,17 @@
 
 from typing import Any
 
-from amaranth import Cat, Module, Mux, Signal, Value, signed
+from amaranth import C, Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spectramac.gateware.memory import ReadPort
 from spectramac.gateware.merge import BlockWalker, Shift
+from spectramac.gateware.spectrum import FrameSizes
 from spectramac.gateware.stream import layout
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.payloads import row_width, sample
+from spectramac.spec.timing import SERIAL_SAMPLE_CYCLES
 
 __all__ = ["SerialMerge"]
 
@@ -38,7 +40,7 @@ class SerialMerge(wiring.Component):
     drain_address, clear, drained : see :class:`~spectramac.gateware.serial_lanes.SerialLanes`
     """
 
-    CYCLES = 8
+    CYCLES = SERIAL_SAMPLE_CYCLES
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
@@ -82,13 +84,12 @@ class SerialMerge(wiring.Component):
         clear_count = Signal(row_bits + 2)
         m.submodules.walker = walker = BlockWalker(config.log2_n_max)
         block_end, hold, sample_end, clear_end = Signal(), Signal(), Signal(), Signal()
-        block_pairs = Signal(config.log2_n_max)
+        sizes = FrameSizes(m, self.log2_n, self.two_d, config.log2_n_max)
         m.d.comb += [
             walker.index.eq(index),
             walker.log2_n.eq(self.log2_n),
             walker.two_d.eq(self.two_d),
-            block_pairs.eq(Mux(self.log2_n == 0, 1, (1 << self.log2_n)[1:])),
-            block_end.eq(index == Cat(1, block_pairs - 1)[: config.log2_n_max]),
+            block_end.eq(index == sizes.last),
             hold.eq(
                 ((phase == 0) & (index == 0) & ~self.frame_free)
                 | (self.o.valid & ~self.o.ready)
@@ -105,8 +106,8 @@ class SerialMerge(wiring.Component):
             m.d.sync += [index.eq(Mux(block_end, 0, index + 1)), remaining.eq(remaining - 1)]
             with m.If(block_end):
                 m.d.sync += [
-                    row_base.eq(row_base + Mux(self.bin_major, 1, block_pairs)),
-                    shift_base.eq(shift_base + block_pairs),
+                    row_base.eq(row_base + Mux(self.bin_major, 1, sizes.half)),
+                    shift_base.eq(shift_base + sizes.half),
                 ]
             with m.If(remaining == 1):
                 m.d.sync += [active.eq(0), clearing.eq(1)]
@@ -131,7 +132,7 @@ class SerialMerge(wiring.Component):
         clear_rows = Mux(self.sweeping, config.accumulator_depth, self.clear_depth)
         m.d.comb += [
             self.clear.eq(clearing),
-            clear_end.eq(clear_count == Cat(3, (clear_rows - 1)[:row_bits])),
+            clear_end.eq(clear_count == Cat(C(3, 2), (clear_rows - 1)[:row_bits])),
             self.release.eq(clearing & clear_end & ~self.sweeping),
         ]
         with m.If(clearing):

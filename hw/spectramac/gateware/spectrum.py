@@ -7,6 +7,7 @@ from typing import Any
 from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
+
 from spectramac.gateware.memory import ReadPort, Storage
 from spectramac.gateware.stream import layout
 from spectramac.spec.config import AcceleratorConfig
@@ -211,13 +212,17 @@ class ColumnReader(wiring.Component):
             }
         )
 
-    def _addresses(self, m: Module, pair: Signal, sizes: "FrameSizes") -> tuple[Signal, Signal, Signal]:
+    def _addresses(
+        self, m: Module, pair: Signal, sizes: "FrameSizes"
+    ) -> tuple[Signal, Signal, Signal]:
         """Offsets in the frame of the pair's two values, and whether it is one complex bin."""
         width = self.config.log2_n_max
         low, high, negated_low, negated_high = (
             Signal(width, name=n) for n in ("low", "high", "negated_low", "negated_high")
         )
-        lower_conjugates = Signal()  # row 0, beyond its middle: those bins are conjugates; take row T/2
+        lower_conjugates = (
+            Signal()
+        )  # row 0, beyond its middle: those bins are conjugates; take row T/2
         joint = Signal()
         first, second = Signal(width), Signal(width)
         m.d.comb += [

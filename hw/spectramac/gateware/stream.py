@@ -6,6 +6,7 @@ Stream law (as in Amaranth): once ``valid`` is high it stays high and the payloa
 transfer; ``valid`` never waits for ``ready``; ``ready`` may depend combinationally on ``valid``.
 """
 
+from itertools import pairwise
 from typing import Any
 
 from amaranth import Module, Signal, signed, unsigned
@@ -53,7 +54,7 @@ def connect(m: Module, source: Any, sink: Any, names: tuple[str, str] = ("source
 
 def connect_pipeline(m: Module, *components: Any) -> None:
     """Connect ``o`` of each component to ``i`` of the next."""
-    for a, b in zip(components, components[1:], strict=False):
+    for a, b in pairwise(components):
         connect(m, a.o, b.i, (f"{type(a).__name__}.o", f"{type(b).__name__}.i"))
 
 

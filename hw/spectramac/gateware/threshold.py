@@ -7,6 +7,7 @@ from typing import Any
 from amaranth import Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
+
 from spectramac.gateware.stream import layout
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.payloads import bins, columns, kept_columns
@@ -138,9 +139,13 @@ class Threshold(wiring.Component):
 
         # Squares: a register in front of nothing, so that it can be the multiplier block's own.
         names = ("a1", "b1", "a2", "b2")
-        product = [Signal(unsigned(self.config.level_width), name=f"square_{i}") for i in range(n_mult)]
+        product = [
+            Signal(unsigned(self.config.level_width), name=f"square_{i}") for i in range(n_mult)
+        ]
         product_phase, product_valid = Signal(2), Signal()
-        operands = [Signal(signed(self.config.column_width), name=f"operand_{i}") for i in range(n_mult)]
+        operands = [
+            Signal(signed(self.config.column_width), name=f"operand_{i}") for i in range(n_mult)
+        ]
         with m.Switch(phase):
             for p in range(last_phase + 1):
                 with m.Case(p):

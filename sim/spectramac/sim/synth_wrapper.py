@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Any component behind five pins, with every port on a register, so that it can be placed on its own."""
 
+import re
 from typing import Any
 
 from amaranth import Cat, ClockDomain, ClockSignal, Module, ResetSignal, Signal
@@ -83,6 +84,25 @@ class PinWrapper(wiring.Component):  # type: ignore[misc]  # Amaranth classes ar
 
 
 def to_rtlil(wrapper: PinWrapper) -> str:
-    """RTLIL of a wrapped component; its top module is ``top``."""
+    """RTLIL of a wrapped component; its top module is ``top``.
+
+    Yosys honours ``no_rw_check`` only where it makes the synchronous read itself, as from Verilog. Here the reads are
+    synchronous already, so the attribute is turned into what Yosys would make of it.
+    """
     text: str = rtlil.convert(wrapper, name="top", emit_src=False)
-    return text
+    return "".join(_allow_collisions(part) for part in re.split(r"(?m)^(?=module )", text))
+
+
+def _allow_collisions(module: str) -> str:
+    """Let a read that collides with a write give any word, in the memories with ``no_rw_check``."""
+    for attributes, name in re.findall(
+        r"(?m)((?:^ +attribute .*\n)*)^ +memory width \d+ size \d+ \\(\S+)$", module
+    ):
+        if "no_rw_check 1" in attributes:
+            module = re.sub(
+                rf'(\\MEMID "\\\\{re.escape(name)}"(?:\n +parameter .*)*?'
+                r"\n +parameter \\COLLISION_X_MASK \d+')([01]+)",
+                lambda match: match[1] + "1" * len(match[2]),
+                module,
+            )
+    return module

@@ -19,7 +19,13 @@ from numpy.typing import NDArray
 
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.descriptor import WORDS
-from spectramac.spec.timing import fft_latency, fft_phases
+from spectramac.spec.timing import (
+    SERIAL_ENTRY_CYCLES,
+    SERIAL_JUDGE_CYCLES,
+    SERIAL_SAMPLE_CYCLES,
+    fft_latency,
+    fft_phases,
+)
 
 __all__ = ["LayerCycles", "predict", "predict_layer", "total_cycles"]
 
@@ -106,8 +112,9 @@ class _Backward:
         start = max(self.next_start, not_before)
         issue = start + 1
         one_multiplier = config.n_requantize_multipliers == 1
+        pace = SERIAL_SAMPLE_CYCLES if config.is_serial else 1
         if self.log2_n == 0:
-            last_issue = issue + (size - 1) * (2 if one_multiplier else 1)
+            last_issue = issue + (size - 1) * max(pace, 2 if one_multiplier else 1)
             accepted = last_issue + MERGE_LATENCY
         elif config.fft_architecture == "iterative":
             n = 1 << self.log2_n
@@ -115,15 +122,19 @@ class _Backward:
             last_issue = accepted = 0
             for _ in range(size // n):
                 issue = max(issue, self.frame_free)
-                results = issue + MERGE_LATENCY + phases.load + phases.compute
-                last_issue = issue + n - 1
+                last_issue = issue + (n - 1) * pace
+                results = last_issue + MERGE_LATENCY + 1 + phases.compute
                 accepted = results + (n - 1) * (2 if one_multiplier else 1)
                 self.frame_free = accepted + 1
+                issue = last_issue + pace
         else:
             last_issue = issue + size - 1
             accepted = last_issue + MERGE_LATENCY + fft_latency(config.fft, self.log2_n)
         self.last_write = accepted + (7 if one_multiplier else 6)
-        release = last_issue + CLEAR_DELAY + self.clear_depth
+        if config.is_serial:
+            release = last_issue + SERIAL_SAMPLE_CYCLES - 1 + 4 * self.clear_depth
+        else:
+            release = last_issue + CLEAR_DELAY + self.clear_depth
         self.next_start = release + 1
         return release
 
@@ -215,6 +226,43 @@ class _Lanes:
         return release, complete
 
 
+class _SerialLanes:
+    """Times from the column reader to the serial lane: a pair stays at the reader until it is done with."""
+
+    def __init__(self, config: AcceleratorConfig, d: Mapping[str, int]) -> None:
+        self.is_complex = bool(d["is_complex"])
+        self.pairs_per_block = (1 << d["in_log2_n"]) // 2 if d["in_log2_n"] else 1
+        self.reader_free = 0
+        self.busy = 0
+        self.skipped = 0
+
+    def group(
+        self,
+        not_before: int,
+        written: Sequence[int],
+        counts: Sequence[Sequence[int]],
+        kept: Sequence[Sequence[bool]],
+        final: bool,
+    ) -> tuple[int, int]:
+        """As :meth:`_Lanes.group`."""
+        taken = max(self.reader_free, not_before) + 1
+        for i, (row, keep) in enumerate(zip(counts, kept, strict=True)):
+            offered = max(taken, written[i // self.pairs_per_block] + 1) + 2
+            taken = offered + SERIAL_JUDGE_CYCLES - 1
+            for kind, (count, is_kept) in enumerate(zip(row, keep, strict=True)):
+                taken += 1
+                if count and is_kept:
+                    cycles = SERIAL_ENTRY_CYCLES * count
+                    if self.is_complex and kind == 0:
+                        cycles *= 2
+                    taken += cycles
+                    self.busy += cycles
+                else:
+                    self.skipped += count > 0
+        self.reader_free = taken + 1
+        return taken, taken + 1
+
+
 def predict_layer(
     config: AcceleratorConfig,
     descriptor: Mapping[str, int],
@@ -243,7 +291,7 @@ def predict_layer(
     table = counts.tolist()
     everything = [[True] * n_kinds] * n_columns
     forward = _Forward(config, descriptor)
-    lanes = _Lanes(config, descriptor)
+    lanes = (_SerialLanes if config.is_serial else _Lanes)(config, descriptor)
     backward = _Backward(config, descriptor)
     spectrum_released: list[int] = []
     bank_released: list[int] = []

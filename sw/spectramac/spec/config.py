@@ -176,8 +176,7 @@ class AcceleratorConfig:
         FFTConfig.__post_init__(self.fft)
         if self.lane_architecture not in ("parallel", "serial"):
             raise ValueError(
-                "lane_architecture must be 'parallel' or 'serial', "
-                f"not {self.lane_architecture!r}"
+                f"lane_architecture must be 'parallel' or 'serial', not {self.lane_architecture!r}"
             )
         if self.is_serial:
             if self.fft_architecture != "iterative":
@@ -300,9 +299,7 @@ class AcceleratorConfig:
     def identity(self) -> dict[str, Any]:
         """Everything that software must agree on with the gateware."""
         fields = {
-            f.name: getattr(self, f.name)
-            for f in dataclasses.fields(self)
-            if f.name != "name"
+            f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "name"
         }
         return {"architecture_version": ARCHITECTURE_VERSION, **fields}
 

@@ -63,7 +63,10 @@ def _fields() -> tuple[DescriptorField, ...]:
         ],
         [("level_low", 32, "threshold level, low half")],
         [("level_high", 8, "threshold level, high part")],
-        [("coefficient_base", 16, "first coefficient word"), ("index_base", 16, "first index word")],
+        [
+            ("coefficient_base", 16, "first coefficient word"),
+            ("index_base", 16, "first index word"),
+        ],
         [
             ("directory_base", 16, "first directory word"),
             ("row_shift_base", 16, "first row-shift word"),

@@ -12,7 +12,16 @@ from spectramac.spec.fixed import Format
 from spectramac.spec.stream import Field as PayloadField
 from spectramac.spec.stream import Payload
 
-__all__ = ["ID", "REQUEST", "RESPONSE", "Access", "Field", "Register", "RegisterMap", "register_map"]
+__all__ = [
+    "ID",
+    "REQUEST",
+    "RESPONSE",
+    "Access",
+    "Field",
+    "Register",
+    "RegisterMap",
+    "register_map",
+]
 
 ID = 0x434D5053
 """``"SPMC"`` in the order of its bytes."""

@@ -10,12 +10,26 @@ from dataclasses import dataclass
 
 from spectramac.spec.config import FFTConfig
 
-__all__ = ["FFTPhases", "fft_cycles_per_frame", "fft_latency", "fft_phases"]
+__all__ = [
+    "SERIAL_ENTRY_CYCLES",
+    "SERIAL_JUDGE_CYCLES",
+    "SERIAL_SAMPLE_CYCLES",
+    "FFTPhases",
+    "fft_cycles_per_frame",
+    "fft_latency",
+    "fft_phases",
+]
 
 BUTTERFLY_REGISTERS = 2
 """Cycles that a sample spends in a butterfly stage of the pipeline besides waiting for its partner."""
 TWIDDLE_LATENCY = 5
 """Cycles that a sample spends in a twiddle multiplier of the pipeline."""
+SERIAL_JUDGE_CYCLES = 6
+"""Cycles in which the serial lane judges a column pair."""
+SERIAL_ENTRY_CYCLES = 4
+"""Cycles of the serial lane for a real entry; twice as many for a complex one."""
+SERIAL_SAMPLE_CYCLES = 8
+"""Cycles of the serial merge for a sample, the last of them offering it."""
 
 
 @dataclass(frozen=True)
