@@ -154,7 +154,7 @@ def scheduler_case(
 ) -> SchedulerCase:
     """Several inference pairs and row groups over one directory.
 
-    With empty and dropped columns, unless ``full``: then every word makes a job.
+    With empty and dropped columns; if ``full``, every word makes a job instead.
     """
     kinds = 3 if is_complex else 2
     size = n_groups * n_columns * kinds

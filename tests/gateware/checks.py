@@ -30,6 +30,7 @@ from spectramac.spec.fixed import Format
 from spectramac.spec.payloads import bins, job, kept_columns, sample
 
 __all__ = [
+    "PREFETCHED",
     "check_columns",
     "check_gather",
     "check_narrowing",
@@ -39,6 +40,9 @@ __all__ = [
     "check_shift",
     "check_walker",
 ]
+
+PREFETCHED = 2 * SETTLE + 1
+"""A cycle in which the scheduler has surely read the first directory words."""
 
 
 class Narrowings(wiring.Component):
@@ -201,7 +205,7 @@ def check_scheduler(
         control={"is_complex": int(is_complex), "directory_base": case.base},
         strobes=("skipped",),
         processes=(memory(dut.memory, case.memory), _strobe(dut.rewind)),
-        source_delay=SETTLE + 1,
+        source_delay=PREFETCHED if full else SETTLE + 1,
         budget=400 + 40 * len(case.columns),
     )
     got = [jobs.unpack(word) for word in run.outputs]

@@ -217,13 +217,17 @@ MUTATIONS = {
         Threshold, "elaborate", "square_b >= self.level", "square_b > self.level", "boundary"
     ),
     "threshold: complex > instead of >=": Mutation(
-        Threshold, "elaborate", "total >= self.level", "total > self.level", "boundary"
+        Threshold, "elaborate", "(carries[:width] << 1) + 1", "(carries[:width] << 1)", "boundary"
     ),
     "threshold: real columns not doubled": Mutation(
         Threshold, "elaborate", "value << 1", "value", "columns"
     ),
     "threshold: parts judged singly": Mutation(
-        Threshold, "elaborate", "square_a + square_b, square_a", "square_a, square_a", "columns"
+        Threshold,
+        "elaborate",
+        "Mux(judged_pair_joint, square_b, 0)",
+        "Mux(judged_pair_joint, 0, 0)",
+        "columns",
     ),
     # Scheduler.
     "scheduler: a dropped column's entries are not passed over": Mutation(
@@ -241,7 +245,7 @@ MUTATIONS = {
         "scheduler",
     ),
     "scheduler: skipped columns not counted": Mutation(
-        Scheduler, "elaborate", "take & (count != 0) & ~keep", "0", "scheduler"
+        Scheduler, "elaborate", "take & ~count_zero & ~keep", "0", "scheduler"
     ),
     # Lanes.
     "lanes: no forwarding from the entry ahead": Mutation(

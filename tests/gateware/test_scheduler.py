@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from amaranth.hdl import Fragment
 from tests.gateware.cases import CONFIG, SINGLE
-from tests.gateware.checks import check_scheduler
+from tests.gateware.checks import PREFETCHED, check_scheduler
 from tests.gateware.streams import STALLS
 
 from spectramac.gateware.scheduler import Scheduler
@@ -31,4 +31,4 @@ def test_timing(config, is_complex: bool) -> None:
     steps = np.diff(run.out_cycles).tolist()
     expected = [1] * (per_pair - 1) + [dut.rewind_cycles]
     assert steps == (3 * expected)[:-1]
-    assert run.valid_cycles[0] - run.in_cycles[0] <= dut.latency
+    assert run.valid_cycles[0] == PREFETCHED + dut.latency

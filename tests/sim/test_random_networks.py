@@ -36,6 +36,28 @@ CONFIGS = {
         channel_depth=256,
         n_layers_max=4,
     ),
+    "serial": AcceleratorConfig(
+        name="serial",
+        n_lanes=1,
+        lane_architecture="serial",
+        log2_n_max=5,
+        data_width=16,
+        twiddle_width=15,
+        accumulator_width=22,
+        fft_architecture="iterative",
+        n_threshold_multipliers=1,
+        n_requantize_multipliers=1,
+        n_accumulator_banks=1,
+        n_spectrum_banks=2,
+        job_queue_depth=1,
+        coefficient_depth=512,
+        activation_depth=512,
+        spectrum_depth=64,
+        accumulator_depth=64,
+        directory_depth=512,
+        channel_depth=256,
+        n_layers_max=4,
+    ),
 }
 
 

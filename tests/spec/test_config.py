@@ -17,6 +17,15 @@ from spectramac.spec.config import (
 )
 
 BASE = AcceleratorConfig(n_lanes=2)
+SERIAL = AcceleratorConfig(
+    n_lanes=1,
+    lane_architecture="serial",
+    fft_architecture="iterative",
+    n_threshold_multipliers=1,
+    n_requantize_multipliers=1,
+    n_accumulator_banks=1,
+    job_queue_depth=1,
+)
 IGNORED = {"name"}
 
 
@@ -41,12 +50,13 @@ def test_unknown_preset_lists_the_others() -> None:
         ("twiddle_width", (11, 19)),
         ("accumulator_width", (16, 41)),
         ("fft_architecture", ("parallel",)),
+        ("lane_architecture", ("iterative",)),
         ("n_threshold_multipliers", (0, 3)),
         ("n_requantize_multipliers", (0, 3)),
         ("n_accumulator_banks", (0, 3)),
         ("n_spectrum_banks", (0, 3)),
         ("n_layers_max", (0, 257)),
-        ("job_queue_depth", (1, 3)),
+        ("job_queue_depth", (0, 3)),
         ("coefficient_depth", (1, 1000, 1 << 17)),
         ("activation_depth", (1, 1000, 1 << 17)),
         ("spectrum_depth", (32, 1000)),
@@ -63,6 +73,26 @@ def test_bad_fields_are_named(field: str, bad: tuple[object, ...]) -> None:
             BASE.replace(**{field: value})
 
 
+@pytest.mark.parametrize(
+    "field",
+    [
+        "n_lanes",
+        "n_threshold_multipliers",
+        "n_requantize_multipliers",
+        "n_accumulator_banks",
+        "job_queue_depth",
+    ],
+)
+def test_serial_lanes_need_one_of_each(field: str) -> None:
+    with pytest.raises(ValueError, match=f"{field} must be 1 with serial lanes, not 2"):
+        SERIAL.replace(**{field: 2})
+
+
+def test_serial_lanes_need_the_iterative_fft() -> None:
+    with pytest.raises(ValueError, match="fft_architecture must be 'iterative' with serial lanes"):
+        SERIAL.replace(fft_architecture="pipelined", n_requantize_multipliers=2)
+
+
 def test_every_field_is_in_the_identity_and_changes_the_build_id() -> None:
     changed = {
         "n_lanes": 3,
@@ -71,6 +101,7 @@ def test_every_field_is_in_the_identity_and_changes_the_build_id() -> None:
         "twiddle_width": 15,
         "accumulator_width": 30,
         "fft_architecture": "iterative",
+        "lane_architecture": "serial",
         "n_threshold_multipliers": 1,
         "n_requantize_multipliers": 1,
         "n_accumulator_banks": 1,
@@ -82,6 +113,7 @@ def test_every_field_is_in_the_identity_and_changes_the_build_id() -> None:
     for name in fields:
         # The pipelined FFT needs both requantization multipliers.
         base = BASE.replace(fft_architecture="iterative") if "requantize" in name else BASE
+        base = SERIAL.replace(lane_architecture="parallel") if name == "lane_architecture" else base
         value = changed.get(name, 2 * getattr(base, name))
         assert base.replace(**{name: value}).build_id != base.build_id, name
     assert set(BASE.identity()) == fields | {"architecture_version"}
@@ -115,7 +147,7 @@ def test_derived_widths(name: str) -> None:
     assert config.row_pairs_max == config.n_lanes * config.accumulator_depth
     assert config.scale_width == config.multiplier_width + config.shift_width
     assert config.n_multipliers == sum(config.multipliers.values())
-    assert config.multipliers["lanes"] == 4 * config.n_lanes
+    assert config.multipliers["lanes"] == (2 if config.is_serial else 4 * config.n_lanes)
 
 
 def test_preset_sizes_suit_their_parts() -> None:

@@ -105,7 +105,7 @@ class Engine(wiring.Component):
             connect_pipeline(m, reader, lanes)
             m.d.comb += [
                 lanes.drain_address.eq(merge.drain_address),
-                merge.drained.eq(lanes.drained),
+                *(merge.drained[i].eq(lanes.drained[i]) for i in range(2)),
             ]
         else:
             connect_pipeline(m, reader, split, threshold, scheduler, queue, lanes)

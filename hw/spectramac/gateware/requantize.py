@@ -159,7 +159,8 @@ class Requantize(wiring.Component):
         results = []
         for k, part in enumerate(parts):
             total = Signal(signed(width + 1), name=f"total_{k}")
-            product = Signal(signed(product_width), name=f"product_{k}")
+            # Without a reset, the register can be the multiplier block's own.
+            product = Signal(signed(product_width), name=f"product_{k}", reset_less=True)
             m.d.sync += [
                 total.eq(part + bias),
                 product.eq(total * Cat(multiplier_2, 0).as_signed()),

@@ -75,20 +75,20 @@ class SerialSplit(wiring.Component):
 
 
 class SerialLanes(wiring.Component):
-    """Judge a column pair, look up its entries, multiply and accumulate: one value, one product a cycle.
+    """Judge a column pair, look up its entries, multiply and accumulate: one coefficient a cycle.
 
     Does what :class:`~spectramac.gateware.threshold.Split`, :class:`~spectramac.gateware.threshold.Threshold`,
     :class:`~spectramac.gateware.scheduler.Scheduler` and :class:`~spectramac.gateware.lanes.Lanes` do, bit for bit, with
-    one adder for the split, one multiplier for the squares, one for the products and an accumulator memory one sum
-    wide (word ``4 * row + (0 a1, 1 a2, 2 b1, 3 b2)``). A pair stays on ``i`` until its last product is issued, so that
-    nothing else needs to hold it.
+    two adders for the split, one multiplier for the squares, two for the products, and for each inference an
+    accumulator memory (word ``2 * row + (0 a, 1 b)``). A pair stays on ``i`` until its last products are issued, so
+    that nothing else needs to hold it.
 
     *Judge*, :attr:`JUDGE_CYCLES` cycles from the first in which a pair is offered: the values a1, b1, a2, b2 in turn, their
     squares (doubled values where the pair is real), and the sign of ``a² (+ b²) - level``. *Step*, one cycle for each
     directory word; a word with entries of a kept column is followed by *run*, :attr:`ENTRY_CYCLES` cycles an entry (twice
     that for complex ones). The pair is taken in the last of these cycles. A marker is taken at once.
 
-    A sum is read two cycles after its product is issued and written one later; the same sum is needed again four cycles
+    A sum is read two cycles after its product is issued and written one later; the same sum is needed again two cycles
     later at the earliest, so there is nothing to forward. A product with a dropped column is not written.
 
     Parameters
@@ -105,7 +105,7 @@ class SerialLanes(wiring.Component):
         From the descriptor.
     directory, coefficients, indices : :py:`Out(ReadPort)`
     busy : :py:`Out(1)`
-        A product is issued in this cycle.
+        Products are issued in this cycle.
     skipped : :py:`Out(1)`
         Strobe: a column with entries was not kept.
     group_done : :py:`Out(1)`
@@ -114,11 +114,11 @@ class SerialLanes(wiring.Component):
         Strobe: a sum saturated.
     draining : :py:`In(1)`
         The accumulators belong to the backward loop.
-    drain_address : :py:`In(row + 2 bits)`
-        Sum to read, or to zero one cycle later if ``clear``, while ``draining``.
+    drain_address : :py:`In(row + 1 bits)`
+        Sums to read, or to zero one cycle later if ``clear``, while ``draining``.
     clear : :py:`In(1)`
-    drained : :py:`Out(accumulator_width)`
-        The sum whose address was given in the last cycle.
+    drained : :py:`Out(accumulator_width)` per inference
+        The sums whose address was given in the last cycle.
     """
 
     JUDGE_CYCLES = SERIAL_JUDGE_CYCLES
@@ -147,32 +147,31 @@ class SerialLanes(wiring.Component):
                 "group_done": Out(1),
                 "overflow": Out(1),
                 "draining": In(1),
-                "drain_address": In(row_width(config) + 2),
+                "drain_address": In(row_width(config) + 1),
                 "clear": In(1),
-                "drained": Out(config.accumulator_width),
+                "drained": Out(config.accumulator_width).array(2),
             }
         )
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         pair = self.i.payload
-        self._phase = phase = Signal(3)  # judge: value, delayed by 2; run: inference, coefficient, second step
+        self._phase = phase = Signal(3)  # judge: column and inference; run: coefficient, second step
         self._first = first = Signal()  # first entry of its directory word
         self._keep = keep = [Signal(2, name=f"keep_{i}") for i in (1, 2)]  # per inference: a, b
         self._entry = entry = Signal(len(self.coefficients.address) + 1)
         judging, stepping, taken = Signal(), Signal(), Signal()
         count, address, count_valid = self.directory.data, Signal.like(self.directory.address), Signal()
         remaining = Signal(COUNT_WIDTH)
-        step, kind, last_kind = Signal(2), Signal(2), Signal()  # kind: 0 complex, 1 column a, 2 column b
+        kind, last_kind = Signal(2), Signal()  # 0 complex, 1 column a, 2 column b
         kept, entry_end = Signal(), Signal()
         m.d.comb += [
-            kind.eq(Mux(self.is_complex, step, step + 1)),
             last_kind.eq(kind[1]),
             kept.eq(
                 ((keep[0][0] | keep[1][0]) & ~kind[1])
                 | ((keep[0][1] | keep[1][1]) & ~kind[0])
             ),
-            entry_end.eq(phase[:2].all() & (phase[2] | (kind != 0))),
+            entry_end.eq(phase[0] & (phase[1] | (kind != 0))),
             self.i.ready.eq((judging & pair.marker) | (taken & last_kind)),
             self.group_done.eq(self.i.valid & judging & pair.marker),
             self.directory.address.eq(address),
@@ -181,6 +180,7 @@ class SerialLanes(wiring.Component):
         with m.FSM():
             with m.State("judge"):
                 m.d.comb += judging.eq(1)
+                m.d.sync += kind.eq(~self.is_complex)
                 with m.If(self.i.valid & ~pair.marker):
                     m.d.sync += phase.eq(phase + 1)
                     with m.If(phase == self.JUDGE_CYCLES - 1):
@@ -210,30 +210,30 @@ class SerialLanes(wiring.Component):
         with m.If(self.directory.enable):
             m.d.sync += [count_valid.eq(1), address.eq(address + 1)]
         with m.If(taken):
-            m.d.sync += step.eq(Mux(last_kind, 0, step + 1))
+            m.d.sync += kind.eq(kind + 1)
         with m.If(self.start_layer | (self.group_done & pair.final)):
             m.d.sync += [address.eq(self.directory_base), count_valid.eq(0), entry.eq(0)]
 
-        m.submodules.split = split = SerialSplit(self.config)
-        value = Signal(signed(self.config.column_width))
-        m.d.comb += [
-            split.pair.eq(pair),
-            split.column.eq(Mux(judging, phase[0], kind[1] | phase[2])),
-            split.inference.eq(Mux(judging, phase[1], phase[0])),
-        ]
-        m.d.sync += value.eq(split.value)
-        self._judge(m, judging, value)
-        product_valid = self.busy & Mux(phase[0], keep[1], keep[0]).bit_select(split.column, 1)
-        self._lane(m, value, product_valid)
+        column = Signal()
+        m.d.comb += column.eq(Mux(judging, phase[0], kind[1] | phase[1]))
+        values = [Signal(signed(self.config.column_width), name=f"x{i}") for i in (1, 2)]
+        for i, value in enumerate(values):
+            m.submodules[f"split_{i}"] = split = SerialSplit(self.config)
+            m.d.comb += [split.pair.eq(pair), split.column.eq(column), split.inference.eq(i)]
+            m.d.sync += value.eq(split.value)
+        self._judge(m, judging, values)
+        issued = [self.busy & keep[i].bit_select(column, 1) for i in range(2)]
+        self._lane(m, values, issued)
         return m
 
-    def _judge(self, m: Module, judging: Signal, value: Signal) -> None:
-        """Squares of the values in turn, less the level; phase p sees the square of value p - 2."""
+    def _judge(self, m: Module, judging: Signal, values: list[Signal]) -> None:
+        """Squares of a1, b1, a2, b2, less the level: value p is squared in phase p + 1, judged in p + 2."""
         joint = self.i.payload.joint
         operand = Signal(signed(self.config.column_width))
-        square = Signal(self.config.level_width)
+        square = Signal(self.config.level_width, reset_less=True)
         difference, earlier = (Signal(self.config.level_width + 1, name=n) for n in ("sum", "earlier"))
         is_b, single = self._phase[0], Signal()
+        value = Mux(self._phase[2] | self._phase[:2].all(), values[1], values[0]).as_signed()
         m.d.comb += [
             operand.eq(Mux(joint, value, value << 1)),
             single.eq(~(joint & is_b)),  # nothing to add to
@@ -253,7 +253,7 @@ class SerialLanes(wiring.Component):
                     with m.If(~is_b | joint):
                         m.d.sync += self._keep[i][0].eq(~difference[-1])
 
-    def _lane(self, m: Module, value: Signal, product_valid: Any) -> None:
+    def _lane(self, m: Module, values: list[Signal], issued: list[Any]) -> None:
         """Fetch, address, multiply, accumulate."""
         config = self.config
         acc = config.accumulator_width
@@ -268,23 +268,21 @@ class SerialLanes(wiring.Component):
             self.indices.enable.eq(fetch),
         ]
         # Stage 1: the words are there, and stay. Decode; next row.
-        phase_1, half_1, fetch_1, first_1 = Signal(3), Signal(), Signal(), Signal()
-        valid = [Signal(name=f"valid_{stage}") for stage in range(1, 4)]
+        second_1, swap_1 = Signal(), Signal()  # second coefficient; second step
+        half_1, fetch_1, first_1 = Signal(), Signal(), Signal()
         m.d.sync += [
-            phase_1.eq(phase),
+            Cat(second_1, swap_1).eq(phase),
             half_1.eq(entry[0]),
             fetch_1.eq(fetch),
             first_1.eq(self._first),
-            Cat(*valid).eq(Cat(product_valid, *valid[:2])),
         ]
-        swap = phase_1[2]
-        select_b = phase_1[1] ^ swap
+        select_b = second_1 ^ swap_1
         word = self.coefficients.data
         low = word.word_select(Mux(self.is_narrow, Cat(select_b, half_1), Cat(0, select_b)), 4)
         high = Mux(self.is_narrow, low[3].replicate(4), Mux(select_b, word[12:], word[4:8]))
         coefficient = Cat(low, high).as_signed()
         operand = Signal(signed(config.coefficient_width + 1))
-        m.d.sync += operand.eq(Mux(swap & ~phase_1[1], -coefficient, coefficient))
+        m.d.sync += operand.eq(Mux(swap_1 & ~second_1, -coefficient, coefficient))
         index = self.indices.data
         distance = Mux(self.is_narrow, Mux(half_1, index[4:], index[:4]), index)
         row = Signal(row_width(config))
@@ -292,29 +290,39 @@ class SerialLanes(wiring.Component):
             m.d.sync += row.eq(
                 Mux(first_1, self.i.payload.base, row) + Mux(self.is_indexed, distance, 0) + ~first_1
             )
-        # Stage 2: read. The registers around the multiplier can be its block's own.
-        value_2 = Signal.like(value)
-        product = Signal(signed(len(value) + len(operand)))
-        phase_2 = Signal(2)
-        address_3, clear_3 = Signal(len(self.drain_address)), Signal()
-        m.submodules.accumulators = storage = Storage(acc, 4 * config.accumulator_depth)
-        m.d.comb += [
-            storage.read.enable.eq(1),
-            storage.read.address.eq(Mux(self.draining, self.drain_address, Cat(phase_2, row))),
-            self.drained.eq(storage.read.data),
-        ]
+        # Stage 2: read. The registers around the multiplier can be its block's own, as they have no reset.
+        second_2 = Signal()
+        address, address_3 = (Signal(len(self.drain_address), name=n) for n in ("address", "address_3"))
+        clear_3 = Signal()
+        m.d.comb += address.eq(Mux(self.draining, self.drain_address, Cat(second_2, row)))
         m.d.sync += [
-            value_2.eq(value),
-            phase_2.eq(phase_1),
-            product.eq(value_2 * operand),
-            address_3.eq(storage.read.address),
+            second_2.eq(second_1),
+            address_3.eq(address),
             clear_3.eq(self.draining & self.clear),
         ]
-        # Stage 3: add and write.
-        total, flag = saturate(storage.read.data.as_signed() + product, acc)
-        m.d.comb += [
-            storage.write.enable.eq(valid[2] | clear_3),
-            storage.write.address.eq(address_3),
-            storage.write.data.eq(Mux(clear_3, 0, total)),
-        ]
-        m.d.sync += self.overflow.eq(valid[2] & flag)
+        flags = []
+        for i, value in enumerate(values):
+            valid = Signal(3, name=f"valid_{i}")
+            value_2 = Signal.like(value, name=f"x{i}_2", reset_less=True)
+            product = Signal(
+                signed(len(value) + len(operand)), name=f"product_{i}", reset_less=True
+            )
+            m.d.sync += [
+                valid.eq(Cat(issued[i], valid)),
+                value_2.eq(value),
+                product.eq(value_2 * operand),
+            ]
+            storage = Storage(acc, 2 * config.accumulator_depth)
+            m.submodules[f"accumulators_{i}"] = storage
+            # Stage 3: add and write.
+            total, flag = saturate(storage.read.data.as_signed() + product, acc)
+            m.d.comb += [
+                storage.read.enable.eq(1),
+                storage.read.address.eq(address),
+                self.drained[i].eq(storage.read.data),
+                storage.write.enable.eq(valid[2] | clear_3),
+                storage.write.address.eq(address_3),
+                storage.write.data.eq(Mux(clear_3, 0, total)),
+            ]
+            flags.append(valid[2] & flag)
+        m.d.sync += self.overflow.eq(flags[0] | flags[1])

@@ -24,7 +24,7 @@ class SerialMerge(wiring.Component):
 
     Does what :class:`~spectramac.gateware.merge.Merge` does, bit for bit. A sample takes :attr:`CYCLES` cycles, in the last
     of which it is offered; longer while ``o.ready`` is low, or if it begins a frame and ``frame_free`` is low. Then each
-    row takes four cycles to clear. The first sample begins in the cycle after ``start``.
+    row takes two cycles to clear. The first sample begins in the cycle after ``start``.
 
     Parameters
     ----------
@@ -64,9 +64,9 @@ class SerialMerge(wiring.Component):
                 "sweeping": Out(1, init=1),
                 "frame_start": Out(1),
                 "shifts": Out(ReadPort(shift_address, 5)),
-                "drain_address": Out(row_width(config) + 2),
+                "drain_address": Out(row_width(config) + 1),
                 "clear": Out(1),
-                "drained": In(config.accumulator_width),
+                "drained": In(config.accumulator_width).array(2),
                 "o": Out(stream.Signature(layout(sample(config)))),
             }
         )
@@ -81,9 +81,10 @@ class SerialMerge(wiring.Component):
         index = Signal(config.log2_n_max)
         row_base = Signal(row_bits)  # the block's first row
         shift_base = Signal(len(self.shifts.address))  # its first row pair in the layer
-        clear_count = Signal(row_bits + 2)
+        clear_count = Signal(row_bits + 1)
         m.submodules.walker = walker = BlockWalker(config.log2_n_max)
         block_end, hold, sample_end, clear_end = Signal(), Signal(), Signal(), Signal()
+        pair, joint, second = Signal(config.log2_n_max), Signal(), Signal()
         sizes = FrameSizes(m, self.log2_n, self.two_d, config.log2_n_max)
         m.d.comb += [
             walker.index.eq(index),
@@ -98,17 +99,20 @@ class SerialMerge(wiring.Component):
             self.frame_start.eq(active & (phase == 0) & (index == 0) & self.frame_free),
             self.busy.eq(active | clearing),
             self.o.valid.eq(active & (phase == self.CYCLES - 1)),
-            self.o.payload.last.eq(block_end),
         ]
+        m.d.sync += [pair.eq(walker.pair), joint.eq(walker.joint), second.eq(walker.second)]
         with m.If(active & ~hold):
             m.d.sync += phase.eq(phase + 1)
-        with m.If(sample_end):
-            m.d.sync += [index.eq(Mux(block_end, 0, index + 1)), remaining.eq(remaining - 1)]
+        # All sums have been read: the walker's registers need a cycle for the next sample.
+        with m.If(active & (phase == 5)):
+            m.d.sync += [index.eq(Mux(block_end, 0, index + 1)), self.o.payload.last.eq(block_end)]
             with m.If(block_end):
                 m.d.sync += [
                     row_base.eq(row_base + Mux(self.bin_major, 1, sizes.half)),
                     shift_base.eq(shift_base + sizes.half),
                 ]
+        with m.If(sample_end):
+            m.d.sync += remaining.eq(remaining - 1)
             with m.If(remaining == 1):
                 m.d.sync += [active.eq(0), clearing.eq(1)]
 
@@ -117,22 +121,26 @@ class SerialMerge(wiring.Component):
         row = Signal(row_bits)
         scaled = Value.cast(0)
         for bit in range(row_bits):  # pair * stride, the stride being a power of two
-            scaled = scaled | Mux(self.column_stride[bit], walker.pair << bit, 0)
+            scaled = scaled | Mux(self.column_stride[bit], pair << bit, 0)
         m.d.comb += [
-            column.eq(phase[0] & (walker.joint | walker.second)),
-            inference.eq((phase[0] & walker.joint) ^ phase[1]),
-            row.eq(row_base + Mux(self.bin_major, scaled, walker.pair)),
-            self.drain_address.eq(Mux(clearing, clear_count, Cat(inference, column, row))),
-            self.shifts.address.eq(shift_base + walker.pair),
+            column.eq(phase[0] & (joint | second)),
+            inference.eq((phase[0] & joint) ^ phase[1]),
+            row.eq(row_base + Mux(self.bin_major, scaled, pair)),
+            self.drain_address.eq(Mux(clearing, clear_count, Cat(column, row))),
+            self.shifts.address.eq(shift_base + pair),
             self.shifts.enable.eq(1),
         ]
-        self._combine(m, phase, walker)
+        drained = Signal(config.accumulator_width)
+        drained_inference = Signal()
+        m.d.sync += drained_inference.eq(inference)
+        m.d.comb += drained.eq(Mux(drained_inference, self.drained[1], self.drained[0]))
+        self._combine(m, phase, drained, joint, second)
 
         # Clear.
         clear_rows = Mux(self.sweeping, config.accumulator_depth, self.clear_depth)
         m.d.comb += [
             self.clear.eq(clearing),
-            clear_end.eq(clear_count == Cat(C(3, 2), (clear_rows - 1)[:row_bits])),
+            clear_end.eq(clear_count == Cat(C(1, 1), (clear_rows - 1)[:row_bits])),
             self.release.eq(clearing & clear_end & ~self.sweeping),
         ]
         with m.If(clearing):
@@ -148,7 +156,9 @@ class SerialMerge(wiring.Component):
             ]
         return m
 
-    def _combine(self, m: Module, phase: Signal, walker: BlockWalker) -> None:
+    def _combine(
+        self, m: Module, phase: Signal, drained: Signal, joint: Signal, second: Signal
+    ) -> None:
         """First sum plus or minus second, shifted: re in phases 1 to 5, im two phases later.
 
         A difference X - Y is ~(~X + Y). Where there is nothing to combine, the first is taken as zero.
@@ -160,12 +170,12 @@ class SerialMerge(wiring.Component):
         is_re = ~phase[2] & ~phase[:2].all()
         held = Signal(config.data_width)
         held_overflow = Signal()
-        m.d.comb += subtract.eq(walker.joint & (walker.second ^ is_re))
+        m.d.comb += subtract.eq(joint & (second ^ is_re))
         m.d.sync += [
-            first.eq(self.drained ^ subtract.replicate(acc)),
-            combined.eq((first + self.drained.as_signed()) ^ subtract.replicate(acc + 1)),
+            first.eq(drained ^ subtract.replicate(acc)),
+            combined.eq((first + drained.as_signed()) ^ subtract.replicate(acc + 1)),
         ]
-        with m.If(~walker.joint):
+        with m.If(~joint):
             m.d.sync += first.eq(0)
         m.submodules.shift = shift = Shift(acc + 1, config.data_width)
         m.d.comb += [

@@ -45,6 +45,8 @@ class Device:
     family: str
     synth: str
     route: tuple[str, ...]
+    technology: str = "generic"
+    """Of the gateware's memories (:class:`spectramac.gateware.memory.Storage`)."""
 
 
 DEVICES = {
@@ -53,6 +55,7 @@ DEVICES = {
         "ice40",
         "synth_ice40 -device u -dsp -spram",
         ("--up5k", "--package", "sg48", "--pcf-allow-unconstrained"),
+        technology="ice40",
     ),
     "small": Device(
         "ECP5 LFE5U-25F-6 CABGA381",
@@ -194,10 +197,11 @@ def synthesize(
     return report
 
 
-def _component(spec: str, config: Any) -> Any:
+def _component(spec: str, config: Any, technology: str) -> Any:
     module, _, name = spec.partition(":")
+    options = {"technology": technology} if spec == DEFAULT_COMPONENT else {}
     try:
-        return getattr(importlib.import_module(module), name)(config)
+        return getattr(importlib.import_module(module), name)(config, **options)
     except (ImportError, AttributeError, ValueError) as error:
         raise ToolError(
             f"component must be module:function that exists, not {spec!r}: {error}"
@@ -229,7 +233,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     device = DEVICES[options.device or options.preset]
     try:
-        component = _component(options.component, preset(options.preset))
+        component = _component(options.component, preset(options.preset), device.technology)
         print(f"placing {options.preset} on {device.name} ...", file=sys.stderr)
         report = synthesize(
             component,

@@ -132,7 +132,7 @@ class _Backward:
             accepted = last_issue + MERGE_LATENCY + fft_latency(config.fft, self.log2_n)
         self.last_write = accepted + (7 if one_multiplier else 6)
         if config.is_serial:
-            release = last_issue + SERIAL_SAMPLE_CYCLES - 1 + 4 * self.clear_depth
+            release = last_issue + SERIAL_SAMPLE_CYCLES - 1 + 2 * self.clear_depth
         else:
             release = last_issue + CLEAR_DELAY + self.clear_depth
         self.next_start = release + 1

@@ -3,7 +3,7 @@
 """Trains the demonstration: handwritten digits, a dense teacher, and its spectral, few-bit student.
 
 ``spectramac train-demo`` (:func:`train_digits`) writes data/digits.npz, the integer network that
-``make sim`` runs, and data/digits-dense.npz, the teacher's second weight matrix for the picture of
+``make sim`` runs, and data/digits-dense.npz, the teacher's first weight matrix for the picture of
 the README.
 
 1. The *teacher*, dense float 64-160-80-10, is trained on the 1437 training images, half of each
@@ -55,12 +55,12 @@ def calibrate_level(network: Network, index: int, x: Ints, y: Ints) -> Network:
     """Raise Θ's level of one layer as far as accuracy on the labelled calibration data does not
     fall.
 
-    Levels (2τ)² with τ = 8, 16, … in units of the layer's FFT are tried in order.
+    Levels (2τ)² with τ = 8·√2ⁿ, to 362, in units of the layer's FFT are tried in order.
     """
     best = network
     needed = accuracy(run_network(network, x), y)
-    for tau in range(8, 513, 8):
-        layer = dataclasses.replace(network.layers[index], level=(2 * tau) ** 2)
+    for n in range(12):
+        layer = dataclasses.replace(network.layers[index], level=4 * 64 * 2**n)
         layers = (*network.layers[:index], layer, *network.layers[index + 1 :])
         tried = dataclasses.replace(network, layers=layers)
         if accuracy(run_network(tried, x), y) < needed:
@@ -98,14 +98,14 @@ def train(
         teacher = train_teacher(recipe, x, y, seed)
         say(f"student: {recipe.prune_epochs} + {recipe.tune_epochs} epochs")
         student = train_student(recipe, teacher, x, y, seed)
-        distorted = augment(x.repeat(3, 1), torch.Generator().manual_seed(seed))
+        distorted = augment(x, torch.Generator().manual_seed(seed))
     finally:
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(deterministic)
     network = to_network(recipe, student, data.x_train)
     pixels = np.rint(distorted.numpy() / INPUT_SCALE).astype(np.int64)
     sample = np.concatenate([data.x_train, pixels])
-    network = calibrate_level(network, 0, sample, np.tile(data.y_train, 4))
+    network = calibrate_level(network, 0, sample, np.tile(data.y_train, 2))
     return teacher, network
 
 
@@ -119,7 +119,7 @@ def train_digits(
     """Train the demonstration network and write it, about a minute on one core.
 
     The same seed, machine and versions give the same file. Beside it goes ``<name>-dense.npz`` with
-    the teacher's second weight matrix (``w``, float16).
+    the teacher's first weight matrix (``w``, float16).
 
     Parameters
     ----------
@@ -176,10 +176,10 @@ def train_digits(
     path = Path(output)
     path.parent.mkdir(parents=True, exist_ok=True)
     save_network(network, path)
-    second = teacher[2]
-    assert isinstance(second, nn.Linear)
+    first = teacher[0]
+    assert isinstance(first, nn.Linear)
     with path.with_name(path.stem + "-dense.npz").open("wb") as file:
-        np.savez_compressed(file, w=second.weight.numpy().astype(np.float16))
+        np.savez_compressed(file, w=first.weight.numpy().astype(np.float16))
     return "\n".join(
         (
             f"dense float network: {noted:.2f} % of {len(data.y_test)} held-out images",

@@ -81,10 +81,10 @@ class AcceleratorConfig:
     name : str
         Preset name, for people; not part of the identity.
     n_lanes : int
-        Multiply-accumulate lanes; each is a 2x2 outer product (4 multipliers, or 1 if serial).
+        Multiply-accumulate lanes; each is a 2x2 outer product (4 multipliers, or 2 if serial).
     lane_architecture : str
-        ``"parallel"``: an entry a clock in every lane. ``"serial"``: one lane with one multiplier, four clocks an
-        entry, and everything between the transforms works on one value at a time; same arithmetic, few logic cells.
+        ``"parallel"``: an entry a clock in every lane. ``"serial"``: one lane with two multipliers, two clocks an
+        entry, and everything between the transforms works on one pair at a time; same arithmetic, few logic cells.
         Needs one lane, the iterative FFT, one bank and one multiplier of each kind.
     log2_n_max : int
         Largest transform, in both directions.
@@ -284,7 +284,7 @@ class AcceleratorConfig:
         else:
             per_fft = 3 * ((self.log2_n_max - 1) // 2)
         return {
-            "lanes": 1 if self.is_serial else 4 * self.n_lanes,
+            "lanes": 2 if self.is_serial else 4 * self.n_lanes,
             "forward_fft": per_fft,
             "inverse_fft": per_fft,
             "threshold": self.n_threshold_multipliers,

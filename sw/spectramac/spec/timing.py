@@ -26,7 +26,7 @@ TWIDDLE_LATENCY = 5
 """Cycles that a sample spends in a twiddle multiplier of the pipeline."""
 SERIAL_JUDGE_CYCLES = 6
 """Cycles in which the serial lane judges a column pair."""
-SERIAL_ENTRY_CYCLES = 4
+SERIAL_ENTRY_CYCLES = 2
 """Cycles of the serial lane for a real entry; twice as many for a complex one."""
 SERIAL_SAMPLE_CYCLES = 8
 """Cycles of the serial merge for a sample, the last of them offering it."""

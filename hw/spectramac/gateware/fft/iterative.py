@@ -307,8 +307,11 @@ class IterativeFFT(wiring.Component):
         ]
         # |sum| <= sqrt(2) * 2**(data_width - 1) * (1 + 2**-twiddle_width) * 2**(twiddle_width - 2).
         sum_shape = signed(config.data_width + config.twiddle_width - 1)
-        x = Signal(signed(config.data_width))
-        raw_product, accumulator = Signal(sum_shape), Signal(sum_shape)
+        # Without a reset, these registers can be the multiplier block's own.
+        x = Signal(signed(config.data_width), reset_less=True)
+        raw_product, accumulator = (
+            Signal(sum_shape, name=name, reset_less=True) for name in ("raw_product", "accumulator")
+        )
         shift = config.twiddle.fraction
         start = [Signal(name=f"start_d{k}") for k in range(1, 3)]
         done = [Signal(2, name=f"done_d{k}") for k in range(1, 4)]

@@ -1,0 +1,79 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Training: the float student against its teacher, the quantized one against the integer network."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="training is an extra: pip install 'spectramac[train]'")
+pytest.importorskip("sklearn", reason="the digits come with scikit-learn")
+
+import torch  # noqa: E402
+
+from spectramac.compress import train_recipe  # noqa: E402
+from spectramac.compress.data import digits  # noqa: E402
+from spectramac.compress.train import cubic_density  # noqa: E402
+from spectramac.compress.train_demo import train  # noqa: E402
+from spectramac.compress.train_recipe import Recipe  # noqa: E402
+from spectramac.model.layer import run_network  # noqa: E402
+
+SHORT = Recipe(teacher_epochs=4, prune_epochs=6, tune_epochs=6)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def test_cubic_density() -> None:
+    values = [cubic_density(p, 0.1) for p in (0, 0.25, 0.5, 1, 2)]
+    assert values[0] == 1
+    assert values[-2:] == pytest.approx([0.1, 0.1])
+    assert values == sorted(values, reverse=True)
+
+
+def test_student_starts_as_the_teacher() -> None:
+    data = digits()
+    x = train_recipe.to_real(data.x_train[:200])
+    recipe = dataclasses.replace(SHORT, teacher_epochs=1)
+    teacher = train_recipe.train_teacher(recipe, x, torch.tensor(data.y_train[:200]), 0)
+    student = train_recipe.make_student(recipe, teacher)
+    torch.testing.assert_close(student(x), teacher(x), rtol=0, atol=1e-5)
+
+
+def test_integer_network_computes_what_training_saw() -> None:
+    """Quantized student and integer network differ by few output steps, on few digits."""
+    data = digits()
+    x, y = train_recipe.to_real(data.x_train), torch.tensor(data.y_train)
+    recipe = dataclasses.replace(SHORT, prune_epochs=2, tune_epochs=1)
+    teacher = train_recipe.train_teacher(recipe, x, y, 0)
+    student = train_recipe.train_student(recipe, teacher, x, y, 0)
+    network = train_recipe.to_network(recipe, student, data.x_train)
+    with torch.no_grad():
+        expected = student(x).numpy() / network.output_scale
+    difference = np.abs(run_network(network, data.x_train.astype(np.int64)) - expected)
+    assert np.mean(difference) < 0.5
+    assert difference.max() <= 8
+
+
+def test_augmented_images_stay_int8_steps() -> None:
+    x = train_recipe.to_real(digits().x_train[:50])
+    y = train_recipe.augment(x, torch.Generator().manual_seed(0)) * 112
+    torch.testing.assert_close(y, y.round(), rtol=0, atol=1e-4)
+    assert 0 <= y.min()
+    assert y.max() <= 112.01
+
+
+@pytest.mark.long
+def test_short_training_learns_and_repeats() -> None:
+    data = digits()
+    _, first = train(SHORT, data, 1)
+    _, second = train(SHORT, data, 1)
+    for a, b in zip(first.layers, second.layers, strict=True):
+        np.testing.assert_array_equal(a.coefficients, b.coefficients)
+        np.testing.assert_array_equal(a.bias, b.bias)
+        assert (a.multiplier, a.shift, a.level) == (b.multiplier, b.shift, b.level)
+    outputs = run_network(first, data.x_test.astype(np.int64))
+    assert np.mean(np.argmax(outputs, axis=1) == data.y_test) > 0.85
