@@ -66,9 +66,9 @@ class Recipe:
     """Everything that training depends on besides the seed."""
 
     plan: tuple[LayerPlan, ...] = (
-        LayerPlan(160, IMAGE, FFT8, 190),
-        LayerPlan(80, FFT8, FFT8, 75),
-        LayerPlan(10, FFT8, IDENTITY, 38),
+        LayerPlan(256, IMAGE, FFT8, 400),
+        LayerPlan(128, FFT8, FFT8, 200),
+        LayerPlan(10, FFT8, IDENTITY, 60),
     )
     n_lanes: int = 3
     teacher_epochs: int = 150

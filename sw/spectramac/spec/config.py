@@ -332,7 +332,7 @@ PRESETS: dict[str, AcceleratorConfig] = {
         spectrum_depth=256,
         accumulator_depth=256,
         directory_depth=1024,
-        channel_depth=256,
+        channel_depth=512,
         n_layers_max=8,
     ),
     "small": AcceleratorConfig(
