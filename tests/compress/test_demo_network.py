@@ -41,9 +41,7 @@ def test_file_is_small() -> None:
 
 
 @pytest.mark.parametrize("data_width", [15, 16])
-def test_accuracy(
-    network: Network, images: tuple[np.ndarray, np.ndarray], data_width: int
-) -> None:
+def test_accuracy(network: Network, images: tuple[np.ndarray, np.ndarray], data_width: int) -> None:
     x, labels = images
     assert len(x) == 360
     outputs = run_network(network, x, data_width=data_width)
@@ -67,7 +65,7 @@ def test_bytes(network: Network) -> None:
             longest = 0
             for lane in range(3):
                 position = entries = 0
-                for row in np.flatnonzero(column[lane::3]):
+                for row in np.flatnonzero(column[lane::3]).tolist():
                     while row - position > 15:
                         position, entries = position + 15, entries + 1
                     position, entries = row, entries + 1

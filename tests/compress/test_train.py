@@ -10,14 +10,14 @@ import pytest
 pytest.importorskip("torch", reason="training is an extra: pip install 'spectramac[train]'")
 pytest.importorskip("sklearn", reason="the digits come with scikit-learn")
 
-import torch  # noqa: E402
+import torch
 
-from spectramac.compress import train_recipe  # noqa: E402
-from spectramac.compress.data import digits  # noqa: E402
-from spectramac.compress.train import cubic_density  # noqa: E402
-from spectramac.compress.train_demo import train  # noqa: E402
-from spectramac.compress.train_recipe import Recipe  # noqa: E402
-from spectramac.model.layer import run_network  # noqa: E402
+from spectramac.compress import train_recipe
+from spectramac.compress.data import digits
+from spectramac.compress.train import cubic_density
+from spectramac.compress.train_demo import train
+from spectramac.compress.train_recipe import Recipe
+from spectramac.model.layer import run_network
 
 SHORT = Recipe(teacher_epochs=4, prune_epochs=6, tune_epochs=6)
 
@@ -62,7 +62,7 @@ def test_augmented_images_stay_int8_steps() -> None:
     x = train_recipe.to_real(digits().x_train[:50])
     y = train_recipe.augment(x, torch.Generator().manual_seed(0)) * 112
     torch.testing.assert_close(y, y.round(), rtol=0, atol=1e-4)
-    assert 0 <= y.min()
+    assert y.min() >= 0
     assert y.max() <= 112.01
 
 

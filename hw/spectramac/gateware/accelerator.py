@@ -20,7 +20,7 @@ from spectramac.gateware.sequencer import Sequencer
 from spectramac.gateware.serial_lanes import SerialLanes
 from spectramac.gateware.serial_merge import SerialMerge
 from spectramac.gateware.spectrum import ColumnReader, SpectrumMemory
-from spectramac.gateware.stream import connect, connect_pipeline, layout
+from spectramac.gateware.stream import Buffer, connect, connect_pipeline, layout
 from spectramac.gateware.threshold import Split, Threshold
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.memory import memories
@@ -93,7 +93,8 @@ class Engine(wiring.Component):
 
         # The datapath, from activations to activations.
         d = sequencer.descriptor
-        self._through_fft(m, d.in_log2_n != 0, gather.o, forward_fft, spectrum.i)
+        gathered = self._registered(m, "gather_buffer", gather.o)
+        self._through_fft(m, d.in_log2_n != 0, gathered, forward_fft, spectrum.i)
         wiring.connect(m, reader.memory, spectrum.read)
         m.d.comb += [
             lanes.draining.eq(
@@ -108,7 +109,8 @@ class Engine(wiring.Component):
                 *(merge.drained[i].eq(lanes.drained[i]) for i in range(2)),
             ]
         else:
-            connect_pipeline(m, reader, split, threshold, scheduler, queue, lanes)
+            connect(m, self._registered(m, "reader_buffer", reader.o), split.i)
+            connect_pipeline(m, split, threshold, scheduler, queue, lanes)
             m.d.comb += [
                 lanes.drain_row.eq(merge.drain_row),
                 lanes.drain_enable.eq(merge.drain_enable),
@@ -231,6 +233,14 @@ class Engine(wiring.Component):
             m.submodules[f"{memory.name}_memory"] = component
             storage[memory.name] = component
         return storage
+
+    def _registered(self, m: Module, name: str, source: Any) -> Any:
+        """``source`` behind a register, where memory output to logic would be too long a path."""
+        if not self.config.registered_paths:
+            return source
+        m.submodules[name] = buffer = Buffer(source.payload.shape())
+        connect(m, source, buffer.i)
+        return buffer.o
 
     @staticmethod
     def _through_fft(m: Module, enable: Any, source: Any, fft: Any, sink: Any) -> None:

@@ -25,7 +25,7 @@ class Scheduler(wiring.Component):
     and passes on; a ``final`` marker rewinds to the layer's first directory word, and the next word is there
     :attr:`rewind_cycles` later.
 
-    With ``config.registered_scheduler`` a :class:`SkidBuffer` in front and a register behind the directory memory cut
+    With ``config.registered_paths`` a :class:`SkidBuffer` in front and a register behind the directory memory cut
     the longest paths of the engine; a pair then begins :attr:`latency` cycles after its transfer. Otherwise
     ``o`` follows ``i`` combinationally and ``i.ready`` depends on ``o.ready``.
 
@@ -65,16 +65,16 @@ class Scheduler(wiring.Component):
     @property
     def latency(self) -> int:
         """Cycles from the transfer of a pair to its first directory word."""
-        return int(self.config.registered_scheduler)
+        return int(self.config.registered_paths)
 
     @property
     def rewind_cycles(self) -> int:
         """Cycles from a final marker to the next directory word."""
-        return 2 + int(self.config.registered_scheduler)
+        return 2 + int(self.config.registered_paths)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        if self.config.registered_scheduler:
+        if self.config.registered_paths:
             m.submodules.buffer = buffer = SkidBuffer(self.i.payload.shape())
             connect(m, wiring.flipped(self.i), buffer.i)
             source = buffer.o
@@ -114,7 +114,7 @@ class Scheduler(wiring.Component):
             self.memory.address.eq(address),
         ]
         fetched = Signal()  # the memory's output is a word that is still wanted
-        if self.config.registered_scheduler:
+        if self.config.registered_paths:
             refill = ~count_valid | take
             m.d.comb += self.memory.enable.eq(~fetched | refill)
             with m.If(refill):
@@ -136,7 +136,7 @@ class Scheduler(wiring.Component):
                 m.d.sync += [fetched.eq(1), address.eq(address + 1)]
         with m.If(take):
             m.d.sync += [entry.eq(entry + count), step.eq(Mux(kind == 2, 0, step + 1))]
-        if self.config.registered_scheduler:
+        if self.config.registered_paths:
             with m.If(rewind):
                 m.d.sync += count_valid.eq(0)
         with m.If(rewind):

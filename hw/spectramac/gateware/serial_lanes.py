@@ -78,15 +78,15 @@ class SerialLanes(wiring.Component):
     """Judge a column pair, look up its entries, multiply and accumulate: one coefficient a cycle.
 
     Does what :class:`~spectramac.gateware.threshold.Split`, :class:`~spectramac.gateware.threshold.Threshold`,
-    :class:`~spectramac.gateware.scheduler.Scheduler` and :class:`~spectramac.gateware.lanes.Lanes` do, bit for bit, with
-    two adders for the split, one multiplier for the squares, two for the products, and for each inference an
+    :class:`~spectramac.gateware.scheduler.Scheduler` and :class:`~spectramac.gateware.lanes.Lanes` do, bit for bit,
+    with two adders for the split, one multiplier for the squares, two for the products, and for each inference an
     accumulator memory (word ``2 * row + (0 a, 1 b)``). A pair stays on ``i`` until its last products are issued, so
     that nothing else needs to hold it.
 
-    *Judge*, :attr:`JUDGE_CYCLES` cycles from the first in which a pair is offered: the values a1, b1, a2, b2 in turn, their
-    squares (doubled values where the pair is real), and the sign of ``a² (+ b²) - level``. *Step*, one cycle for each
-    directory word; a word with entries of a kept column is followed by *run*, :attr:`ENTRY_CYCLES` cycles an entry (twice
-    that for complex ones). The pair is taken in the last of these cycles. A marker is taken at once.
+    *Judge*, :attr:`JUDGE_CYCLES` cycles from the first in which a pair is offered: the values a1, b1, a2, b2 in turn,
+    their squares (doubled values where the pair is real), and the sign of ``a² (+ b²) - level``. *Step*, one cycle for
+    each directory word; a word with entries of a kept column is followed by *run*, :attr:`ENTRY_CYCLES` cycles an entry
+    (twice that for complex ones). The pair is taken in the last of these cycles. A marker is taken at once.
 
     A sum is read two cycles after its product is issued and written one later; the same sum is needed again two cycles
     later at the earliest, so there is nothing to forward. A product with a dropped column is not written.
@@ -156,20 +156,25 @@ class SerialLanes(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         pair = self.i.payload
-        self._phase = phase = Signal(3)  # judge: column and inference; run: coefficient, second step
+        self._phase = phase = Signal(
+            3
+        )  # judge: column and inference; run: coefficient, second step
         self._first = first = Signal()  # first entry of its directory word
         self._keep = keep = [Signal(2, name=f"keep_{i}") for i in (1, 2)]  # per inference: a, b
         self._entry = entry = Signal(len(self.coefficients.address) + 1)
         judging, stepping, taken = Signal(), Signal(), Signal()
-        count, address, count_valid = self.directory.data, Signal.like(self.directory.address), Signal()
+        count, address, count_valid = (
+            self.directory.data,
+            Signal.like(self.directory.address),
+            Signal(),
+        )
         remaining = Signal(COUNT_WIDTH)
         kind, last_kind = Signal(2), Signal()  # 0 complex, 1 column a, 2 column b
         kept, entry_end = Signal(), Signal()
         m.d.comb += [
             last_kind.eq(kind[1]),
             kept.eq(
-                ((keep[0][0] | keep[1][0]) & ~kind[1])
-                | ((keep[0][1] | keep[1][1]) & ~kind[0])
+                ((keep[0][0] | keep[1][0]) & ~kind[1]) | ((keep[0][1] | keep[1][1]) & ~kind[0])
             ),
             entry_end.eq(phase[0] & (phase[1] | (kind != 0))),
             self.i.ready.eq((judging & pair.marker) | (taken & last_kind)),
@@ -231,17 +236,16 @@ class SerialLanes(wiring.Component):
         joint = self.i.payload.joint
         operand = Signal(signed(self.config.column_width))
         square = Signal(self.config.level_width, reset_less=True)
-        difference, earlier = (Signal(self.config.level_width + 1, name=n) for n in ("sum", "earlier"))
+        difference, earlier = (
+            Signal(self.config.level_width + 1, name=n) for n in ("sum", "earlier")
+        )
         is_b, single = self._phase[0], Signal()
         value = Mux(self._phase[2] | self._phase[:2].all(), values[1], values[0]).as_signed()
         m.d.comb += [
             operand.eq(Mux(joint, value, value << 1)),
             single.eq(~(joint & is_b)),  # nothing to add to
             difference.eq(
-                (
-                    Cat(single, Mux(single, Cat(~self.level, 1), earlier))
-                    + Cat(single, square)
-                )[1:]
+                (Cat(single, Mux(single, Cat(~self.level, 1), earlier)) + Cat(single, square))[1:]
             ),
         ]
         m.d.sync += [square.eq((operand * operand)[: len(square)]), earlier.eq(difference)]
@@ -288,11 +292,15 @@ class SerialLanes(wiring.Component):
         row = Signal(row_width(config))
         with m.If(fetch_1):
             m.d.sync += row.eq(
-                Mux(first_1, self.i.payload.base, row) + Mux(self.is_indexed, distance, 0) + ~first_1
+                Mux(first_1, self.i.payload.base, row)
+                + Mux(self.is_indexed, distance, 0)
+                + ~first_1
             )
         # Stage 2: read. The registers around the multiplier can be its block's own, as they have no reset.
         second_2 = Signal()
-        address, address_3 = (Signal(len(self.drain_address), name=n) for n in ("address", "address_3"))
+        address, address_3 = (
+            Signal(len(self.drain_address), name=n) for n in ("address", "address_3")
+        )
         clear_3 = Signal()
         m.d.comb += address.eq(Mux(self.draining, self.drain_address, Cat(second_2, row)))
         m.d.sync += [

@@ -22,9 +22,10 @@ __all__ = ["SerialMerge"]
 class SerialMerge(wiring.Component):
     """Stream a row group's packed spectrum out of the accumulators, then clear them: one adder, one shift unit.
 
-    Does what :class:`~spectramac.gateware.merge.Merge` does, bit for bit. A sample takes :attr:`CYCLES` cycles, in the last
-    of which it is offered; longer while ``o.ready`` is low, or if it begins a frame and ``frame_free`` is low. Then each
-    row takes two cycles to clear. The first sample begins in the cycle after ``start``.
+    Does what :class:`~spectramac.gateware.merge.Merge` does, bit for bit. A sample takes :attr:`CYCLES` cycles, in the
+    last of which it is offered; longer while ``o.ready`` is low, or if it begins a frame and ``frame_free`` is low.
+    Then each row takes two cycles to clear. The first sample begins in the cycle after ``start``; the sums that matter are
+    read from its second cycle on.
 
     Parameters
     ----------
@@ -92,8 +93,7 @@ class SerialMerge(wiring.Component):
             walker.two_d.eq(self.two_d),
             block_end.eq(index == sizes.last),
             hold.eq(
-                ((phase == 0) & (index == 0) & ~self.frame_free)
-                | (self.o.valid & ~self.o.ready)
+                ((phase == 0) & (index == 0) & ~self.frame_free) | (self.o.valid & ~self.o.ready)
             ),
             sample_end.eq(self.o.valid & self.o.ready),
             self.frame_start.eq(active & (phase == 0) & (index == 0) & self.frame_free),

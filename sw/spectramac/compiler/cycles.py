@@ -75,24 +75,28 @@ class _Forward:
         """Run a pair; returns the cycle in which the last sample of each block is written."""
         start = max(self.next_start, not_before)
         first = start + GATHER_LATENCY
+        if self.log2_n != 0 and self.config.fft_architecture == "iterative":
+            return self._iterative(first)
+        self.next_start = first + self.padded - 1
+        first += self.config.registered_paths
         if self.log2_n == 0:
-            self.next_start = first + self.padded - 1
             return [first + i for i in range(1, self.padded, 2)]
         n = 1 << self.log2_n
-        written = []
-        if self.config.fft_architecture == "iterative":
-            phases = fft_phases(self.log2_n)
-            for _ in range(self.padded // n):
-                first = max(first, self.fft_free)
-                results = first + phases.load + phases.compute
-                self.next_start = first + n - 1
-                self.fft_free = results + n
-                written.append(self.fft_free - 1)
-                first += n
-            return written
         latency = fft_latency(self.config.fft, self.log2_n)
-        self.next_start = first + self.padded - 1
         return [first + latency + i + n - 1 for i in range(0, self.padded, n)]
+
+    def _iterative(self, first: int) -> list[int]:
+        n = 1 << self.log2_n
+        phases = fft_phases(self.log2_n)
+        written = []
+        for _ in range(self.padded // n):
+            first = max(first, self.fft_free)
+            results = first + phases.load + phases.compute
+            self.next_start = first + n - 1
+            self.fft_free = results + n
+            written.append(self.fft_free - 1)
+            first += n
+        return written
 
 
 class _Backward:
@@ -149,10 +153,11 @@ class _Lanes:
         self.pairs_per_block = (1 << d["in_log2_n"]) // 2 if d["in_log2_n"] else 1
         self.reader_free = 0
         self.read = -1  # last transfer out of: reader, threshold; last step of the scheduler
+        self.buffered = -1  # last transfer out of the register behind the reader
         self.moved = -1
         self.thresholded = -1
         self.step = -1
-        self.registered = config.registered_scheduler
+        self.registered = config.registered_paths
         self.left = [-1, -1]  # when the last two pairs left the scheduler's buffer
         self.counts_known = 0
         self.lanes_free = 0
@@ -172,9 +177,11 @@ class _Lanes:
 
     def _advance(self, offered: int) -> int:
         """Through reader output, threshold; returns when the scheduler may begin."""
-        self.read = max(offered, self.moved)
-        moved = max(self.read + self.per_pair, self.thresholded)
-        present = max(moved + 1, self.read + self.per_pair + 2)
+        entered = self.read = max(offered, self.buffered if self.registered else self.moved)
+        if self.registered:
+            entered = self.buffered = max(self.read + 1, self.moved)
+        moved = max(entered + self.per_pair, self.thresholded)
+        present = max(moved + 1, entered + self.per_pair + 2)
         self.moved = moved
         if self.registered:
             # Two pairs fit in the buffer; one that left makes room in the next cycle.

@@ -117,7 +117,7 @@ def draw(path: str | Path, *, density: float = 0.25, n_units: int = 64) -> Panel
     from matplotlib.figure import Figure
 
     shown = make_panels(load_dense()[:n_units], digits().x_train.astype(np.float64), density)
-    style = {
+    style: Any = {
         "svg.hashsalt": "spectramac",
         "svg.fonttype": "path",
         "font.size": 10,
@@ -147,10 +147,14 @@ def _fill(figure: Any, shown: Panels) -> None:
     titles = (
         f"1  Weights W\n{n_units} hidden units x 8 x 8 pixels:\n{count} values",
         "2  Spectrum of W\n2-D over the image,\n8 points over the units",
-        f"3  What the threshold keeps\n{n_kept} values ({shown.density:.0%}), in 4 bits and with\n"
-        f"indices {ratio:.1f} times smaller than int8",
-        f"4  Reconstruction, not yet fine-tuned\nerror of W: {shown.weight_error:.0%}\n"
-        f"error of W x on the digits: {shown.output_error:.0%}",
+        (
+            f"3  What the threshold keeps\n{n_kept} values ({shown.density:.0%}), in 4 bits and with\n"
+            f"indices {ratio:.1f} times smaller than int8"
+        ),
+        (
+            f"4  Reconstruction, not yet fine-tuned\nerror of W: {shown.weight_error:.0%}\n"
+            f"error of W x on the digits: {shown.output_error:.0%}"
+        ),
     )
     weights: dict[str, Any] = {"cmap": "PuOr", "vmin": -limit, "vmax": limit}
     spectra: dict[str, Any] = {"cmap": "cividis", "vmin": 0, "vmax": top, "aspect": "auto"}

@@ -219,8 +219,8 @@ class AcceleratorConfig:
         return 1 << self.log2_n_max
 
     @property
-    def registered_scheduler(self) -> bool:
-        """Whether registers cut the scheduler's paths: for the clock, where logic cells are plenty."""
+    def registered_paths(self) -> bool:
+        """Whether registers cut the longest paths (behind memories, around the scheduler): more clock, more cells."""
         return self.fft_architecture == "pipelined"
 
     @property

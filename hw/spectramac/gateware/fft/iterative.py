@@ -222,8 +222,8 @@ class IterativeFFT(wiring.Component):
         return read_en, outputs[0], outputs[1], write
 
     def _rotate(self) -> Value:
-        """Whether the branch being computed is multiplied by -j."""
-        return self._branch & _any(
+        """Whether the difference of the butterfly being computed is multiplied by -j."""
+        return _any(
             self._stage[k - 1] & self._count[k - 2] & ~(self._two_d & (self._log2_n == 2 * (k - 1)))
             for k in range(2, self.config.log2_n_max + 1, 2)
         )
@@ -239,9 +239,15 @@ class IterativeFFT(wiring.Component):
             m.d.sync += [a_re.eq(b_re), a_im.eq(b_im)]
         rotate = Signal()
         negate = Signal()
+        # Butterfly and stage change before the fetch, so that these registers are right after it.
+        rotated, halve = Signal(), Signal()
+        m.d.sync += [
+            rotated.eq(self._rotate()),
+            halve.eq((self._stage & self._halve).any()),
+        ]
         exact = Signal(signed(width + 2))
         m.d.comb += [
-            rotate.eq(self._rotate()),
+            rotate.eq(self._branch & rotated),
             negate.eq(rotate & (self._part ^ self._inverse)),
         ]
         imaginary = self._part ^ self._term ^ rotate
@@ -250,7 +256,6 @@ class IterativeFFT(wiring.Component):
         # The carry of the two's complement goes in below the least significant bit.
         m.d.comb += exact.eq(Cat(self._branch, a).as_signed() + Cat(self._branch, b).as_signed())
         total = exact[1:].as_signed()
-        halve = (self._stage & self._halve).any()
         base = Mux(halve, total >> 1, total)
         rounded = Signal(signed(width + 1))
         m.d.comb += rounded.eq(base + (halve & total[0] & total[1]))
