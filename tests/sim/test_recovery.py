@@ -4,6 +4,8 @@
 
 import numpy as np
 import pytest
+from tests.networks import random_input, random_network
+from tests.sim.rtl import compare
 
 from spectramac.compiler.compile import compile_network
 from spectramac.host.accelerator import Accelerator
@@ -15,8 +17,6 @@ from spectramac.spec.descriptor import FIELDS
 from spectramac.spec.errors import DeviceTimeoutError
 from spectramac.spec.memory import memories
 from spectramac.spec.registers import register_map
-from tests.networks import random_input, random_network
-from tests.sim.rtl import compare
 
 CONFIG = preset("small")
 

@@ -145,7 +145,7 @@ class Engine(wiring.Component):
         self._share_activation(m, storage["activation"], gather, requantize)
 
         # Descriptor fields to the components' inputs of the same name.
-        aliases = {
+        aliases: dict[Any, dict[str, str]] = {
             gather: {"log2_n": "in_log2_n"},
             spectrum: {"log2_n": "in_log2_n"},
             reader: {"log2_n": "in_log2_n", "two_d": "in_two_d"},

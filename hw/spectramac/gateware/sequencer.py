@@ -157,10 +157,7 @@ class Sequencer(wiring.Component):
         pairs = Signal(16)
         used = Signal(2)
         m.d.comb += self.gather_start.eq(
-            self.running
-            & (pairs != 0)
-            & ~self.gather_busy
-            & (used != self.config.n_spectrum_banks)
+            self.running & (pairs != 0) & ~self.gather_busy & (used != self.config.n_spectrum_banks)
         )
         m.d.sync += used.eq(used + self.gather_start - self.spectrum_release)
         with m.If(self.gather_start):
@@ -179,7 +176,9 @@ class Sequencer(wiring.Component):
         """Start a reader for each row group of each pair when an accumulator bank is free."""
         pairs = Signal(16)
         used = Signal(2)
-        offset, following = (Signal(self.config.size_width + 1, name=n) for n in ("offset", "following"))
+        offset, following = (
+            Signal(self.config.size_width + 1, name=n) for n in ("offset", "following")
+        )
         m.d.comb += [
             following.eq(offset + self.descriptor.group_out),
             self.reader_start.eq(
@@ -201,17 +200,19 @@ class Sequencer(wiring.Component):
         """Start a merge for each complete row group."""
         n_banks = self.config.n_accumulator_banks
         complete = Signal(2)
-        offset, following = (Signal(self.config.size_width + 1, name=n) for n in ("offset", "following"))
+        offset, following = (
+            Signal(self.config.size_width + 1, name=n) for n in ("offset", "following")
+        )
         bank = Signal()
         rest = Signal(self.config.size_width + 1)
         m.d.comb += [
             following.eq(offset + self.descriptor.group_out),
             rest.eq(self.descriptor.padded_out - offset),
             self.merge_start.eq(self.running & (complete != 0) & ~self.merge_busy),
-            self.merge_size.eq(Mux(rest < self.descriptor.group_out, rest, self.descriptor.group_out)),
-            self.merge_first_pair.eq(
-                self.descriptor.row_shift_base + offset[1:]
+            self.merge_size.eq(
+                Mux(rest < self.descriptor.group_out, rest, self.descriptor.group_out)
             ),
+            self.merge_first_pair.eq(self.descriptor.row_shift_base + offset[1:]),
             self.merge_bank.eq(bank),
         ]
         m.d.sync += complete.eq(complete + self.group_done - self.merge_start)

@@ -24,8 +24,8 @@ class SerialMerge(wiring.Component):
 
     Does what :class:`~spectramac.gateware.merge.Merge` does, bit for bit. A sample takes :attr:`CYCLES` cycles, in the
     last of which it is offered; longer while ``o.ready`` is low, or if it begins a frame and ``frame_free`` is low.
-    Then each row takes two cycles to clear. The first sample begins in the cycle after ``start``; the sums that matter are
-    read from its second cycle on.
+    Then each row takes two cycles to clear. The first sample begins in the cycle after ``start``; the sums that matter
+    are read from its second cycle on.
 
     Parameters
     ----------

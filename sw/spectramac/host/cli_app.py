@@ -146,9 +146,9 @@ def compress(
     """Compress a trained dense network: transform, threshold, quantize. No further training."""
     import numpy as np
 
+    from spectramac.compress.post_training import compress_dense, load_weights
     from spectramac.host import cli_report
     from spectramac.host.inputs import check_inputs
-    from spectramac.compress.post_training import compress_dense, load_weights
     from spectramac.model.network import save_network
 
     layers = load_weights(weights)

@@ -14,7 +14,6 @@ bin r, except that pairs T/2 < r < T are bins N/2 + r, because bins T/2 < κ < T
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,12 +23,13 @@ from spectramac.model.fixed import Ints
 __all__ = ["PairMap", "basis", "inverse_basis", "merge", "negate", "pair_map", "split", "threshold"]
 
 
-def negate(index: NDArray[Any], n: int, two_d: bool) -> NDArray[Any]:
+def negate(index: Ints, n: int, two_d: bool) -> Ints:
     """The bin of the complex conjugate of bin ``index`` in an ``n``-point transform of real data."""
     if not two_d:
         return (-index) % n
     t = 1 << ((n.bit_length() - 1) // 2)
-    return (-(index // t) % t) * t + (-(index % t)) % t
+    negated: Ints = (-(index // t) % t) * t + (-(index % t)) % t
+    return negated
 
 
 @dataclass(frozen=True, eq=False)
