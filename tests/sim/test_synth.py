@@ -76,7 +76,7 @@ def skid(config: Any) -> SkidBuffer:
 
 
 def test_command(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(synth, "_component", lambda spec, config: skid(config))
+    monkeypatch.setattr(synth, "_component", lambda spec, config, technology: skid(config))
     path = tmp_path / "report.json"
     assert main(["--preset", "small", "--json", str(path), "--seeds", "2"]) == 0
     report = json.loads(path.read_text())

@@ -248,8 +248,8 @@ class Merge(wiring.Component):
     o : :py:`Out(stream.Signature(sample(config)))`
     """
 
-    LATENCY = 8
-    CLEAR_DELAY = 5
+    LATENCY = 9
+    """Cycles from ``start`` to the first sample."""
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
@@ -327,6 +327,37 @@ class Merge(wiring.Component):
             with m.If(last):
                 m.d.sync += [active.eq(0), clearing.eq(1)]
 
+        # Between stages 0 and 1: what the walk says, so that it is not added in the same cycle.
+        walked = Signal(
+            data.StructLayout(
+                {
+                    "valid": 1,
+                    "joint": 1,
+                    "second": 1,
+                    "last": 1,
+                    "end": 1,
+                    "pair": width,
+                    "number": 16,
+                    "shift": 16,
+                    "lane": range(config.n_lanes),
+                    "row": 16,
+                }
+            )
+        )
+        with m.If(advance):
+            m.d.sync += [
+                walked.valid.eq(issue),
+                walked.joint.eq(walker.joint),
+                walked.second.eq(walker.second),
+                walked.last.eq(block_end),
+                walked.end.eq(issue & last),
+                walked.pair.eq(walker.pair),
+                walked.number.eq(number_base),
+                walked.shift.eq(shift_base),
+                walked.lane.eq(lane_bin),
+                walked.row.eq(row_bin),
+            ]
+
         # Stage 1: numbers known. Stage 2: lane and row known; accumulators and row shift are read.
         kind = data.StructLayout({"valid": 1, "joint": 1, "second": 1, "last": 1, "end": 1})
         kinds = [Signal(kind, name=f"kind_{stage}") for stage in range(1, 8)]
@@ -336,7 +367,7 @@ class Merge(wiring.Component):
         m.submodules.placement = placement = RowPlacement(config)
         scaled = Value.cast(0)
         for bit in range(row_width(config)):  # pair * stride, the stride being a power of two
-            scaled = scaled | Mux(self.column_stride[bit], walker.pair << bit, 0)
+            scaled = scaled | Mux(self.column_stride[bit], walked.pair << bit, 0)
         m.d.comb += [
             placement.number.eq(number_1),
             placement.enable.eq(advance),
@@ -346,15 +377,11 @@ class Merge(wiring.Component):
         ]
         with m.If(advance):
             m.d.sync += [
-                kinds[0].valid.eq(issue),
-                kinds[0].joint.eq(walker.joint),
-                kinds[0].second.eq(walker.second),
-                kinds[0].last.eq(block_end),
-                kinds[0].end.eq(issue & last),
-                number_1.eq(number_base + walker.pair),
-                shift_1.eq(shift_base + walker.pair),
-                lane_1.eq(lane_bin),
-                row_1.eq(row_bin + scaled),
+                *(kinds[0][name].eq(walked[name]) for name in kind.members),
+                number_1.eq(walked.number + walked.pair),
+                shift_1.eq(walked.shift + walked.pair),
+                lane_1.eq(walked.lane),
+                row_1.eq(walked.row + scaled),
                 lane_2.eq(lane_1),
                 row_2.eq(row_1),
             ]

@@ -179,8 +179,8 @@ class RegisterFile(wiring.Component):
         table = memories(self.config).values()
         n_chunks = max(memory.chunks for memory in table)
         address = Signal(ADDRESS_BITS)
-        chunk = Signal(range(n_chunks))
-        staging = Signal(BUS_WIDTH * (n_chunks - 1))
+        chunk = Signal(range(max(2, n_chunks)))
+        staging = Signal(max(1, BUS_WIDTH * (n_chunks - 1)))
         data = self.i_request.payload.data
         access_write = Signal()
         access_read = Signal()

@@ -110,8 +110,8 @@ class SpectrumMemory(wiring.Component):
         m.submodules.storage = storage = Storage(
             2 * config.data_width, n_banks * config.spectrum_depth
         )
-        write_bank = Signal(range(n_banks))
-        read_bank = Signal(range(n_banks))
+        write_bank = Signal()
+        read_bank = Signal()
         in_frame = Signal(config.log2_n_max)
         base = Signal(config.size_width)
         count = Signal(config.size_width)

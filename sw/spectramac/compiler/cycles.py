@@ -35,9 +35,11 @@ GATHER_LATENCY = 2
 """From starting a gather to its first sample."""
 LANES_LATENCY = 8
 """From taking the marker that ends a row group to its accumulators being complete."""
-MERGE_LATENCY = 7
+MERGE_LATENCY = 8
 """From walking over a sample to offering it to the inverse FFT."""
-CLEAR_DELAY = 4
+SERIAL_MERGE_LATENCY = 7
+"""The same, where the merge is serial."""
+CLEAR_DELAY = 5
 """From walking over a group's last sample to the cycle before its first row is cleared."""
 
 
@@ -117,9 +119,10 @@ class _Backward:
         issue = start + 1
         one_multiplier = config.n_requantize_multipliers == 1
         pace = SERIAL_SAMPLE_CYCLES if config.is_serial else 1
+        merge_latency = SERIAL_MERGE_LATENCY if config.is_serial else MERGE_LATENCY
         if self.log2_n == 0:
             last_issue = issue + (size - 1) * max(pace, 2 if one_multiplier else 1)
-            accepted = last_issue + MERGE_LATENCY
+            accepted = last_issue + merge_latency
         elif config.fft_architecture == "iterative":
             n = 1 << self.log2_n
             phases = fft_phases(self.log2_n)
@@ -127,13 +130,13 @@ class _Backward:
             for _ in range(size // n):
                 issue = max(issue, self.frame_free)
                 last_issue = issue + (n - 1) * pace
-                results = last_issue + MERGE_LATENCY + 1 + phases.compute
+                results = last_issue + merge_latency + 1 + phases.compute
                 accepted = results + (n - 1) * (2 if one_multiplier else 1)
                 self.frame_free = accepted + 1
                 issue = last_issue + pace
         else:
             last_issue = issue + size - 1
-            accepted = last_issue + MERGE_LATENCY + fft_latency(config.fft, self.log2_n)
+            accepted = last_issue + merge_latency + fft_latency(config.fft, self.log2_n)
         self.last_write = accepted + (7 if one_multiplier else 6)
         if config.is_serial:
             release = last_issue + SERIAL_SAMPLE_CYCLES - 1 + 2 * self.clear_depth

@@ -42,6 +42,7 @@ _IDENTITY_NAMES = (
     "twiddle_width",
     "accumulator_width",
     "fft_architecture",
+    "lane_architecture",
     "n_threshold_multipliers",
     "n_requantize_multipliers",
     "n_accumulator_banks",
