@@ -32,7 +32,7 @@ ALLOWED = {
 }
 # What may be imported where it is used, inside a function, so that the package installs without it.
 LAZY = {
-    "compress": {"torch", "sklearn"},
+    "compress": {"torch", "sklearn", "matplotlib"},
     "host": {"spectramac.compress", "spectramac.gateware", "spectramac.sim", "matplotlib"},
     "model": set(),
 }

@@ -57,7 +57,7 @@ class Panels:
 
 
 def load_dense() -> Floats:
-    """The teacher's first weight matrix, float (160, 64)."""
+    """Weights of the teacher's first 64 hidden units, float (64, 64)."""
     with np.load(DENSE, allow_pickle=False) as file:
         return np.asarray(file["w"], np.float64)
 
