@@ -302,7 +302,7 @@ MUTATIONS = {
         Merge, "elaborate", "m.Switch(self.bank)", "m.Switch(~self.bank)", "merge"
     ),
     "merge: last dropped": Mutation(
-        Merge, "elaborate", "kinds[0].last.eq(block_end)", "kinds[0].last.eq(0)", "merge"
+        Merge, "elaborate", "walked.last.eq(block_end)", "walked.last.eq(0)", "merge"
     ),
     "merge: wrong sign": Mutation(
         Merge, "elaborate", "combined[0].eq(a1 - b2)", "combined[0].eq(a1 + b2)", "merge"

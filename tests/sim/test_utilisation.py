@@ -13,7 +13,7 @@ from spectramac.spec.config import preset
 
 
 @pytest.mark.parametrize(
-    ("name", "n_out", "n_in", "per_lane"), [("small", 192, 256, 8), ("large", 768, 256, 4)]
+    ("name", "n_out", "n_in", "per_lane"), [("small", 192, 256, 8), ("large", 384, 512, 4)]
 )
 def test_balanced_layer(name: str, n_out: int, n_in: int, per_lane: int) -> None:
     """MAC-bound, balanced SFT layer: useful entries fill at least 95 % of all counted lane cycles."""
