@@ -19,8 +19,9 @@ from tests.gateware.streams import StreamRun, assert_same, run_stream
 
 from spectramac.gateware import fixed
 from spectramac.gateware.gather import Gather
-from spectramac.gateware.merge import BlockWalker, RowPlacement, Shift
+from spectramac.gateware.rows import BlockWalker, RowPlacement
 from spectramac.gateware.scheduler import Scheduler
+from spectramac.gateware.shift import Shift
 from spectramac.gateware.spectrum import ColumnReader, SpectrumMemory
 from spectramac.model.fft import bit_reverse
 from spectramac.model.fixed import round_shift, saturate

@@ -26,10 +26,12 @@ from spectramac.gateware import fixed
 from spectramac.gateware.fft import complex_multiplier, iterative, pipelined, sdf
 from spectramac.gateware.gather import Gather
 from spectramac.gateware.lanes import Lane, Lanes
-from spectramac.gateware.merge import BlockWalker, Merge, RowPlacement, Shift
+from spectramac.gateware.merge import Merge
 from spectramac.gateware.regfile import RegisterFile
 from spectramac.gateware.requantize import Requantize
+from spectramac.gateware.rows import BlockWalker, RowPlacement
 from spectramac.gateware.scheduler import Scheduler
+from spectramac.gateware.shift import Shift
 from spectramac.gateware.spectrum import ColumnReader, SpectrumMemory
 from spectramac.gateware.threshold import Split, Threshold
 from spectramac.spec.config import FFTConfig

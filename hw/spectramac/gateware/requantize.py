@@ -9,7 +9,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spectramac.gateware.memory import ReadPort, WritePort
-from spectramac.gateware.merge import Shift
+from spectramac.gateware.shift import Shift
 from spectramac.gateware.spectrum import reversed_low_bits
 from spectramac.gateware.stream import layout
 from spectramac.spec.config import AcceleratorConfig

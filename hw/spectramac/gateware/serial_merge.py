@@ -9,7 +9,8 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spectramac.gateware.memory import ReadPort
-from spectramac.gateware.merge import BlockWalker, Shift
+from spectramac.gateware.rows import BlockWalker
+from spectramac.gateware.shift import Shift
 from spectramac.gateware.spectrum import FrameSizes
 from spectramac.gateware.stream import layout
 from spectramac.spec.config import AcceleratorConfig
