@@ -53,7 +53,7 @@ def _fake_quantize(x: Tensor, log_step: Tensor, low: int, high: int, count: int)
     log_step = log_step * gain + (log_step - log_step * gain).detach()
     step = torch.exp(log_step)
     clipped = torch.clamp(x / step, low, high)
-    rounded: Tensor = _Round.apply(clipped)  # type: ignore[no-untyped-call]
+    rounded: Tensor = _Round.apply(clipped)
     return rounded * step
 
 
@@ -288,7 +288,7 @@ def fit(
             inputs = x[batch] if augment is None else augment(x[batch], generator)
             value = loss(model(inputs), y[batch], inputs)
             optimizer.zero_grad(set_to_none=True)
-            value.backward()  # type: ignore[no-untyped-call]
+            value.backward()
             optimizer.step()
             schedule.step()
     model.eval()

@@ -177,7 +177,7 @@ def start_quantization(student: SpectralNetwork, x: Tensor) -> None:
         codes = quantize_coefficients(layer.numpy_spectrum(), layer.bits, "layer")
         layer.start_quantization(float(codes.steps[0]))
     for activation, values in zip(student.activations, student.trace(x), strict=True):
-        activation.start(activation_scale(values.numpy(), "percentile"))  # type: ignore[operator]
+        activation.start(activation_scale(values.numpy(), "percentile"))
 
 
 def train_student(
@@ -229,7 +229,7 @@ def to_network(recipe: Recipe, student: SpectralNetwork, x: Ints) -> Network:
     scale = INPUT_SCALE
     values = np.asarray(x, np.int64)
     for i, (plan, layer) in enumerate(zip(recipe.plan, _spectral_layers(student), strict=True)):
-        output_scale = float(student.activations[i].step)  # type: ignore[arg-type]
+        output_scale = float(student.activations[i].step)
         layers.append(
             assemble(
                 f"fc{i + 1}",
