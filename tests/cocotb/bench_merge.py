@@ -109,7 +109,7 @@ class MergeBench:
         await compare(self.bench, self.sink, case.samples, case.labels)
         check = self.bench.check
         check(self.overflow == case.overflow, f"overflow: {self.overflow}, model {case.overflow}")
-        check(self.released == 1, f"release must be one strobe, not {self.released}")
+        check(self.released == 1, f"released must be one strobe, not {self.released}")
         n_frames = sum(word["last"] for word in case.samples)
         check(self.frames == n_frames, f"frame_start: {self.frames} for {n_frames} frames")
         depth = case.settings["clear_depth"]

@@ -243,7 +243,7 @@ class Spectrum(wiring.Component):
         }
         ports |= {"log2_n": In(4), "two_d": In(1), "padded_in": In(16), "column_stride": In(16)}
         super().__init__(
-            ports | {"final": In(1), "busy": Out(1), "start": In(1), "release": Out(1)}
+            ports | {"final": In(1), "busy": Out(1), "start": In(1), "released": Out(1)}
         )
 
     def elaborate(self, platform: Any) -> Module:
@@ -262,8 +262,8 @@ class Spectrum(wiring.Component):
             reader.start.eq(self.start),
             reader.final.eq(self.final),
             reader.available.eq(spectrum.available),
-            spectrum.release.eq(reader.release),
-            self.release.eq(reader.release),
+            spectrum.released.eq(reader.released),
+            self.released.eq(reader.released),
             self.busy.eq(reader.busy),
         ]
         return m
@@ -314,7 +314,7 @@ def check_reader(
             "padded_in": len(inputs),
             "column_stride": stride,
         },
-        strobes=("busy", "release"),
+        strobes=("busy", "released"),
         processes=(_strobe(dut.start),),
         source_delay=SETTLE,
         budget=400 + 16 * len(inputs),
@@ -322,7 +322,7 @@ def check_reader(
     *columns, marker = (wide.unpack(word) for word in run.outputs)
     assert_same(columns, expected, labels.__getitem__)
     assert marker["marker"] == 1, f"a marker must end the group, not {marker}"
-    assert run.strobes["release"] == [], "not final: the spectrum is kept"
+    assert run.strobes["released"] == [], "not final: the spectrum is kept"
     return run
 
 

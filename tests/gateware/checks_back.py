@@ -154,10 +154,10 @@ def check_merge(
         while not released or len(got) < len(case.samples):
             assert cycle < LIMIT, f"{len(got)} of {len(case.samples)} samples came"
             sink.step()
-            _, _, valid, payload, flag, release = await ctx.tick().sample(
-                dut.o.valid, dut.o.payload.as_value(), dut.overflow, dut.release
+            _, _, valid, payload, flag, strobe = await ctx.tick().sample(
+                dut.o.valid, dut.o.payload.as_value(), dut.overflow, dut.released
             )
-            released += release
+            released += strobe
             state["overflow"] |= bool(flag)
             if valid:
                 timing.latency = timing.latency or cycle
@@ -166,7 +166,7 @@ def check_merge(
                 cycles.append(cycle)
             cycle += 1
         timing.interval = max(np.diff(cycles[: 1 << log2_n or 2]).tolist(), default=0)
-        assert released == 1, f"release must be one strobe, not {released}"
+        assert released == 1, f"released must be one strobe, not {released}"
 
     simulate(dut, bench, memory(dut.shifts, case.shifts), accumulators)
     assert_same(got, case.samples, case.labels.__getitem__)

@@ -73,7 +73,7 @@ def test_banks_in_turn(n_banks: int) -> None:
         control={"log2_n": 3, "padded_in": n, "final": 1},
         # With one bank, a vector may only follow when the one before has been read.
         source_every=2 if n_banks == 2 else 16,
-        strobes=("release",),
+        strobes=("released",),
         processes=(starter,),
         source_delay=SETTLE,
         budget=1000,
@@ -81,5 +81,5 @@ def test_banks_in_turn(n_banks: int) -> None:
     got = [wide.unpack(word) for word in run.outputs]
     values = [(None, None, 1) if w["marker"] else (w["first"], w["second"], 0) for w in got]
     assert_same(values, expected, lambda k: f"vector {k // 5}, pair {k % 5}")
-    assert len(run.strobes["release"]) == n_vectors
+    assert len(run.strobes["released"]) == n_vectors
     assert all(w["final"] for w in got if w["marker"])

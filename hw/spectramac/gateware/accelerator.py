@@ -189,14 +189,14 @@ class Engine(wiring.Component):
             reader.final.eq(sequencer.reader_final),
             reader.available.eq(spectrum.available),
             sequencer.reader_busy.eq(reader.busy),
-            spectrum.release.eq(reader.release),
-            sequencer.spectrum_release.eq(reader.release),
+            spectrum.released.eq(reader.released),
+            sequencer.spectrum_released.eq(reader.released),
             sequencer.group_done.eq(lanes.group_done),
             merge.start.eq(sequencer.merge_start),
             merge.size.eq(sequencer.merge_size),
             merge.first_pair.eq(sequencer.merge_first_pair),
             sequencer.merge_busy.eq(merge.busy),
-            sequencer.merge_release.eq(merge.release),
+            sequencer.merge_released.eq(merge.released),
             sequencer.pair_done.eq(requantize.pair_done),
         ]
         if not config.is_serial:

@@ -24,7 +24,7 @@ class Merge(wiring.Component):
 
     After ``start``, for each block, samples in natural order: the exact sum or difference of the sums of both
     inferences, shifted by the row pair's shift, rounded half to even, saturated to the data width. Then ``clear_depth``
-    rows are zeroed, and ``release`` tells that the bank is free.
+    rows are zeroed, and ``released`` tells that the bank is free.
 
     The first sample is valid :attr:`LATENCY` cycles after ``start``, then one a cycle (one every two cycles if the
     requantizer has one multiplier). Where the inverse FFT holds one frame at a time, each frame waits until
@@ -47,7 +47,7 @@ class Merge(wiring.Component):
         From the descriptor.
     frame_free : :py:`In(1)`
         A frame may begin.
-    busy, release, overflow : :py:`Out(1)`
+    busy, released, overflow : :py:`Out(1)`
     sweeping : :py:`Out(1)`
         After a reset, all rows of all banks are being zeroed, so that a run that was stopped leaves nothing behind.
     frame_start : :py:`Out(1)`
@@ -80,7 +80,7 @@ class Merge(wiring.Component):
                 "row_shift": In(5),
                 "frame_free": In(1),
                 "busy": Out(1),
-                "release": Out(1),
+                "released": Out(1),
                 "overflow": Out(1),
                 "sweeping": Out(1, init=1),
                 "frame_start": Out(1),
@@ -253,7 +253,7 @@ class Merge(wiring.Component):
             clear_end.eq(
                 clear_row == Mux(self.sweeping, config.accumulator_depth, self.clear_depth) - 1
             ),
-            self.release.eq(clear_now & clear_end & ~self.sweeping),
+            self.released.eq(clear_now & clear_end & ~self.sweeping),
         ]
         with m.If(clear_now):
             m.d.comb += self.drain_row.eq(clear_row)

@@ -47,9 +47,9 @@ class Sequencer(wiring.Component):
     descriptors : :py:`Out(ReadPort)`
     layer_cycles : :py:`Out(WritePort)`
     gather_start, gather_base, gather_busy : forward loop
-    reader_start, reader_final, reader_busy, spectrum_release : lanes loop
+    reader_start, reader_final, reader_busy, spectrum_released : lanes loop
     group_done : :py:`In(1)`
-    merge_start, merge_bank, merge_size, merge_first_pair, merge_busy, merge_release : backward loop
+    merge_start, merge_bank, merge_size, merge_first_pair, merge_busy, merge_released : backward loop
     draining : :py:`Out(n_accumulator_banks)`
     pair_done : :py:`In(1)`
     """
@@ -77,14 +77,14 @@ class Sequencer(wiring.Component):
                 "reader_start": Out(1),
                 "reader_final": Out(1),
                 "reader_busy": In(1),
-                "spectrum_release": In(1),
+                "spectrum_released": In(1),
                 "group_done": In(1),
                 "merge_start": Out(1),
                 "merge_bank": Out(1),
                 "merge_size": Out(config.size_width),
                 "merge_first_pair": Out(16),
                 "merge_busy": In(1),
-                "merge_release": In(1),
+                "merge_released": In(1),
                 "draining": Out(config.n_accumulator_banks),
                 "pair_done": In(1),
             }
@@ -159,7 +159,7 @@ class Sequencer(wiring.Component):
         m.d.comb += self.gather_start.eq(
             self.running & (pairs != 0) & ~self.gather_busy & (used != self.config.n_spectrum_banks)
         )
-        m.d.sync += used.eq(used + self.gather_start - self.spectrum_release)
+        m.d.sync += used.eq(used + self.gather_start - self.spectrum_released)
         with m.If(self.gather_start):
             m.d.sync += [
                 pairs.eq(pairs - 1),
@@ -188,7 +188,7 @@ class Sequencer(wiring.Component):
                 & (used != self.config.n_accumulator_banks)
             ),
         ]
-        m.d.sync += used.eq(used + self.reader_start - self.merge_release)
+        m.d.sync += used.eq(used + self.reader_start - self.merge_released)
         with m.If(self.reader_start):
             m.d.sync += [self.reader_final.eq(0), offset.eq(following)]
             with m.If(following >= self.descriptor.padded_out):
@@ -219,7 +219,7 @@ class Sequencer(wiring.Component):
         with m.If(self.merge_start):
             m.d.sync += offset.eq(Mux(following >= self.descriptor.padded_out, 0, following))
             m.d.sync += [self.draining[b].eq(bank == b) for b in range(n_banks)]
-        with m.If(self.merge_release):
+        with m.If(self.merge_released):
             m.d.sync += self.draining.eq(0)
             if n_banks > 1:
                 m.d.sync += bank.eq(~bank)

@@ -35,7 +35,7 @@ class SerialMerge(wiring.Component):
 
     Members
     -------
-    start, size, first_pair, frame_free, busy, release, overflow, sweeping, frame_start, shifts, o :
+    start, size, first_pair, frame_free, busy, released, overflow, sweeping, frame_start, shifts, o :
         See :class:`~spectramac.gateware.merge.Merge`.
     log2_n, two_d, bin_major, column_stride, clear_depth, per_row_shift, row_shift : :py:`In(…)`
         From the descriptor.
@@ -61,7 +61,7 @@ class SerialMerge(wiring.Component):
                 "row_shift": In(5),
                 "frame_free": In(1),
                 "busy": Out(1),
-                "release": Out(1),
+                "released": Out(1),
                 "overflow": Out(1),
                 "sweeping": Out(1, init=1),
                 "frame_start": Out(1),
@@ -142,7 +142,7 @@ class SerialMerge(wiring.Component):
         m.d.comb += [
             self.clear.eq(clearing),
             clear_end.eq(clear_count == Cat(C(1, 1), (clear_rows - 1)[:row_bits])),
-            self.release.eq(clearing & clear_end & ~self.sweeping),
+            self.released.eq(clearing & clear_end & ~self.sweeping),
         ]
         with m.If(clearing):
             m.d.sync += clear_count.eq(clear_count + 1)

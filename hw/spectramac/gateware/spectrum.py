@@ -80,7 +80,7 @@ class SpectrumMemory(wiring.Component):
     padded_in : :py:`In(config.size_width)`
     clear : :py:`In(1)`
         Forget everything (start of a layer).
-    release : :py:`In(1)`
+    released : :py:`In(1)`
         The bank that is being read is free again.
     available : :py:`Out(config.size_width)`
         Samples written so far to the bank that is being read.
@@ -97,7 +97,7 @@ class SpectrumMemory(wiring.Component):
                 "log2_n": In(4),
                 "padded_in": In(config.size_width),
                 "clear": In(1),
-                "release": In(1),
+                "released": In(1),
                 "available": Out(config.size_width),
                 "read": In(ReadPort(self.address_width, 2 * config.data_width)),
             }
@@ -151,7 +151,7 @@ class SpectrumMemory(wiring.Component):
             for b in range(n_banks):
                 with m.If(write_bank == b):
                     m.d.sync += written[b].eq(count + 1)
-        with m.If(self.release):
+        with m.If(self.released):
             if n_banks > 1:
                 m.d.sync += read_bank.eq(read_bank + 1)
             for b in range(n_banks):
@@ -186,7 +186,7 @@ class ColumnReader(wiring.Component):
     available : :py:`In(config.size_width)`
         Samples written.
     busy : :py:`Out(1)`
-    release : :py:`Out(1)`
+    released : :py:`Out(1)`
         Strobe: the spectrum is not needed any more.
     memory : :py:`Out(ReadPort)`
         Spectrum memory.
@@ -206,7 +206,7 @@ class ColumnReader(wiring.Component):
                 "column_stride": In(16),
                 "available": In(config.size_width),
                 "busy": Out(1),
-                "release": Out(1),
+                "released": Out(1),
                 "memory": Out(ReadPort(self.address_width, 2 * config.data_width)),
                 "o": Out(stream.Signature(layout(bins(config)))),
             }
@@ -266,7 +266,7 @@ class ColumnReader(wiring.Component):
             self.busy.eq(active),
             self.memory.address.eq(block[: self.address_width] | offset),
             self.memory.enable.eq(advance),
-            self.release.eq(issue & marker & self.final),
+            self.released.eq(issue & marker & self.final),
         ]
         with m.If(issue & ~marker):
             m.d.sync += phase.eq(~phase)

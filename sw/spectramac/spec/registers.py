@@ -210,7 +210,7 @@ def register_map(config: AcceleratorConfig) -> RegisterMap:
                 COUNTERS,
                 (
                     "Clocks from start to done.",
-                    "Clocks in which the lanes had an entry.",
+                    "Clocks in which an entry entered the lanes (serial lanes: clocks spent on entries).",
                     "Clocks in which the lanes had none, while a layer ran.",
                     "Columns with stored entries that the threshold skipped.",
                     "Outputs that the requantization saturated.",
