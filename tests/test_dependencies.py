@@ -18,6 +18,7 @@ TREES = ("hw", "sw", "sim")
 # Facts of the model that the gateware shares: contents of ROMs, not computation on data.
 TABLES = {
     "spectramac.model.fft.has_twiddle",
+    "spectramac.model.fft.twiddle_index",
     "spectramac.model.fft.twiddle_table",
 }
 # What each package may import besides the standard library and itself.

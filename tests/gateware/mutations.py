@@ -23,7 +23,7 @@ from tests.gateware.checks_back import check_lanes, check_merge, check_requantiz
 from tests.gateware.checks_registers import check_registers
 
 from spectramac.gateware import fixed
-from spectramac.gateware.fft import complex_multiplier, iterative, pipelined, sdf
+from spectramac.gateware.fft import butterfly, iterative, output, pipelined, twiddle
 from spectramac.gateware.gather import Gather
 from spectramac.gateware.lanes import Lane, Lanes
 from spectramac.gateware.merge import Merge
@@ -39,6 +39,7 @@ from spectramac.spec.config import FFTConfig
 __all__ = ["CHECKS", "MUTATIONS", "Mutation"]
 
 PIPELINED = FFTConfig(log2_n_max=4)
+HALVING = FFTConfig(log2_n_max=5, twiddle_width=18, scaling="halving")
 ITERATIVE = FFTConfig(log2_n_max=3, data_width=15, architecture="iterative")
 
 
@@ -65,6 +66,11 @@ CHECKS: dict[str, Callable[[], Any]] = {
     ),
     "narrowing": lambda: check_narrowing(6),
     "pipelined_fft": lambda: fft(PIPELINED),
+    "halving_fft": lambda: test_fft.check_fixed(HALVING),
+    "full_scale_fft": lambda: test_fft.check_full_scale(PIPELINED),
+    "twiddle": lambda: test_fft.check_twiddle(HALVING),
+    "falling_fft": lambda: test_fft.check_falling_sizes(PIPELINED),
+    "stalled_fft": lambda: test_fft.check_long_stall(PIPELINED),
     "placement": lambda: check_placement(CONFIG),
     "reader": lambda: check_reader(CONFIG, 4, two_d=True, seed=1),
     "registers": lambda: check_registers(CONFIG, seed=0, n_rounds=100),
@@ -112,49 +118,89 @@ MUTATIONS = {
     ),
     # Transforms.
     "FFT: rounding half up": Mutation(
-        sdf.ButterflyStage,
-        "_narrowed",
-        "round_half_even(exact, 1)",
-        "((exact + 1) >> 1)",
+        butterfly.Narrow,
+        "_halve_or_clip",
+        "round_half_even(value, 1)",
+        "((value + 1) >> 1)",
         "pipelined_fft",
     ),
+    "FFT: the greatest value is halved past the end": Mutation(
+        butterfly.Narrow,
+        "_halve_or_clip",
+        "Mux(self.halve, greatest, sign ^ value[-2])",
+        "~self.halve & (sign ^ value[-2])",
+        "full_scale_fft",
+    ),
     "FFT: last dropped": Mutation(
-        sdf.ButterflyStage,
-        "_narrowed",
-        "skid.i.payload.last.eq(last)",
-        "skid.i.payload.last.eq(0)",
+        pipelined.PipelinedFFT,
+        "elaborate",
+        "result.last.eq(final)",
+        "result.last.eq(0)",
         "pipelined_fft",
     ),
     "FFT: re and im swapped": Mutation(
         pipelined.PipelinedFFT,
         "elaborate",
-        "Mux(inverse, x.im, x.re)",
-        "Mux(inverse, x.re, x.im)",
+        "pipeline.i.re.eq(Mux(inverse, data.im, data.re))",
+        "pipeline.i.re.eq(Mux(inverse, data.re, data.im))",
         "pipelined_fft",
+    ),
+    "FFT: a shorter frame does not wait": Mutation(
+        pipelined.PipelinedFFT,
+        "_may_start",
+        "Cat(~control.held.size, 1)",
+        "-1",
+        "falling_fft",
+    ),
+    "FFT: a longer frame's successor waits a cycle less": Mutation(
+        pipelined.PipelinedFFT,
+        "_may_start",
+        "left == 1 << bit",
+        "left == (1 << bit) + 1",
+        "falling_fft",
     ),
     "FFT: twiddle factors conjugated": Mutation(
-        sdf.TwiddleStage, "_rom", "(s - c) & mask", "(-s - c) & mask", "pipelined_fft"
+        twiddle.Twiddle, "_rom", "(c - s) & mask", "(c + s) & mask", "pipelined_fft"
     ),
     "FFT: twiddle table off by one": Mutation(
-        sdf.TwiddleStage,
-        "elaborate",
-        "Mux(self.i.payload.last, 0, index + 1)",
-        "index + 1 + first",
-        "pipelined_fft",
+        twiddle.Twiddle, "_address", "Mux(self.early.first, 0, index)", "index", "falling_fft"
     ),
     "FFT: wrong sign in the product": Mutation(
-        complex_multiplier.ComplexMultiplier,
+        twiddle.Twiddle,
+        "_narrowed",
+        "exact.eq(common - other)",
+        "exact.eq(common + other)",
+        "halving_fft",
+    ),
+    "FFT: a tie in the product rounds up": Mutation(
+        twiddle.Twiddle, "_narrowed", "exact[low] & ~(tie & ~exact[top])", "exact[low]", "twiddle"
+    ),
+    "FFT: the sum of a product wraps": Mutation(
+        twiddle.Twiddle,
         "elaborate",
-        "self.re.eq(k1 - k3)",
-        "self.re.eq(k1 + k3)",
-        "pipelined_fft",
+        "clipped, _ = saturate(total, self.stage.sum_width)",
+        "clipped = total[: self.stage.sum_width].as_signed()",
+        "twiddle",
     ),
     "FFT: multiplied by j instead of -j": Mutation(
-        sdf.ButterflyStage,
-        "_narrowed",
-        "Mux(rotate, wide_im, wide_re)",
-        "Mux(rotate, -wide_im, wide_re)",
+        butterfly.Butterfly,
+        "_stored",
+        "positive = rotate_w & (k == 1)",
+        "positive = rotate_w & (k == 0)",
         "pipelined_fft",
+    ),
+    "FFT: rotated too early": Mutation(
+        butterfly.Butterfly,
+        "elaborate",
+        "rotate.eq(~slot[-1] & ~plain)",
+        "rotate.eq(~plain)",
+        "pipelined_fft",
+    ),
+    "FFT: the queue forgets the words behind": Mutation(
+        output.OutputQueue, "elaborate", "~behind & some_free", "some_free", "stalled_fft"
+    ),
+    "FFT: the queue promises too much": Mutation(
+        output.OutputQueue, "elaborate", "self.room.eq(left > 2)", "self.room.eq(1)", "stalled_fft"
     ),
     "iterative FFT: a tie stays odd": Mutation(
         iterative.IterativeFFT,

@@ -76,6 +76,7 @@ def run_stream(
     reset_after: int | None = None,
     source_every: int = 1,
     source_delay: int = 0,
+    sink_delay: int = 0,
     processes: Sequence[Callable[[Any], Any]] = (),
     i: str | None = "i",
     o: str = "o",
@@ -110,6 +111,8 @@ def run_stream(
         Offer an input only every so many cycles (on top of ``stalls``).
     source_delay : int
         First cycle in which an input may be offered.
+    sink_delay : int
+        First cycle in which the sink may take an output.
     processes : sequence of async functions
         Run beside the component, for example memories behind its ports.
     i, o : str
@@ -154,6 +157,7 @@ def run_stream(
                 offered += 1
             ctx.set(sink_stream.valid, int(offered > taken))
             ready = stalls != "never" and (stalls not in ("sink", "both") or rng.random() < 0.5)
+            ready = ready and cycle >= sink_delay
             ctx.set(source_stream.ready, int(ready))
             do_reset = resets_left and taken == reset_after
             ctx.set(reset, int(do_reset))

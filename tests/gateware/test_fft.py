@@ -7,11 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from amaranth.hdl import Fragment
+from amaranth.sim import Simulator
 from tests.gateware.streams import STALLS, assert_same, run_stream
 
-from spectramac.gateware.fft import FFT, IterativeFFT, PipelinedFFT, sdf
-from spectramac.model.fft import fft
+from spectramac.gateware.fft import FFT, IterativeFFT, PipelinedFFT, butterfly
+from spectramac.gateware.fft.twiddle import Twiddle
+from spectramac.model.fft import _narrow, _product, fft, twiddle_index
 from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_plan import plan
 from spectramac.spec.stream import complex_payload, frame
 from spectramac.spec.timing import fft_cycles_per_frame, fft_latency, fft_phases
 
@@ -56,6 +59,8 @@ def random_frame(config, rng, log2_n=None):
         log2_n = int(rng.integers(3, config.log2_n_max + 1))
     amplitude = config.data.maximum >> int(rng.integers(0, 6))
     re, im = rng.integers(-amplitude - 1, amplitude + 1, (2, 1 << log2_n))
+    if config.is_fixed:
+        return Frame(re, im)
     return Frame(
         re,
         im,
@@ -65,8 +70,8 @@ def random_frame(config, rng, log2_n=None):
     )
 
 
-def words(config, re, im):
-    payload = frame(complex_payload(config.data))
+def words(format_, re, im):
+    payload = frame(complex_payload(format_))
     last = len(re) - 1
     return [
         payload.pack({"data": {"re": a, "im": b}, "last": k == last})
@@ -77,11 +82,13 @@ def words(config, re, im):
 def run(config, frames, **options):
     """Simulate ``frames`` back to back and compare with the model."""
     inputs, expected, where = [], [], []
-    control = {"log2_n": [], "two_d": [], "inverse": [], "halve": []}
+    control = (
+        {} if config.is_fixed else {key: [] for key in ("log2_n", "two_d", "inverse", "halve")}
+    )
     for f, item in enumerate(frames):
-        inputs += words(config, item.re, item.im)
+        inputs += words(config.data, item.re, item.im)
         result = item.expected(config)
-        expected += words(config, result.re, result.im)
+        expected += words(config.output, result.re, result.im)
         where += [f"frame {f}, position {k}" for k in range(len(item.re))]
         for key, values in control.items():
             values += [int(getattr(item, key))] * len(item.re)
@@ -92,13 +99,105 @@ def run(config, frames, **options):
         len(expected),
         control=control,
         strobes=("overflow", "framing_error"),
-        budget=1000 + 16 * len(inputs) + 2 * phases,
+        budget=1000 + 16 * len(inputs) + 2 * phases + options.get("sink_delay", 0),
         **options,
     )
-    payload = frame(complex_payload(config.data))
+    payload = frame(complex_payload(config.output))
     assert_same(produced.outputs, expected, where.__getitem__, lambda w: str(payload.unpack(w)))
     assert not produced.strobes["framing_error"]
     return produced
+
+
+def check_fixed(config, stalls="none"):
+    """Random frames of one size and scaling; they follow each other without a gap."""
+    rng = np.random.default_rng(config.log2_n_max)
+    frames = [random_frame(config, rng, config.log2_n_max) for _ in range(3)]
+    result = run(config, frames, stalls=stalls, seed=2)
+    if stalls == "none":
+        n = config.n_max
+        assert result.valid_cycles[0] - result.in_cycles[0] == fft_latency(
+            config, config.log2_n_max
+        )
+        first = result.out_cycles[0]
+        assert result.out_cycles == list(range(first, first + 3 * n))
+    return result
+
+
+def check_full_scale(config):
+    """Extreme values in places where they add up; overflow as the model says."""
+    n, low, high = config.n_max, config.data.minimum, config.data.maximum
+    rng = np.random.default_rng(3)
+    step = np.where(np.arange(n) < n // 2, high, low)
+    corners = np.where(rng.integers(0, 2, (2, 4, n)) == 1, high, low)
+    parts = [(step, step), (step, -1 - step), (np.full(n, low), np.full(n, low))]
+    parts += list(zip(*corners, strict=True))
+    halve = 0 if config.is_fixed else n - 1
+    frames = [Frame(re, im, halve=halve) for re, im in parts]
+    result = run(config, frames)
+    flagged = any(item.expected(config).overflow for item in frames)
+    assert bool(result.strobes["overflow"]) == flagged
+
+
+def check_twiddle(config):
+    """Products with ties, and with sums of parts that need clipping, which no frame produces."""
+    stage = next(s for s in plan(config) if s.m == 3)
+    dut = Twiddle(config, stage, lead=1)
+    n, top = 16, 1 << (stage.factor_width - 2)
+    values = [
+        (top, top),
+        (-top, -top),
+        (top // 4, top // 4),
+        (-top // 4, -top // 4),
+        (12345, -4321),
+    ]
+    a, b = (np.array([[v[k]] * n for v in values]) for k in range(2))
+    re, im = _product(a, b, stage, twiddle_index(3, 4, False), config)
+    overflow = np.zeros(len(values), np.bool_)
+    expected = [
+        _narrow(part, config.twiddle.fraction, stage.product, overflow).ravel().tolist()
+        for part in (re, im)
+    ]
+    inputs = list(zip(a.ravel().tolist(), b.ravel().tolist(), strict=True))
+    got = []
+
+    async def bench(ctx):
+        for k in range(len(inputs) + dut.latency + 1):
+            ctx.set(dut.early.valid, int(k < len(inputs)))
+            ctx.set(dut.i.valid, int(0 < k <= len(inputs)))
+            if 0 < k <= len(inputs):
+                ctx.set(dut.i.re, inputs[k - 1][0])
+                ctx.set(dut.i.im, inputs[k - 1][1])
+            _, _, valid, *sample = await ctx.tick().sample(dut.o.valid, dut.o.re, dut.o.im)
+            if valid:
+                got.append(tuple(sample))
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
+    assert_same(got, list(zip(*expected, strict=True)), lambda k: f"sample {k}")
+
+
+def check_falling_sizes(config):
+    """A shorter frame waits just long enough: results leave without a gap."""
+    rng = np.random.default_rng(4)
+    top = config.log2_n_max
+    sizes = [top, 3, top, 3, 3, top, top - 1, 3, top]
+    result = run(config, [random_frame(config, rng, n) for n in sizes])
+    # The frame behind the first is shorter; the third, longer, must be collected before its first result.
+    first = result.out_cycles[0]
+    n = config.n_max + 8
+    assert result.out_cycles[:n] == list(range(first, first + n))
+
+
+def check_long_stall(config):
+    """The sink sleeps until everything is full, then pauses at random: nothing lost, no cycle either."""
+    rng = np.random.default_rng(6)
+    frames = [random_frame(config, rng, config.log2_n_max) for _ in range(16)]
+    result = run(config, frames, stalls="sink", sink_delay=300, seed=3)
+    assert max(result.in_cycles) > 300, "the source must have been stopped"
+    for k in range(1, len(result.outputs)):
+        assert result.valid_cycles[k] == result.out_cycles[k - 1] + 1
 
 
 @pytest.mark.parametrize("stalls", STALLS)
@@ -112,6 +211,52 @@ def test_back_to_back_frames_of_all_kinds(config, stalls):
     assert bool(result.strobes["overflow"]) == any(
         item.expected(config).overflow for item in full + others
     )
+
+
+FIXED = [
+    FFTConfig(log2_n_max=n, twiddle_width=18, scaling=scaling)
+    for scaling in ("halving", "growth")
+    for n in (3, 4, 5, 6)
+]
+
+
+@pytest.mark.parametrize("stalls", ["none", "both"])
+@pytest.mark.parametrize("config", FIXED, ids=lambda c: f"{c.scaling}{c.log2_n_max}")
+def test_fixed(config, stalls):
+    check_fixed(config, stalls)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        FFTConfig(log2_n_max=8, twiddle_width=18, scaling="halving"),
+        FFTConfig(log2_n_max=7, data_width=8, scaling="growth"),
+        FFTConfig(log2_n_max=4, data_width=24, twiddle_width=18, scaling="halving"),
+        FFTConfig(log2_n_max=5, data_width=24, twiddle_width=18, scaling="growth"),
+    ],
+    ids=lambda c: f"{c.scaling}{c.log2_n_max}-{c.data_width}",
+)
+def test_fixed_of_other_widths(config):
+    check_fixed(config)
+
+
+@pytest.mark.parametrize("config", [PIPELINED[1], FIXED[1], FIXED[2], FIXED[6]])
+def test_full_scale(config):
+    check_full_scale(config)
+
+
+def test_twiddle():
+    check_twiddle(FIXED[2])
+
+
+@pytest.mark.parametrize("config", PIPELINED[1:], ids=name)
+def test_falling_sizes(config):
+    check_falling_sizes(config)
+
+
+@pytest.mark.parametrize("config", [PIPELINED[1], FIXED[1]])
+def test_long_stall(config):
+    check_long_stall(config)
 
 
 @pytest.mark.parametrize(
@@ -214,9 +359,9 @@ def test_framing_error(config):
     items = [random_frame(config, rng, 3) for _ in range(2)]
     inputs, expected = [], []
     for item in items:
-        inputs += words(config, item.re, item.im)
+        inputs += words(config.data, item.re, item.im)
         result = item.expected(config)
-        expected += words(config, result.re, result.im)
+        expected += words(config.output, result.re, result.im)
     last = 1 << (2 * config.data_width)
     inputs[7] ^= last
     inputs[8] ^= last
@@ -234,7 +379,7 @@ def test_framing_error(config):
 
 def test_wrong_rounding_is_seen(monkeypatch):
     """The comparison fails for half-up instead of half-even rounding."""
-    monkeypatch.setattr(sdf, "round_half_even", lambda value, shift: (value + 1) >> shift)
+    monkeypatch.setattr(butterfly, "round_half_even", lambda value, shift: (value + 1) >> shift)
     config = PIPELINED[0]
     rng = np.random.default_rng(0)
     re, im = rng.integers(-1000, 1000, (2, 8))

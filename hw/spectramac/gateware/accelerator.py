@@ -73,7 +73,10 @@ class Engine(wiring.Component):
 
         m.submodules.sequencer = sequencer = Sequencer(config)
         m.submodules.gather = gather = Gather(config)
-        m.submodules.forward_fft = forward_fft = FFT(config.fft)
+        # What follows each transform always takes its results, so that no queue is needed.
+        m.submodules.forward_fft = forward_fft = FFT(
+            config.fft, queue=False, technology=self.technology
+        )
         m.submodules.spectrum = spectrum = SpectrumMemory(config)
         m.submodules.reader = reader = ColumnReader(config)
         if config.is_serial:
@@ -87,7 +90,9 @@ class Engine(wiring.Component):
             m.submodules.queue = queue = Queue(layout(job(config)), depth=config.job_queue_depth)
             m.submodules.lanes = lanes = Lanes(config)
             m.submodules.merge = merge = Merge(config)
-        m.submodules.inverse_fft = inverse_fft = FFT(config.fft)
+        m.submodules.inverse_fft = inverse_fft = FFT(
+            config.fft, queue=False, technology=self.technology
+        )
         m.submodules.requantize = requantize = Requantize(config)
         storage = self._memories(m)
 

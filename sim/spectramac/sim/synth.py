@@ -45,8 +45,8 @@ class Device:
     family: str
     synth: str
     route: tuple[str, ...]
-    technology: str = "generic"
-    """Of the gateware's memories (:class:`spectramac.gateware.memory.Storage`)."""
+    technology: str
+    """Whose primitives the gateware instantiates (:mod:`spectramac.gateware.fft.device` and ``memory``)."""
 
 
 DEVICES = {
@@ -62,12 +62,14 @@ DEVICES = {
         "ecp5",
         "synth_ecp5 -abc9",
         ("--25k", "--package", "CABGA381", "--speed", "6", "--lpf-allow-unconstrained"),
+        technology="ecp5",
     ),
     "large": Device(
         "ECP5 LFE5U-85F-6 CABGA756",
         "ecp5",
         "synth_ecp5 -abc9",
         ("--85k", "--package", "CABGA756", "--speed", "6", "--lpf-allow-unconstrained"),
+        technology="ecp5",
     ),
 }
 

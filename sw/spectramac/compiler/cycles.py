@@ -84,7 +84,7 @@ class _Forward:
         if self.log2_n == 0:
             return [first + i for i in range(1, self.padded, 2)]
         n = 1 << self.log2_n
-        latency = fft_latency(self.config.fft, self.log2_n)
+        latency = fft_latency(self.config.fft, self.log2_n, queue=False)
         return [first + latency + i + n - 1 for i in range(0, self.padded, n)]
 
     def _iterative(self, first: int) -> list[int]:
@@ -136,7 +136,9 @@ class _Backward:
                 issue = last_issue + pace
         else:
             last_issue = issue + size - 1
-            accepted = last_issue + merge_latency + fft_latency(config.fft, self.log2_n)
+            accepted = (
+                last_issue + merge_latency + fft_latency(config.fft, self.log2_n, queue=False)
+            )
         self.last_write = accepted + (7 if one_multiplier else 6)
         if config.is_serial:
             release = last_issue + SERIAL_SAMPLE_CYCLES - 1 + 2 * self.clear_depth

@@ -38,13 +38,14 @@ from numpy.typing import NDArray
 
 from spectramac.model.fixed import Ints, round_shift, saturate
 from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_plan import Narrowing, StagePlan, plan
+from spectramac.spec.fixed import Format
 
 __all__ = [
     "FFTResult",
     "bit_reverse",
     "error_bound",
     "fft",
-    "has_twiddle",
     "sqnr",
     "twiddle_index",
     "twiddle_table",
@@ -81,11 +82,6 @@ def twiddle_table(log2_block: int, width: int) -> tuple[Ints, Ints]:
         np.rint(np.cos(angle) * one).astype(np.int64),
         np.rint(-np.sin(angle) * one).astype(np.int64),
     )
-
-
-def has_twiddle(m: int) -> bool:
-    """Whether the stage with blocks of ``2**m`` ends with a multiplication."""
-    return m % 2 == 1 and m > 1
 
 
 def twiddle_index(m: int, log2_n: int, two_d: bool) -> NDArray[np.int64]:
@@ -135,7 +131,7 @@ def fft(
     FFTResult
         Arrays of the shape of the input, and ``overflow`` of shape (...).
     """
-    n = _check_arguments(config, log2_n, two_d, halve)
+    n = _check_arguments(config, log2_n, two_d, inverse, halve)
     re, im = _check_data("z_re", z_re, n, config), _check_data("z_im", z_im, n, config)
     if re.shape != im.shape:
         raise ValueError(f"z_im must have the shape of z_re, {re.shape}, not {im.shape}")
@@ -144,15 +140,17 @@ def fft(
     overflow = np.zeros(len(re), np.bool_)
     if inverse:
         re, im = im, re
-    for m in range(log2_n, 0, -1):
-        re, im = _butterfly(re, im, m, rotate=not (two_d and m == log2_n // 2 + 1))
-        re, im = (_narrow(part, (halve >> (m - 1)) & 1, config, overflow) for part in (re, im))
-        if has_twiddle(m):
-            table_re, table_im = twiddle_table(m + 1, config.twiddle_width)
-            e = twiddle_index(m, log2_n, two_d)
-            c, s = table_re[e], table_im[e]
-            re, im = re * c - im * s, re * s + im * c
-            re, im = (_narrow(part, config.twiddle.fraction, config, overflow) for part in (re, im))
+    for stage in plan(config)[config.log2_n_max - log2_n :]:
+        plain = two_d and stage.m == log2_n // 2 + 1
+        re, im = _butterfly(re, im, stage, rotate=stage.rotates and not plain)
+        if stage.narrowing:
+            shift = stage.narrowing.shift
+            dropped = (halve >> (stage.m - 1)) & 1 if shift is None else shift
+            re, im = (_narrow(part, dropped, stage.narrowing, overflow) for part in (re, im))
+        if stage.product:
+            re, im = _product(re, im, stage, twiddle_index(stage.m, log2_n, two_d), config)
+            dropped = config.twiddle.fraction
+            re, im = (_narrow(part, dropped, stage.product, overflow) for part in (re, im))
     if inverse:
         re, im = im, re
     if not bit_reversed:
@@ -161,11 +159,16 @@ def fft(
     return FFTResult(re.reshape(shape), im.reshape(shape), overflow.reshape(shape[:-1]))
 
 
-def _check_arguments(config: FFTConfig, log2_n: int, two_d: bool, halve: int) -> int:
+def _check_arguments(config: FFTConfig, log2_n: int, two_d: bool, inverse: bool, halve: int) -> int:
     if not 3 <= log2_n <= config.log2_n_max:
         raise ValueError(f"log2_n must be from 3 to {config.log2_n_max}, not {log2_n!r}")
     if two_d and log2_n % 2:
         raise ValueError(f"log2_n must be even in two dimensions, not {log2_n!r}")
+    if config.is_fixed and (log2_n != config.log2_n_max or two_d or inverse or halve):
+        raise ValueError(
+            f"a transform with scaling {config.scaling!r} must be forward, in one dimension, of "
+            f"{config.n_max} points, without halve"
+        )
     if not 0 <= halve < 1 << config.log2_n_max:
         raise ValueError(f"halve must be from 0 to {(1 << config.log2_n_max) - 1}, not {halve!r}")
     return 1 << log2_n
@@ -183,35 +186,63 @@ def _check_data(name: str, z: Any, n: int, config: FFTConfig) -> Ints:
     return np.asarray(z, np.int64)
 
 
-def _butterfly(re: Ints, im: Ints, m: int, *, rotate: bool) -> tuple[Ints, Ints]:
-    """Sums and differences of one stage, one bit wider, differences rotated by -j where due."""
+def _butterfly(re: Ints, im: Ints, stage: StagePlan, *, rotate: bool) -> tuple[Ints, Ints]:
+    """Sums and differences of one stage, one bit wider, differences rotated by -j or negative where due."""
+    m = stage.m
     shape = (len(re), -1, 2, 1 << (m - 1))
     re, im = re.reshape(shape), im.reshape(shape)
     out_re = np.stack([re[:, :, 0] + re[:, :, 1], re[:, :, 0] - re[:, :, 1]], axis=2)
     out_im = np.stack([im[:, :, 0] + im[:, :, 1], im[:, :, 0] - im[:, :, 1]], axis=2)
-    if m % 2 == 0 and rotate:
+    if rotate:
         upper = slice(1 << (m - 2), None)
         real = out_re[:, :, 1, upper].copy()
         out_re[:, :, 1, upper] = out_im[:, :, 1, upper]
         out_im[:, :, 1, upper] = -real
+    if stage.negates:
+        out_re[:, :, 1] *= -1
+        out_im[:, :, 1] *= -1
     return out_re.reshape(len(re), -1), out_im.reshape(len(re), -1)
 
 
-def _narrow(x: Ints, shift: int, config: FFTConfig, overflow: NDArray[np.bool_]) -> Ints:
-    """Round-half-even and saturate; marks the frames that overflowed."""
-    y, clipped = saturate(round_shift(x, shift), config.data)
-    overflow |= clipped.any(axis=-1)
+def _product(
+    a: Ints, b: Ints, stage: StagePlan, e: NDArray[np.int64], config: FFTConfig
+) -> tuple[Ints, Ints]:
+    """``(a + jb)(c + js)`` by three products, as the multiplier computes it."""
+    c, s = (part[e] for part in twiddle_table(stage.m + 1, config.twiddle_width))
+    if stage.negates:
+        sign = 1 - 2 * ((np.arange(len(e)) >> (stage.m - 1)) & 1)
+        c, s = c * sign, s * sign
+    total, _ = saturate(a + b, Format(stage.sum_width))
+    common = c * total
+    return common - b * (c + s), common - a * (c - s)
+
+
+def _narrow(x: Ints, shift: int, narrowing: Narrowing, overflow: NDArray[np.bool_]) -> Ints:
+    """Round half to even; clip and mark the frames that overflowed, where that is possible."""
+    rounded = round_shift(x, shift)
+    y, clipped = saturate(rounded, Format(narrowing.width))
+    if narrowing.saturates:
+        overflow |= clipped.any(axis=-1)
+    elif clipped.any():
+        raise AssertionError(
+            f"a value of {narrowing} must fit, not {int(rounded[clipped].flat[0])}"
+        )
     return y
 
 
 def error_bound(config: FFTConfig, log2_n: int, halve: int = 0) -> float:
     """Largest magnitude of the error of any output of a frame without overflow (module docstring)."""
     delta = np.sqrt(0.5) / (1 << config.twiddle.fraction)
-    amplitude = np.sqrt(2) * (1 << (config.data_width - 1))
     error = 0.0
-    for m in range(log2_n, 0, -1):
-        error = error + np.sqrt(0.5) if (halve >> (m - 1)) & 1 else 2 * error
-        if has_twiddle(m):
+    amplitude = np.sqrt(2) * (1 << (config.data_width - 1))
+    for stage in plan(config)[config.log2_n_max - log2_n :]:
+        error, amplitude = 2 * error, amplitude * (1 if config.scaling == "per_stage" else 2)
+        narrowing = stage.narrowing
+        if narrowing:
+            shift = (halve >> (stage.m - 1)) & 1 if narrowing.shift is None else narrowing.shift
+            error = error / (1 << shift) + (np.sqrt(0.5) if shift else 0)
+            amplitude /= 1 if config.scaling == "per_stage" else 1 << shift
+        if stage.product:
             error = error * (1 + delta) + np.sqrt(0.5) + delta * amplitude
     return float(error)
 
@@ -243,19 +274,33 @@ def sqnr(
     n_frames, seed
         Random frames measured together.
     """
+    if config.is_fixed:
+        scaling = "halving" if config.scaling == "halving" else "growth"
     rng = np.random.default_rng(seed)
     n, full = 1 << log2_n, config.data.maximum
+    fits = scaling == "halving" or config.scaling == "growth"
     if signal == "noise":
-        sigma = full / 6 if scaling == "halving" else full / 6 / np.sqrt(n)
+        sigma = full / 6 if fits else full / 6 / np.sqrt(n)
         z = sigma * (rng.normal(size=(n_frames, n)) + 1j * rng.normal(size=(n_frames, n)))
     else:
-        amplitude = full if scaling == "halving" else full / n - 1
+        amplitude = full if fits else full / n - 1
         k, phase = rng.integers(0, n, (n_frames, 1)), rng.random((n_frames, 1))
         z = amplitude * np.exp(2j * np.pi * (k * np.arange(n) / n + phase))
     re = np.clip(np.rint(z.real), -full, full).astype(np.int64)
     im = np.clip(np.rint(z.imag), -full, full).astype(np.int64)
-    halve = n - 1 if scaling == "halving" else 0
-    y = fft(re, im, config=config, log2_n=log2_n, halve=halve)
+    return float(_ratio(config, log2_n, re, im, scaling))
+
+
+def _ratio(config: FFTConfig, log2_n: int, re: Ints, im: Ints, scaling: str) -> Any:
+    """Signal to noise in dB of all frames together."""
+    n = 1 << log2_n
+    y = fft(
+        re,
+        im,
+        config=config,
+        log2_n=log2_n,
+        halve=n - 1 if scaling == "halving" and not config.is_fixed else 0,
+    )
     exact = np.fft.fft(re + 1j * im) / (n if scaling == "halving" else 1)
     error = y.re + 1j * y.im - exact
-    return float(10 * np.log10(np.sum(np.abs(exact) ** 2) / np.sum(np.abs(error) ** 2)))
+    return 10 * np.log10(np.sum(np.abs(exact) ** 2) / np.sum(np.abs(error) ** 2))

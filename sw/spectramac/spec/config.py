@@ -40,12 +40,17 @@ class FFTConfig:
     architecture : str
         ``"pipelined"``: one sample a clock. ``"iterative"``: one butterfly engine, one multiplier,
         same arithmetic, many clocks a frame.
+    scaling : str
+        ``"per_stage"``: the size, direction and dimension of a frame and the stages that halve are chosen at run time.
+        ``"halving"``: X/N with a guard bit, least noise, ``"growth"``: X with all bits; both one forward
+        transform of ``2**log2_n_max`` points, pipelined. See :mod:`spectramac.spec.fft_plan`.
     """
 
     log2_n_max: int
     data_width: int = 16
     twiddle_width: int = 16
     architecture: Literal["pipelined", "iterative"] = "pipelined"
+    scaling: Literal["per_stage", "halving", "growth"] = "per_stage"
 
     def __post_init__(self) -> None:
         _check_range("log2_n_max", self.log2_n_max, 3, 13)
@@ -55,6 +60,14 @@ class FFTConfig:
             raise ValueError(
                 f"architecture must be 'pipelined' or 'iterative', not {self.architecture!r}"
             )
+        if self.scaling not in ("per_stage", "halving", "growth"):
+            raise ValueError(
+                f"scaling must be 'per_stage', 'halving' or 'growth', not {self.scaling!r}"
+            )
+        if self.scaling != "per_stage" and self.architecture != "pipelined":
+            raise ValueError(
+                f"scaling must be 'per_stage' in the iterative transform, not {self.scaling!r}"
+            )
 
     @property
     def n_max(self) -> int:
@@ -62,9 +75,21 @@ class FFTConfig:
         return 1 << self.log2_n_max
 
     @property
+    def is_fixed(self) -> bool:
+        """Whether size, direction, dimension and scaling are settled when the Verilog is made."""
+        return self.scaling != "per_stage"
+
+    @property
     def data(self) -> Format:
-        """Format of re and of im."""
+        """Format of re and of im at the input."""
         return Format(self.data_width)
+
+    @property
+    def output(self) -> Format:
+        """Format of re and of im at the output."""
+        if self.scaling == "growth":
+            return Format(self.data_width + self.log2_n_max + (self.log2_n_max > 2))
+        return self.data
 
     @property
     def twiddle(self) -> Format:

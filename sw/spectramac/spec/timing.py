@@ -7,23 +7,27 @@ exact, and the compiler's cycle prediction is built on them.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_plan import StagePlan, plan
 
 __all__ = [
     "SERIAL_ENTRY_CYCLES",
     "SERIAL_JUDGE_CYCLES",
     "SERIAL_SAMPLE_CYCLES",
     "FFTPhases",
+    "butterfly_latency",
+    "delay_storage",
     "fft_cycles_per_frame",
     "fft_latency",
     "fft_phases",
+    "pipeline_latency",
+    "twiddle_latency",
 ]
 
-BUTTERFLY_REGISTERS = 2
-"""Cycles that a sample spends in a butterfly stage of the pipeline besides waiting for its partner."""
-TWIDDLE_LATENCY = 5
-"""Cycles that a sample spends in a twiddle multiplier of the pipeline."""
+DISTRIBUTED_DEPTH_MAX = 16
+"""Delay lines up to this depth are small memories made of logic cells, read in the same cycle."""
 SERIAL_JUDGE_CYCLES = 6
 """Cycles in which the serial lane judges a column pair."""
 SERIAL_ENTRY_CYCLES = 2
@@ -60,7 +64,38 @@ def fft_phases(log2_n: int) -> FFTPhases:
     return FFTPhases(load=n, compute=compute, unload=n)
 
 
-def fft_latency(config: FFTConfig, log2_n: int) -> int:
+def delay_storage(stage: StagePlan) -> Literal["adjacent", "registers", "distributed", "block"]:
+    """What holds the first halves of the blocks of a butterfly stage."""
+    depth = 1 << (stage.m - 1)
+    if depth <= 2:
+        return "adjacent" if depth == 1 else "registers"
+    return "distributed" if depth <= DISTRIBUTED_DEPTH_MAX else "block"
+
+
+def butterfly_latency(stage: StagePlan) -> int:
+    """Cycles that a sample spends in a butterfly stage of the pipeline besides waiting for its partner.
+
+    Read (block RAM: two more), register, add; one more to round, two to round and clip.
+    """
+    read = {"adjacent": 1, "registers": 2, "distributed": 2, "block": 4}[delay_storage(stage)]
+    return read + (0 if stage.narrowing is None else 1 + stage.narrowing.saturates)
+
+
+def twiddle_latency(stage: StagePlan) -> int:
+    """Cycles that a sample spends in a twiddle multiplier of the pipeline.
+
+    Sum, clip, three in the multiplier, difference and rounding make six; one more to clip.
+    """
+    return 6 + stage.product.saturates if stage.product else 0
+
+
+def pipeline_latency(config: FFTConfig) -> int:
+    """Registers of the whole pipeline: its latency is this and, for a frame of N points, N - 1."""
+    edges = 0 if config.is_fixed else 2  # exchange of re and im
+    return edges + sum(butterfly_latency(stage) + twiddle_latency(stage) for stage in plan(config))
+
+
+def fft_latency(config: FFTConfig, log2_n: int, *, queue: bool = True) -> int:
     """Cycles from a frame's first input transfer to the first cycle in which its first result is offered.
 
     Without gaps in the input and, for the pipelined core, with ``o.ready`` high and nothing of another
@@ -69,9 +104,7 @@ def fft_latency(config: FFTConfig, log2_n: int) -> int:
     if config.architecture == "iterative":
         phases = fft_phases(log2_n)
         return phases.load + phases.compute
-    n_stages = config.log2_n_max
-    n_twiddles = (n_stages - 1) // 2
-    return (1 << log2_n) - 1 + BUTTERFLY_REGISTERS * n_stages + TWIDDLE_LATENCY * n_twiddles
+    return (1 << log2_n) - 1 + pipeline_latency(config) + queue
 
 
 def fft_cycles_per_frame(config: FFTConfig, log2_n: int) -> int:

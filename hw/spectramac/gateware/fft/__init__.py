@@ -9,6 +9,13 @@ from spectramac.spec.config import FFTConfig
 __all__ = ["FFT", "IterativeFFT", "PipelinedFFT"]
 
 
-def FFT(config: FFTConfig) -> PipelinedFFT | IterativeFFT:  # noqa: N802 (reads as a component)
-    """The core that ``config.architecture`` names; both have the same members and methods."""
-    return IterativeFFT(config) if config.architecture == "iterative" else PipelinedFFT(config)
+def FFT(  # noqa: N802 (reads as a component)
+    config: FFTConfig, *, queue: bool = True, technology: str = "generic"
+) -> PipelinedFFT | IterativeFFT:
+    """The core that ``config.architecture`` names; both have the same members and methods.
+
+    ``queue`` and ``technology`` are for the pipelined one; the iterative one waits by itself and is inferred.
+    """
+    if config.architecture == "iterative":
+        return IterativeFFT(config)
+    return PipelinedFFT(config, queue=queue, technology=technology)

@@ -4,7 +4,7 @@
 
 from typing import Any
 
-from amaranth import Module, Mux, Signal
+from amaranth import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
@@ -12,7 +12,7 @@ from spectramac.gateware.stream import layout
 from spectramac.spec.config import FFTConfig
 from spectramac.spec.stream import complex_payload, frame
 
-__all__ = ["FrameControl", "control_layout", "frame_layout", "ports"]
+__all__ = ["FrameControl", "control_layout", "frame_layout", "is_square", "output_layout", "ports"]
 
 
 def frame_layout(config: FFTConfig) -> data.StructLayout:
@@ -20,11 +20,22 @@ def frame_layout(config: FFTConfig) -> data.StructLayout:
     return layout(frame(complex_payload(config.data)))
 
 
+def output_layout(config: FFTConfig) -> data.StructLayout:
+    """The payload of the output stream."""
+    return layout(frame(complex_payload(config.output)))
+
+
 def control_layout(config: FFTConfig) -> data.StructLayout:
-    """What may differ from frame to frame."""
+    """What may differ from frame to frame: nothing if the configuration is fixed.
+
+    Bit ``b`` of ``size`` tells that log2 N is greater than ``b``: the field is N - 1, and stage ``m`` works if bit
+    ``m - 1`` is set.
+    """
+    if config.is_fixed:
+        return data.StructLayout({})
     return data.StructLayout(
         {
-            "log2_n": range(config.log2_n_max + 1),
+            "size": config.log2_n_max,
             "two_d": 1,
             "inverse": 1,
             "halve": config.log2_n_max,
@@ -32,15 +43,26 @@ def control_layout(config: FFTConfig) -> data.StructLayout:
     )
 
 
+def is_square(control: Any, log2_t: int) -> Any:
+    """Whether a frame is in two dimensions, ``2**log2_t`` points each."""
+    size = control.size
+    wider = size[2 * log2_t] if 2 * log2_t < len(size) else Const(0, 1)
+    at_least = size[2 * log2_t - 1] if 2 * log2_t <= len(size) else Const(0, 1)
+    return control.two_d & at_least & ~wider
+
+
 def ports(config: FFTConfig) -> dict[str, Any]:
     """Signature members of both architectures."""
-    return {
-        "i": In(stream.Signature(frame_layout(config))),
-        "o": Out(stream.Signature(frame_layout(config))),
+    choices = {
         "log2_n": In(range(config.log2_n_max + 1)),
         "two_d": In(1),
         "inverse": In(1),
         "halve": In(config.log2_n_max),
+    }
+    return {
+        "i": In(stream.Signature(frame_layout(config))),
+        "o": Out(stream.Signature(output_layout(config))),
+        **({} if config.is_fixed else choices),
         "overflow": Out(1),
         "framing_error": Out(1),
     }
@@ -66,8 +88,6 @@ class FrameControl:
         The next sample is the first of a frame.
     held : Signal
         Control of the frame being taken, from the cycle after its first sample.
-    now : Signal
-        ``held``, and in the cycle of the first sample already its control.
     index : Signal
         Number of the next sample in its frame.
     last : Signal
@@ -79,23 +99,21 @@ class FrameControl:
         shape = control_layout(config)
         self.first = Signal(init=1)
         self.held = Signal(shape)
-        self.now = Signal(shape)
         self.index = Signal(config.log2_n_max)
         self.last = Signal()
-        for name in ("log2_n", "two_d", "inverse", "halve"):
-            port = getattr(dut, name)
-            m.d.comb += self.now[name].eq(Mux(self.first, port, self.held[name]))
         # The first sample is never the last, so the held size is enough.
-        final = Signal(config.log2_n_max)
-        with m.Switch(self.held.log2_n):
-            for log2_n in range(3, config.log2_n_max + 1):
-                with m.Case(log2_n):
-                    m.d.comb += final.eq((1 << log2_n) - 1)
-        m.d.comb += self.last.eq(~self.first & (self.index == final))
+        final: Any = Const(config.n_max - 1, config.log2_n_max)
+        if not config.is_fixed:
+            size = Cat(dut.log2_n > bit for bit in range(config.log2_n_max))
+            with m.If(accept & self.first):
+                m.d.sync += self.held.size.eq(size)
+                for name in ("two_d", "inverse", "halve"):
+                    m.d.sync += self.held[name].eq(getattr(dut, name))
+            final = self.held.size
+        m.d.comb += self.last.eq(~self.first & (self.index | ~final).all())
         m.d.sync += dut.framing_error.eq(accept & (dut.i.payload.last != self.last))
         with m.If(accept):
             m.d.sync += [
-                self.held.eq(self.now),
                 self.first.eq(self.last),
                 self.index.eq(Mux(self.last, 0, self.index + 1)),
             ]

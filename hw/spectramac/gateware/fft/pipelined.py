@@ -2,20 +2,79 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The transform as a pipeline: one sample a clock."""
 
-from itertools import pairwise
 from typing import Any
 
-from amaranth import Cat, Module, Mux, Signal
+from amaranth import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
 
-from spectramac.gateware.fft.control import FrameControl, ports
-from spectramac.gateware.fft.sdf import ButterflyStage, TwiddleStage
-from spectramac.gateware.stream import connect, connect_pipeline
-from spectramac.model.fft import has_twiddle
+from spectramac.gateware.fft.butterfly import Butterfly, Samples
+from spectramac.gateware.fft.control import FrameControl, output_layout, ports
+from spectramac.gateware.fft.output import OutputQueue
+from spectramac.gateware.fft.twiddle import Twiddle
 from spectramac.spec.config import FFTConfig
-from spectramac.spec.timing import fft_cycles_per_frame, fft_latency
+from spectramac.spec.fft_plan import plan
+from spectramac.spec.timing import fft_cycles_per_frame, fft_latency, pipeline_latency
 
-__all__ = ["PipelinedFFT"]
+__all__ = ["FFTPipeline", "PipelinedFFT"]
+
+
+class FFTPipeline(wiring.Component):
+    """Forward transforms, samples in natural order in, bit-reversed order out, no handshake.
+
+    A frame may come with gaps; its results leave as early as they can. A frame that is shorter than its
+    predecessor must wait for the difference of their sizes, in cycles.
+
+    Parameters
+    ----------
+    config : :class:`FFTConfig`
+    technology : str
+        See :class:`spectramac.gateware.fft.device.BlockRAM`.
+
+    Members
+    -------
+    i, o : :func:`Samples`
+    overflow : :py:`Out(1)`
+    """
+
+    def __init__(self, config: FFTConfig, *, technology: str = "generic") -> None:
+        self.config = config
+        self.technology = technology
+        super().__init__(
+            {
+                "i": In(Samples(config, config.data_width)),
+                "o": Out(Samples(config, config.output.width)),
+                "overflow": Out(1),
+            }
+        )
+
+    @property
+    def latency(self) -> int:
+        """Cycles besides collecting the frame."""
+        return pipeline_latency(self.config)
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        overflows = []
+        source: Any = wiring.flipped(self.i)
+        for stage in plan(self.config):
+            butterfly = Butterfly(self.config, stage, technology=self.technology)
+            m.submodules[f"butterfly{stage.m}"] = butterfly
+            wiring.connect(m, source, butterfly.i)
+            overflows.append(butterfly.overflow)
+            source = butterfly.o
+            if stage.product:
+                twiddle = Twiddle(
+                    self.config, stage, lead=butterfly.lead, technology=self.technology
+                )
+                m.submodules[f"twiddle{stage.m}"] = twiddle
+                wiring.connect(m, butterfly.early, twiddle.early)
+                wiring.connect(m, source, twiddle.i)
+                overflows.append(twiddle.overflow)
+                source = twiddle.o
+        wiring.connect(m, source, wiring.flipped(self.o))
+        m.d.sync += self.overflow.eq(Cat(overflows).any())
+        return m
 
 
 class PipelinedFFT(wiring.Component):
@@ -27,12 +86,16 @@ class PipelinedFFT(wiring.Component):
 
     ``log2_n``, ``two_d``, ``inverse`` and ``halve`` are sampled with the first sample of a frame and travel
     with it; successive frames may differ in all of them. Frames of different direction, scaling or
-    dimension follow each other without a gap; a frame of another *size* waits at each stage until its
-    predecessor has left the stage. A frame comes out completely although no other follows.
+    dimension follow each other without a gap. A frame that is shorter than its predecessor waits at the input for the
+    difference of their sizes, in cycles; the results still leave without a gap. A frame comes out completely although
+    no other follows. With a fixed configuration (:attr:`FFTConfig.is_fixed`) these inputs do not exist.
 
-    Latency is :meth:`latency`, the same for all settings of one size; throughput is one sample a cycle.
-    ``i.ready`` does not depend combinationally on ``o.ready``. A pair of stages takes three multipliers,
-    except the last pair.
+    Nothing stalls the pipeline itself. Samples are taken as long as there is room for their results
+    in a queue behind it, of block RAM, which holds more than the pipeline: a sink that pauses at random loses no
+    cycle. ``i.ready`` is a register; ``o.valid`` and ``o.payload`` depend on registers only.
+
+    Latency is :meth:`latency`, the same for all settings of one size; throughput is one sample a cycle. A pair of
+    stages takes three multipliers, except the last pair.
 
     Frames are counted; ``i.payload.last`` is only compared with the count. A sample with the wrong
     ``last`` strobes ``framing_error`` in the next cycle and has no other effect.
@@ -40,13 +103,17 @@ class PipelinedFFT(wiring.Component):
     Parameters
     ----------
     config : :class:`FFTConfig`
-        Word widths and largest size; its architecture is ignored.
+        Word widths, scaling and largest size; its architecture is ignored.
+    queue : bool
+        Without the queue, ``o.ready`` must always be high, and the latency is one less.
+    technology : str
+        See :class:`spectramac.gateware.fft.device.BlockRAM`.
 
     Members
     -------
     i : :py:`In(stream.Signature(frame(complex_payload(config.data))))`
         Samples in natural order (the inverse in two dimensions: index ``k2*T + k1``).
-    o : :py:`Out(stream.Signature(frame(complex_payload(config.data))))`
+    o : :py:`Out(stream.Signature(frame(complex_payload(config.output))))`
         Bins in bit-reversed order; ``last`` with the last of a frame.
     log2_n : :py:`In(range(config.log2_n_max + 1))`
         Size, from 3 to ``config.log2_n_max``; other values are not allowed.
@@ -67,13 +134,17 @@ class PipelinedFFT(wiring.Component):
     S. He, M. Torkelson, "A new approach to pipeline FFT processor", IPPS 1996.
     """
 
-    def __init__(self, config: FFTConfig) -> None:
+    def __init__(
+        self, config: FFTConfig, *, queue: bool = True, technology: str = "generic"
+    ) -> None:
         self.config = config
+        self.queue = queue
+        self.technology = technology
         super().__init__(ports(config))
 
     def latency(self, log2_n: int) -> int:
         """Cycles from the first sample of a frame taken to its first result offered."""
-        return fft_latency(self.config, log2_n)
+        return fft_latency(self.config, log2_n, queue=self.queue)
 
     def cycles_per_frame(self, log2_n: int) -> int:
         """Cycles between the starts of successive frames of one size."""
@@ -81,33 +152,78 @@ class PipelinedFFT(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        stages: list[Any] = []
-        for log2_block in range(self.config.log2_n_max, 0, -1):
-            m.submodules[f"butterfly{log2_block}"] = butterfly = ButterflyStage(
-                self.config, log2_block
-            )
-            stages.append(butterfly)
-            if has_twiddle(log2_block):
-                m.submodules[f"twiddle{log2_block}"] = twiddle = TwiddleStage(
-                    self.config, log2_block
-                )
-                stages.append(twiddle)
-        connect_pipeline(m, *stages)
-        for a, b in pairwise(stages):
-            m.d.comb += b.i_control.eq(a.o_control)
-        head, tail = stages[0], stages[-1]
-        accept = Signal()
+        m.submodules.pipeline = pipeline = FFTPipeline(self.config, technology=self.technology)
+        accept, room = Signal(), Signal(init=1)
         control = FrameControl(m, self, accept)
-        x, inverse = self.i.payload.data, control.now.inverse
         m.d.comb += [
             accept.eq(self.i.valid & self.i.ready),
-            self.i.ready.eq(head.i.ready),
-            head.i.valid.eq(self.i.valid),
-            head.i.payload.data.re.eq(Mux(inverse, x.im, x.re)),
-            head.i.payload.data.im.eq(Mux(inverse, x.re, x.im)),
-            head.i.payload.last.eq(control.last),
-            head.i_control.eq(control.now),
+            self.i.ready.eq(room & self._may_start(m, control, accept)),
         ]
-        connect(m, tail.o, wiring.flipped(self.o), ("PipelinedFFT.tail", "PipelinedFFT.o"))
-        m.d.sync += self.overflow.eq(Cat(stage.overflow for stage in stages).any())
+        data = self.i.payload.data
+        if self.config.is_fixed:
+            m.d.comb += [
+                pipeline.i.valid.eq(accept),
+                pipeline.i.first.eq(control.first),
+                pipeline.i.re.eq(data.re),
+                pipeline.i.im.eq(data.im),
+            ]
+        else:
+            # Inverse: re and im are exchanged here and at the end. The register also waits for the control.
+            inverse = Mux(control.first, self.inverse, control.held.inverse)
+            m.d.sync += [
+                pipeline.i.valid.eq(accept),
+                pipeline.i.first.eq(control.first),
+                pipeline.i.re.eq(Mux(inverse, data.im, data.re)),
+                pipeline.i.im.eq(Mux(inverse, data.re, data.im)),
+            ]
+            m.d.comb += pipeline.i.control.eq(control.held)
+        m.d.comb += self.overflow.eq(pipeline.overflow)
+
+        result = Signal(output_layout(self.config))
+        valid, result_valid = pipeline.o.valid, Signal()
+        count = Signal(self.config.log2_n_max)
+        final: Any = count.all()
+        if not self.config.is_fixed:
+            final = (count | ~pipeline.o.control.size).all()
+        with m.If(valid):
+            m.d.sync += count.eq(Mux(final, 0, count + 1))
+        inverse = Const(0, 1) if self.config.is_fixed else pipeline.o.control.inverse
+        domain = m.d.comb if self.config.is_fixed else m.d.sync
+        domain += [
+            result_valid.eq(valid),
+            result.data.re.eq(Mux(inverse, pipeline.o.im, pipeline.o.re)),
+            result.data.im.eq(Mux(inverse, pipeline.o.re, pipeline.o.im)),
+            result.last.eq(final),
+        ]
+        if not self.queue:
+            m.d.comb += [self.o.valid.eq(result_valid), self.o.payload.eq(result)]
+            return m
+        depth = 1 << (self.config.n_max + pipeline.latency + 8).bit_length()
+        m.submodules.queue = queue = OutputQueue(result.shape(), depth, technology=self.technology)
+        m.d.comb += [
+            queue.i_valid.eq(result_valid),
+            queue.i_payload.eq(result),
+            queue.taken.eq(accept),
+            room.eq(queue.room),
+        ]
+        wiring.connect(m, queue.o, wiring.flipped(self.o))
         return m
+
+    def _may_start(self, m: Module, control: FrameControl, accept: Any) -> Any:
+        """Low while a frame must wait that is shorter than its predecessor.
+
+        From the last sample of a frame of N points on, its results leave for N - 1 more cycles. A frame of n
+        points that starts N - n cycles later than it could comes right behind them.
+        """
+        if self.config.is_fixed:
+            return Const(1, 1)
+        left = Signal(self.config.log2_n_max)  # cycles in which the predecessor's results leave
+        allowed = Signal(self.config.log2_n_max + 1, init=-1)  # bit b: a frame of 2**b points
+        with m.If(accept & control.last):
+            m.d.sync += [left.eq(control.held.size), allowed.eq(Cat(~control.held.size, 1))]
+        with m.Elif(left.any()):
+            m.d.sync += left.eq(left - 1)
+            for bit in range(3, self.config.log2_n_max):
+                with m.If(left == 1 << bit):
+                    m.d.sync += allowed[bit].eq(1)
+        return ~control.first | allowed.bit_select(self.log2_n, 1)

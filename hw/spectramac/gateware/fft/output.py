@@ -1,0 +1,122 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""A queue behind a pipeline that cannot stop."""
+
+from typing import Any
+
+from amaranth import Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from spectramac.gateware.fft.device import BlockRAM
+
+__all__ = ["OutputQueue"]
+
+
+class OutputQueue(wiring.Component):
+    """Takes whatever comes and offers it as a stream; says when the producer may start another item.
+
+    A word goes to a short queue of logic cells; only if that is filling up, through a long one of block RAM in
+    front of it. ``room`` counts items from their start (``taken``) to their delivery.
+
+    Latency is 1 cycle while the short queue keeps up; throughput is one word a cycle. ``room`` is a register.
+
+    Parameters
+    ----------
+    shape : shape-like
+        Of a word.
+    depth : int
+        Items that may be on their way, a power of two.
+    technology : str
+        See :class:`BlockRAM`.
+
+    Members
+    -------
+    i_valid, i_payload : :py:`In`
+    taken : :py:`In(1)`
+        The producer has started an item; only while ``room``.
+    room : :py:`Out(1)`
+    o : :py:`Out(stream.Signature(shape))`
+    """
+
+    short = 16
+
+    def __init__(self, shape: Any, depth: int, *, technology: str = "generic") -> None:
+        self.shape = shape
+        self.depth = depth
+        self.technology = technology
+        super().__init__(
+            {
+                "i_valid": In(1),
+                "i_payload": In(shape),
+                "taken": In(1),
+                "room": Out(1, init=1),
+                "o": Out(stream.Signature(shape)),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        word = self.i_payload.as_value()
+        pop = Signal()
+        m.d.comb += pop.eq(self.o.valid & self.o.ready)
+
+        # Items on their way; `room` lags by a cycle, in which one more may start.
+        left = Signal(range(self.depth + 1), init=self.depth)
+        popped = Signal()
+        m.d.sync += popped.eq(pop)
+        with m.If(self.taken ^ popped):
+            m.d.sync += left.eq(left + Mux(popped, 1, -1))
+        m.d.sync += self.room.eq(left > 2)
+
+        m.submodules.long = long = BlockRAM(len(word), self.depth, technology=self.technology)
+        written, read = Signal(long.address_width), Signal(long.address_width)
+        reading = Signal(BlockRAM.latency)
+        arrived = reading[-1]
+        m.submodules.short = short = Memory(
+            shape=len(word), depth=self.short, init=[], attrs={"ram_style": "distributed"}
+        )
+        write_port, read_port = short.write_port(), short.read_port(domain="comb")
+        head, tail = Signal(range(self.short)), Signal(range(self.short))
+        free = Signal(range(self.short + 1), init=self.short)  # neither filled nor about to be
+        filled = Signal(range(self.short + 1))
+        waiting = Signal(range(self.depth + 1))  # written and not yet read
+        some_waiting = Signal()
+        # Registers on the safe side: 0 only if no word is in the long queue; 1 only if one is free.
+        behind, some_free = Signal(), Signal(init=1)
+        direct, spill, issue, fill = Signal(), Signal(), Signal(), Signal()
+        m.d.comb += [
+            direct.eq(self.i_valid & ~behind & some_free),
+            spill.eq(self.i_valid & ~direct),
+            issue.eq(some_waiting & some_free),
+            fill.eq(direct | arrived),
+            long.write_enable.eq(spill),
+            long.write_address.eq(written),
+            long.write_data.eq(word),
+            long.read_address.eq(read),
+            write_port.en.eq(fill),
+            write_port.addr.eq(tail),
+            write_port.data.eq(Mux(arrived, long.read_data, word)),
+            read_port.addr.eq(head),
+            self.o.payload.as_value().eq(read_port.data),
+            self.o.valid.eq(filled != 0),
+        ]
+        reserve = Signal()
+        m.d.comb += reserve.eq(direct | issue)
+        m.d.sync += [
+            some_waiting.eq(spill | waiting[1:].any() | (waiting[0] & ~issue)),
+            behind.eq(spill | waiting.any() | reading[0]),
+            some_free.eq(free[1:].any()),
+            reading.eq(reading << 1 | issue),
+        ]
+        for pointer, moves in ((written, spill), (read, issue), (tail, fill), (head, pop)):
+            with m.If(moves):
+                m.d.sync += pointer.eq(pointer + 1)
+        with m.If(spill ^ issue):
+            m.d.sync += waiting.eq(waiting + Mux(spill, 1, -1))
+        with m.If(fill ^ pop):
+            m.d.sync += filled.eq(filled + Mux(fill, 1, -1))
+        with m.If(reserve ^ pop):
+            m.d.sync += free.eq(free + Mux(pop, 1, -1))
+        return m

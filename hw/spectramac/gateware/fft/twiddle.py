@@ -1,0 +1,198 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""The twiddle product of the pipelined transform: three multipliers, their factors from block RAM."""
+
+from typing import Any
+
+from amaranth import Cat, Const, Module, Mux, Signal, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from spectramac.gateware.fft.butterfly import Announcement, Samples, delayed
+from spectramac.gateware.fft.control import is_square
+from spectramac.gateware.fft.device import BlockRAM, Multiplier
+from spectramac.gateware.fixed import saturate
+from spectramac.model.fft import twiddle_index, twiddle_table
+from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_plan import StagePlan
+from spectramac.spec.timing import twiddle_latency
+
+__all__ = ["Twiddle"]
+
+
+class Twiddle(wiring.Component):
+    """Multiplication by the twiddle factors of the pair of stages that ends with stage ``m``.
+
+    Sample ``n`` of a frame is multiplied by ``exp(-2πj e / 2**(m + 1))`` with ``e = p·i + 2·r·i``:
+    i is the low ``m - 1`` bits of n, r and p the two bits above; the transform in two dimensions
+    clears low bits of i. Where differences are negative (:attr:`StagePlan.negates`), so are the factors of r = 1.
+    A frame shorter than the block has e = 0 and passes unchanged.
+
+    With ``k1 = c(a + b)``, ``k2 = a(c - s)`` and ``k3 = b(c + s)``, the product is ``(k1 - k3) + j(k1 - k2)``. A tie in
+    its narrowing is recognised before the subtractions, where the low bits of the products are half a unit apart.
+
+    Latency is :func:`spectramac.spec.timing.twiddle_latency`, one sample a cycle, nothing waits.
+
+    Parameters
+    ----------
+    config : :class:`FFTConfig`
+    stage : StagePlan
+        With a product.
+    lead : int
+        Cycles from ``early`` to the sample at ``i``, at least 1.
+    technology : str
+        See :class:`BlockRAM`.
+
+    Members
+    -------
+    early : :func:`Announcement`
+    i, o : :func:`Samples`
+    overflow : :py:`Out(1)`
+    """
+
+    def __init__(
+        self, config: FFTConfig, stage: StagePlan, *, lead: int, technology: str = "generic"
+    ) -> None:
+        if stage.product is None:
+            raise ValueError(f"stage must have a product, not {stage!r}")
+        self.config = config
+        self.stage = stage
+        self.product = stage.product
+        self.lead = lead
+        self.technology = technology
+        super().__init__(
+            {
+                "early": In(Announcement(config)),
+                "i": In(Samples(config, stage.factor_width)),
+                "o": Out(Samples(config, stage.product.width)),
+                "overflow": Out(1),
+            }
+        )
+
+    @property
+    def latency(self) -> int:
+        """Cycles from ``i`` to ``o``."""
+        return twiddle_latency(self.stage)
+
+    @property
+    def _top(self) -> bool:
+        """Whether the pair has no first stage, so that p is always 0."""
+        return self.stage.m == self.config.log2_n_max
+
+    def _rom(self) -> list[int]:
+        """Packed words ``c, c - s, c + s``: by e, or by the number of the sample if the size is fixed."""
+        number, width = self.stage.m, self.config.twiddle_width
+        mask = (1 << width) - 1
+        table = twiddle_table(number + 1, width)
+        words = [
+            c & mask | ((c - s) & mask) << width | ((c + s) & mask) << 2 * width
+            for c, s in zip(*(part.tolist() for part in table), strict=True)
+        ]
+        if not self.config.is_fixed:
+            return words[: 3 << (number - 1)]
+        opposite = [words[k ^ (1 << number)] for k in range(len(words))]
+        indices = twiddle_index(number, number + (not self._top), False).tolist()
+        return [
+            (opposite if self.stage.negates and n >> (number - 1) & 1 else words)[e]
+            for n, e in enumerate(indices)
+        ]
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        width = self.config.twiddle_width
+        words = self._rom()
+        m.submodules.rom = rom = BlockRAM(
+            3 * width, len(words), init=words, technology=self.technology
+        )
+        address = Signal(rom.address_width)
+        m.d.comb += [
+            address.eq(self._address(m)),
+            rom.read_address.eq(delayed(m, address, self.lead - 1, "address")),
+        ]
+        factors = [rom.read_data[k * width : (k + 1) * width].as_signed() for k in range(3)]
+        # Cycle 0: a + b. Cycle 1: clipped, into the multipliers.
+        a, b = delayed(m, self.i.re, 1, "a"), delayed(m, self.i.im, 1, "b")
+        total = Signal(signed(self.stage.factor_width + 1), reset_less=True)
+        m.d.sync += total.eq(self.i.re + self.i.im)
+        clipped, _ = saturate(total, self.stage.sum_width)
+        k1, k2, k3 = (
+            self._multiplier(m, f"k{k}", value, factor)
+            for k, (value, factor) in enumerate(zip((clipped, a, b), factors, strict=True), 1)
+        )
+        # Cycle 4: differences. Cycle 5: rounded. Cycle 6, where due: clipped.
+        flags = []
+        for name, other in (("re", k3), ("im", k2)):
+            flags.append(self._narrowed(m, name, k1, other))
+        if self.product.saturates:
+            valid = delayed(m, self.i.valid, self.latency - 1, "valid_clip", reset=True)
+            flag = Signal()
+            m.d.sync += [flag.eq(valid & Cat(flags).any()), self.overflow.eq(flag)]
+        m.d.comb += [
+            self.o.valid.eq(delayed(m, self.i.valid, self.latency, "valid", reset=True)),
+            self.o.first.eq(delayed(m, self.i.first, self.latency, "first", reset=True)),
+        ]
+        if not self.config.is_fixed:
+            with m.If(delayed(m, self.i.first, self.latency - 1, "firsts", reset=True)):
+                m.d.sync += self.o.control.eq(self.i.control)
+        return m
+
+    def _multiplier(self, m: Module, name: str, value: Any, factor: Any) -> Signal:
+        multiplier = Multiplier(len(value), len(factor), technology=self.technology)
+        m.submodules[name] = multiplier
+        m.d.comb += [multiplier.a.eq(value), multiplier.b.eq(factor)]
+        return multiplier.p
+
+    def _narrowed(self, m: Module, name: str, common: Signal, other: Signal) -> Any:
+        """``common - other`` into part ``name`` of the output; returns whether it is being clipped."""
+        shift = self.product.shift
+        assert shift is not None
+        width = self.product.width + self.product.saturates
+        exact = Signal(signed(shift + width), name=f"exact_{name}", reset_less=True)
+        low, top = shift - 1, shift
+        unequal = [
+            common[k : min(k + 4, low)] ^ other[k : min(k + 4, low)] for k in range(0, low, 4)
+        ]
+        parts = Signal(len(unequal), name=f"unequal_{name}", reset_less=True)
+        m.d.sync += [exact.eq(common - other), parts.eq(Cat(part.any() for part in unequal))]
+        # Below half a unit all is equal: then the difference has just the bit worth half a unit, or none.
+        tie = ~parts.any()
+        rounded = Signal(signed(width), name=f"rounded_{name}", reset_less=True)
+        up = exact[low] & ~(tie & ~exact[top])
+        m.d.sync += rounded.eq((exact >> shift) + up)
+        output = getattr(self.o, name)
+        if not self.product.saturates:
+            m.d.comb += output.eq(rounded)
+            return Const(0, 1)
+        clipped, flag = saturate(rounded, self.product.width)
+        m.d.sync += output.eq(clipped)
+        return flag
+
+    def _address(self, m: Module) -> Any:
+        """ROM address of the announced sample."""
+        block = self.stage.m
+        index = Signal(block + (not self._top))
+        if self.config.is_fixed:
+            with m.If(self.early.valid):
+                m.d.sync += index.eq(index + 1)
+            return index
+        now = Signal.like(index)
+        m.d.comb += now.eq(Mux(self.early.first, 0, index))
+        with m.If(self.early.valid):
+            m.d.sync += index.eq(now + 1)
+        control = self.early.control
+        i, r = now[: block - 1], now[block - 1]
+        p = Const(0, 1) if self._top else now[block]
+        clear_p: Any = Const(0, block - 1)
+        clear_r: Any = Const(0, block - 1)
+        for log2_n in range(4, self.config.log2_n_max + 1, 2):
+            here = is_square(control, log2_n // 2)
+            low = (1 << (log2_n // 2)) - 1
+            if block + 1 > log2_n // 2:
+                clear_p = clear_p | Mux(here, low, 0)
+            if block > log2_n // 2:
+                clear_r = clear_r | Mux(here, low, 0)
+        # A frame of just one block has no p, one shorter than it neither.
+        if not self._top:
+            p = p & control.size[block]
+        r = r & control.size[block - 1]
+        return Mux(p, i & ~clear_p, 0) + (Mux(r, i & ~clear_r, 0) << 1)
