@@ -46,6 +46,7 @@ __all__ = [
     "bit_reverse",
     "error_bound",
     "fft",
+    "measure_sqnr",
     "sqnr",
     "twiddle_index",
     "twiddle_table",
@@ -274,8 +275,8 @@ def sqnr(
     n_frames, seed
         Random frames measured together.
     """
-    if config.is_fixed:
-        scaling = "halving" if config.scaling == "halving" else "growth"
+    if config.scaling != "per_stage":
+        scaling = config.scaling
     rng = np.random.default_rng(seed)
     n, full = 1 << log2_n, config.data.maximum
     fits = scaling == "halving" or config.scaling == "growth"
@@ -288,19 +289,27 @@ def sqnr(
         z = amplitude * np.exp(2j * np.pi * (k * np.arange(n) / n + phase))
     re = np.clip(np.rint(z.real), -full, full).astype(np.int64)
     im = np.clip(np.rint(z.imag), -full, full).astype(np.int64)
-    return float(_ratio(config, log2_n, re, im, scaling))
+    return measure_sqnr(config, re, im, scaling=scaling)
 
 
-def _ratio(config: FFTConfig, log2_n: int, re: Ints, im: Ints, scaling: str) -> Any:
-    """Signal to noise in dB of all frames together."""
-    n = 1 << log2_n
-    y = fft(
-        re,
-        im,
-        config=config,
-        log2_n=log2_n,
-        halve=n - 1 if scaling == "halving" and not config.is_fixed else 0,
-    )
+def measure_sqnr(
+    config: FFTConfig, re: Ints, im: Ints, *, scaling: Literal["growth", "halving"] = "halving"
+) -> float:
+    """Signal to quantization noise ratio of forward transforms of given frames, all together, in dB.
+
+    Parameters
+    ----------
+    config : FFTConfig
+    re, im : (..., N) integer arrays
+    scaling : str
+        With ``"per_stage"``: ``"growth"``, no stage halves, or ``"halving"``, all do. Otherwise the configuration's.
+    """
+    n = np.shape(re)[-1]
+    if config.scaling != "per_stage":
+        scaling = config.scaling
+    halve = n - 1 if scaling == "halving" and not config.is_fixed else 0
+    y = fft(re, im, config=config, log2_n=n.bit_length() - 1, halve=halve)
     exact = np.fft.fft(re + 1j * im) / (n if scaling == "halving" else 1)
-    error = y.re + 1j * y.im - exact
-    return 10 * np.log10(np.sum(np.abs(exact) ** 2) / np.sum(np.abs(error) ** 2))
+    error = float(np.sum(np.abs(y.re + 1j * y.im - exact) ** 2))
+    power = float(np.sum(np.abs(exact) ** 2))
+    return float(10 * np.log10(power / error)) if error else float("inf")

@@ -1,0 +1,181 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Noise, latency, resources and clock of the pipelined transform: ``make bench-fft``.
+
+Every core sits between registers (:mod:`spectramac.sim.synth_wrapper`), whose own cells are subtracted.
+The clock is the median over several placements. Noise is measured on the bit-exact model, against a
+double-precision transform of the same integers.
+
+- *disc*: white noise, uniform in the disc of radius ``2**(width-1) - 1``; *square*: in the full square;
+- *worst*: of single frames: full-scale tones at every bin, and random corners of the square.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spectramac.gateware.fft import PipelinedFFT
+from spectramac.model.fft import measure_sqnr
+from spectramac.sim.synth import Device, synthesize
+from spectramac.sim.toolchain import ToolError
+from spectramac.spec.config import FFTConfig
+from spectramac.spec.timing import fft_latency
+
+__all__ = ["Noise", "bench", "measure_noise"]
+
+DEVICE = Device(
+    "ECP5 LFE5U-85F-6 CABGA756",
+    "ecp5",
+    "synth_ecp5 -abc9",
+    ("--85k", "--package", "CABGA756", "--speed", "6", "--lpf-allow-unconstrained"),
+    technology="ecp5",
+)
+VARIANTS: dict[str, dict[str, Any]] = {
+    "halving": {"scaling": "halving", "twiddle_width": 18},
+    "growth": {"scaling": "growth", "twiddle_width": 18},
+    "per_stage": {"scaling": "per_stage", "twiddle_width": 16},
+}
+"""``per_stage`` is the engine's: size, direction, dimension and scaling of each frame chosen at run time."""
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Signal to quantization noise ratios, in dB."""
+
+    disc: float
+    square: float
+    worst: float
+
+
+def measure_noise(config: FFTConfig, *, n_frames: int = 64, seed: int = 0) -> Noise:
+    """Noise of the largest transform; full-scale input, for ``"per_stage"`` with every stage halving."""
+    n, full = config.n_max, config.data.maximum
+    rng = np.random.default_rng(seed)
+    square = rng.integers(config.data.minimum, full + 1, (2, n_frames, n))
+    radius, angle = np.sqrt(rng.random((n_frames, n))), 2 * np.pi * rng.random((n_frames, n))
+    disc = np.rint(full * radius * np.array([np.cos(angle), np.sin(angle)])).astype(np.int64)
+    phase = 2 * np.pi * np.outer(np.arange(n), np.arange(n)) / n
+    tones = np.rint(full * np.array([np.cos(phase), np.sin(phase)])).astype(np.int64)
+    corners = np.where(rng.integers(0, 2, (2, n_frames, n)) == 1, full, -full)
+    frames = np.concatenate([tones, corners], axis=1)
+    return Noise(
+        disc=measure_sqnr(config, *disc),
+        square=measure_sqnr(config, *square),
+        worst=min(measure_sqnr(config, re, im) for re, im in zip(*frames, strict=True)),
+    )
+
+
+def _place(config: FFTConfig, seeds: int, mhz: float) -> dict[str, Any]:
+    core = PipelinedFFT(config, technology=DEVICE.technology)
+    report = synthesize(core, DEVICE, design=f"fft{config.n_max}", seeds=seeds, target_mhz=mhz)
+    used = {item.name: item.used for item in report.resources}
+    wrapper_luts = len(core.o.payload.as_value()) + 4  # one for each output bit: o, i.ready, two flags
+    path = report.path
+    return {
+        "device": report.device,
+        "lut": used["LUT"] - wrapper_luts,
+        "ff": used["FF"] - report.wrapper_flip_flops,
+        "block_ram": used["block RAM"],
+        "dsp": used["DSP"],
+        "mhz": [round(mhz, 1) for mhz in report.clock_mhz],
+        "critical_path": [path.start, *path.through, path.end] if path else [],
+        "tools": report.tools,
+    }
+
+
+def bench(points: int, variant: str, *, width: int, seeds: int, mhz: float) -> dict[str, Any]:
+    """Everything about one core, as it goes into the report file; ``seeds`` 0 places nothing."""
+    config = FFTConfig(log2_n_max=points.bit_length() - 1, data_width=width, **VARIANTS[variant])
+    row = {
+        "points": points,
+        "width": width,
+        "twiddle_width": config.twiddle_width,
+        "scaling": variant,
+        "technology": DEVICE.technology,
+        "latency": fft_latency(config, config.log2_n_max),
+        "sqnr_db": {name: round(db, 2) for name, db in asdict(measure_noise(config)).items()},
+    }
+    return row | (_place(config, seeds, mhz) if seeds else {})
+
+
+def _line(row: dict[str, Any]) -> str:
+    noise = row["sqnr_db"]
+    text = (
+        f"{row['points']:6} {row['scaling']:<10} N + {row['latency'] - row['points']:<4}"
+        f"{noise['disc']:7.1f}{noise['square']:8.1f}{noise['worst']:7.1f}"
+    )
+    if "mhz" in row:
+        each = sorted(row["mhz"])
+        text += (
+            f"{row['lut']:8}{row['ff']:7}{row['block_ram']:6}{row['dsp']:5}"
+            f"{float(np.median(each)):8.1f}  {each[0]:.1f} to {each[-1]:.1f}"
+        )
+    return text
+
+
+HEAD = (
+    "points scaling    latency   disc  square  worst     LUT     FF  EBR  DSP     MHz  of all seeds"
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(
+        prog="python -m spectramac.sim.bench_fft",
+        description="Measure the pipelined transform: SQNR in dB, latency in clocks, resources, clock.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--points", type=int, nargs="+", default=[64, 256, 1024], help="sizes")
+    parser.add_argument("--width", type=int, default=16, help="bits of re and of im")
+    parser.add_argument(
+        "--scaling", nargs="+", choices=list(VARIANTS), default=["halving", "per_stage"]
+    )
+    parser.add_argument("--seeds", type=int, default=5, help="placements of each; 0: noise only")
+    parser.add_argument(
+        "--target-mhz", type=float, default=300.0, help="what nextpnr works towards"
+    )
+    parser.add_argument("--jobs", type=int, default=2, help="cores placed at the same time")
+    parser.add_argument("--json", type=Path, help="write the results there")
+    options = parser.parse_args(arguments)
+    work = [(points, variant) for variant in options.scaling for points in options.points]
+    rows = []
+    print(HEAD)
+    try:
+        with ThreadPoolExecutor(options.jobs) as pool:
+            futures = [
+                pool.submit(
+                    bench,
+                    points,
+                    variant,
+                    width=options.width,
+                    seeds=options.seeds,
+                    mhz=options.target_mhz,
+                )
+                for points, variant in work
+            ]
+            for future in futures:
+                rows.append(future.result())
+                print(_line(rows[-1]), flush=True)
+    except (ToolError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    for row in rows:
+        if row.get("critical_path"):
+            print(f"{row['points']} {row['scaling']}: slowest {' > '.join(row['critical_path'])}")
+    if rows and "tools" in rows[0]:
+        print(DEVICE.name + ", " + ", ".join(f"{k} {v}" for k, v in rows[0]["tools"].items()))
+    if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(json.dumps({"results": rows}, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
