@@ -24,7 +24,7 @@ TRAIN := .venv/.train
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-train sim test test-long lint format format-check types generated check verilog \
-        synth bench train-demo docs clean distclean
+        synth bench bench-fft train-demo docs clean distclean
 .DELETE_ON_ERROR:
 
 help:  ## this list
@@ -84,6 +84,9 @@ synth: $(READY)  ## place and route PRESET=tiny|small|large; prints resources an
 
 bench: $(READY)  ## measure speed
 	$(BENCH)
+
+bench-fft: $(READY)  ## noise, latency, resources and clock of the FFT (half an hour); writes docs/fft-bench.json
+	$(BIN)/python -m spectramac.sim.bench_fft --json docs/fft-bench.json
 
 train-demo: $(READY) $(TRAIN)  ## train and compress the demonstration network again
 	$(TRAIN_DEMO)

@@ -24,7 +24,7 @@ from spectramac.sim.synth_wrapper import PinWrapper, to_rtlil
 from spectramac.sim.toolchain import BuildError, ToolError, ToolNotFoundError, run_tool
 from spectramac.spec.config import PRESETS, preset
 
-__all__ = ["DEVICES", "Device", "DoesNotFitError", "synthesize"]
+__all__ = ["DEVICES", "Device", "DoesNotFitError", "run_yosys", "synthesize"]
 
 DEFAULT_COMPONENT = "spectramac.gateware.accelerator:Accelerator"
 
@@ -84,6 +84,11 @@ _NEXTPNR = """
 import sys, yowasp_nextpnr_{family} as nextpnr
 sys.exit(nextpnr.run_nextpnr_{family}(sys.argv[1:]))
 """
+
+
+def run_yosys(script: Sequence[str], *, cwd: Path, timeout: float = 3600.0) -> None:
+    """Run Yosys commands in a process of their own: an error in Yosys ends its process."""
+    run_tool([sys.executable, "-c", _YOSYS, *script], what="Yosys", cwd=cwd, timeout=timeout)
 
 
 def _version(package: str) -> str:
@@ -157,7 +162,7 @@ def synthesize(
             f"{device.synth} -top top -json top.json",
             "tee -q -o stat.json stat -json",
         ]
-        run_tool([sys.executable, "-c", _YOSYS, *script], what="Yosys", cwd=work, timeout=timeout)
+        run_yosys(script, cwd=work, timeout=timeout)
         cells = _cells(work / "stat.json")
         report = SynthReport(
             design=design or type(component).__name__,

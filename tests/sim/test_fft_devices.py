@@ -1,0 +1,92 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""The pipelined transform in volume on Verilated RTL: portable, and mapped to a device's primitives."""
+
+import re
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import pytest
+from amaranth.back import rtlil
+
+from spectramac.gateware.fft import PipelinedFFT
+from spectramac.gateware.verilog import to_verilog
+from spectramac.model.fft import fft
+from spectramac.sim.library import StreamPorts, VerilatedLibrary
+from spectramac.sim.packing import pack_words, unpack_words
+from spectramac.sim.synth import run_yosys
+from spectramac.spec.config import FFTConfig
+from spectramac.spec.stream import complex_payload, frame
+from spectramac.spec.timing import fft_latency
+
+CELLS = files("spectramac.sim").joinpath("ecp5_cells.v").read_text()
+
+
+def verilog(config: FFTConfig, technology: str) -> str:
+    text = to_verilog(PipelinedFFT(config, technology=technology), "fft")
+    return text + CELLS if technology == "ecp5" else text
+
+
+def check(text: str, config: FFTConfig, n_frames: int) -> None:
+    """Frames back to back equal the model's, and none costs a clock more than its samples."""
+    n = config.n_max
+    rng = np.random.default_rng(n)
+    size = (n_frames, n)
+    amplitude = config.data.maximum >> rng.integers(0, 8, (n_frames, 1))
+    re, im = (rng.integers(-amplitude - 1, amplitude + 1, size) for _ in range(2))
+    y = fft(re, im, config=config, log2_n=config.log2_n_max, bit_reversed=True)
+    source, sink = frame(complex_payload(config.data)), frame(complex_payload(config.output))
+    last = np.broadcast_to(np.arange(n) == n - 1, size).astype(np.int64)
+    words = pack_words(source, {"data.re": re.ravel(), "data.im": im.ravel(), "last": last.ravel()})
+    with VerilatedLibrary(text, "fft", StreamPorts({"i": source}, {"o": sink})) as dut:
+        dut.reset()
+        start = dut.cycles
+        got = dut.exchange({"i": words}, {"o": words.shape[0]})["o"]
+        spent = dut.cycles - start
+    result = unpack_words(sink, got)
+    np.testing.assert_array_equal(result["data.re"].reshape(size), y.re)
+    np.testing.assert_array_equal(result["data.im"].reshape(size), y.im)
+    np.testing.assert_array_equal(result["last"].reshape(size), last)
+    assert spent <= n_frames * n + fft_latency(config, config.log2_n_max) + 4
+
+
+CONFIGS = [
+    FFTConfig(log2_n_max=6, twiddle_width=18, scaling="halving"),
+    FFTConfig(log2_n_max=9, twiddle_width=18, scaling="halving"),
+    FFTConfig(log2_n_max=5, twiddle_width=18, scaling="growth"),
+]
+
+
+@pytest.mark.parametrize("technology", ["generic", "ecp5"])
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda c: f"{c.scaling}{c.n_max}")
+def test_a_thousand_frames(config: FFTConfig, technology: str) -> None:
+    check(verilog(config, technology), config, 1000)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("technology", ["generic", "ecp5"])
+@pytest.mark.parametrize("log2_n", [11, 12, 13])
+def test_long_transforms(log2_n: int, technology: str) -> None:
+    config = FFTConfig(log2_n_max=log2_n, twiddle_width=18, scaling="halving")
+    check(verilog(config, technology), config, 20)
+
+
+def netlist(config: FFTConfig, work: Path) -> str:
+    """The cells that Yosys maps the core to, with the models of them that ship with Yosys (and ours for the rest)."""
+    core = PipelinedFFT(config, technology="ecp5")
+    (work / "fft.il").write_text(rtlil.convert(core, name="fft", emit_src=False))
+    script = ["read_rtlil fft.il", "synth_ecp5 -abc9 -top fft", "write_verilog -noattr fft.v"]
+    run_yosys(script, cwd=work)
+    share = files("pyosys").joinpath("share", "ecp5")
+    models = [share.joinpath(name).read_text() for name in ("common_sim.vh", "ccu2c_sim.vh")]
+    timing = re.compile(r"(?s)`ifndef NO_INCLUDES.*?`endif|\bspecify\b.*?\bendspecify\b")
+    models = [timing.sub("", text) for text in models]
+    return "\n".join([(work / "fft.v").read_text(), *models, CELLS])
+
+
+@pytest.mark.long
+def test_mapped_netlist(tmp_path: Path) -> None:
+    """What goes to place and route computes the same, clock for clock."""
+    pytest.importorskip("pyosys", reason="synthesis is an extra: pip install 'spectramac[fpga]'")
+    check(netlist(CONFIGS[0], tmp_path), CONFIGS[0], 1000)
