@@ -75,9 +75,11 @@ generated: $(READY)  ## generated documents are up to date
 
 check: lint format-check types generated  ## what CI checks before the tests
 
-verilog: $(READY)  ## Verilog of every preset into build/verilog, accepted by verilator -Wall
+verilog: $(READY)  ## Verilog of every preset and of an FFT into build/verilog, accepted by verilator -Wall
 	$(foreach p,$(PRESETS),$(BIN)/spectramac verilog --preset $(p) --out build/verilog &&) true
 	$(foreach p,$(PRESETS),$(BIN)/python -m spectramac.sim.toolchain --lint-only -Wall sim/lint.vlt build/verilog/$(p).v &&) true
+	$(BIN)/spectramac verilog fft --points 64 --scaling halving --out build/verilog
+	$(BIN)/python -m spectramac.sim.toolchain --lint-only -Wall sim/lint.vlt build/verilog/fft.v
 
 synth: $(READY)  ## place and route PRESET=tiny|small|large; prints resources and clock
 	$(BIN)/python -m spectramac.sim.synth --preset $(PRESET) --json build/synth-$(PRESET).json

@@ -3,6 +3,7 @@
 """Verilog from a component, the same text every time."""
 
 import hashlib
+import re
 from typing import Any
 
 from amaranth.back import verilog
@@ -15,7 +16,7 @@ def to_verilog(component: Any, name: str) -> str:
 
     The text does not depend on paths, time or hash seeds: the same source gives the same bytes.
     Struct payloads become one vector each (``i__payload``, ``i__valid``, ``i__ready``); ``clk`` and ``rst``
-    are added.
+    are added. Signals without bits leave no trace.
 
     Parameters
     ----------
@@ -32,7 +33,8 @@ def to_verilog(component: Any, name: str) -> str:
     if not (name.isidentifier() and name.isascii()):
         raise ValueError(f"name must be a plain identifier, not {name!r}")
     text: str = verilog.convert(component, name=name, emit_src=False, strip_internal_attrs=True)
-    return text
+    # Yosys declares signals of width 0, which nothing uses, as [-1:0]: two bits to others.
+    return re.sub(r"^(?: *\(\*.*\*\)\n)* *wire \[-1:0\] .*;\n", "", text, flags=re.M)
 
 
 def sha256(text: str) -> str:

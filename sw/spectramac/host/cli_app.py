@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
+import typer.core
 
-from spectramac.spec.config import PRESETS, preset
+from spectramac.spec.config import PRESETS, FFTConfig, preset
 from spectramac.spec.errors import MismatchError, SpectramacError
 
 __all__ = ["app"]
@@ -25,6 +26,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+class _AcceleratorByDefault(typer.core.TyperGroup):
+    """``verilog`` without a command, or with options first, is ``verilog accelerator``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names):
+            args = ["accelerator", *args]
+        return super().parse_args(ctx, args)
+
+
+verilog_app = typer.Typer(
+    cls=_AcceleratorByDefault,
+    help="Write Verilog: of an accelerator (the default) or of the FFT alone (needs extra 'hdl').",
+    rich_markup_mode=None,
+)
+app.add_typer(verilog_app, name="verilog")
 
 PresetName = Enum("PresetName", {name: name for name in PRESETS}, type=str)  # type: ignore[misc]
 
@@ -43,15 +61,32 @@ class Technology(StrEnum):
     ice40 = "ice40"
 
 
+class FFTTechnology(StrEnum):
+    """What the Verilog of the FFT is written for."""
+
+    generic = "generic"
+    ecp5 = "ecp5"
+
+
+class Scaling(StrEnum):
+    """Of the FFT."""
+
+    per_stage = "per_stage"
+    halving = "halving"
+    growth = "growth"
+
+
 PresetOption = Annotated[PresetName, typer.Option("--preset", help="Accelerator configuration.")]
 NetworkFile = typer.Argument(help="A network file.", exists=True, dir_okay=False)
 ModelFile = typer.Argument(help="An image or a network file.", exists=True, dir_okay=False)
+VerilogFolder = Annotated[Path, typer.Option(help="Folder to write to.")]
 _SMALL = PresetName("small")
+_VERILOG = Path("build/verilog")
 
 Command = TypeVar("Command", bound=Callable[..., None])
 
 
-def _command(name: str) -> Callable[[Command], Command]:
+def _command(name: str, *, of: typer.Typer = app) -> Callable[[Command], Command]:
     """Register a command whose known errors become one line on stderr and exit status 1."""
 
     def register(function: Command) -> Command:
@@ -69,7 +104,7 @@ def _command(name: str) -> Callable[[Command], Command]:
                 print(f"error: {error}", file=sys.stderr)
                 raise typer.Exit(1) from None
 
-        app.command(name)(guarded)
+        of.command(name)(guarded)
         return function
 
     return register
@@ -244,25 +279,29 @@ def run(
         cli_report.show("identical to the golden model")
 
 
-@_command("verilog")
-def verilog(
-    preset_name: PresetOption = _SMALL,
-    out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("build/verilog"),
-    technology: Annotated[
-        Technology, typer.Option(help="'ice40' puts weights in the UP5K's SPRAM.")
-    ] = Technology.generic,
-) -> None:
-    """Write the Verilog of a configuration and print its SHA-256 (needs extra 'hdl')."""
-    from spectramac.host import cli_report
-
+def _gateware(*modules: str) -> list[Any]:
+    """Modules of :mod:`spectramac.gateware`."""
     try:
-        writer = importlib.import_module("spectramac.gateware.verilog")
-        gateware = importlib.import_module("spectramac.gateware.accelerator")
+        return [importlib.import_module(f"spectramac.gateware.{name}") for name in modules]
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             f"writing Verilog needs the Python module {error.name!r}; `pip install 'spectramac[hdl]'` "
             "adds it"
         ) from error
+
+
+@_command("accelerator", of=verilog_app)
+def verilog_accelerator(
+    preset_name: PresetOption = _SMALL,
+    out: VerilogFolder = _VERILOG,
+    technology: Annotated[
+        Technology, typer.Option(help="'ice40' puts weights in the UP5K's SPRAM.")
+    ] = Technology.generic,
+) -> None:
+    """Write the Verilog of a configuration and print its SHA-256."""
+    from spectramac.host import cli_report
+
+    writer, gateware = _gateware("verilog", "accelerator")
     config = preset(preset_name.value)
     component = gateware.Accelerator(config, technology=technology.value)
     text = writer.to_verilog(component, "accelerator")
@@ -271,6 +310,62 @@ def verilog(
     path.write_text(text, encoding="utf-8")
     rows = [(str(path), len(text), writer.sha256(text), f"0x{config.build_id:08x}")]
     cli_report.show(cli_report.table("Verilog", ("file", "bytes", "sha256", "build id"), rows))
+
+
+def _range(bounds: tuple[int, int]) -> dict[str, int]:
+    return {"min": bounds[0], "max": bounds[1]}
+
+
+@_command("fft", of=verilog_app)
+def verilog_fft(
+    points: Annotated[
+        int,
+        typer.Option(
+            help="Size, a power of two from {} to {}.".format(
+                *(1 << log2_n for log2_n in FFTConfig.log2_n_range)
+            )
+        ),
+    ] = 64,
+    width: Annotated[
+        int, typer.Option(help="Bits of re and of im.", **_range(FFTConfig.data_width_range))
+    ] = 16,
+    twiddle_width: Annotated[
+        int,
+        typer.Option(help="Bits of a twiddle factor.", **_range(FFTConfig.twiddle_width_range)),
+    ] = 18,
+    scaling: Annotated[
+        Scaling,
+        typer.Option(
+            help="halving: X/N, least noise. growth: X with all bits. per_stage: size (up to --points), direction, "
+            "dimension and scaling are chosen for every frame."
+        ),
+    ] = Scaling.halving,
+    technology: Annotated[
+        FFTTechnology,
+        typer.Option(help="'ecp5' instantiates DP16KD and MULT18X18D with their registers."),
+    ] = FFTTechnology.generic,
+    frames: Annotated[int, typer.Option(help="Frames in fft_vectors.txt.")] = 16,
+    seed: Annotated[int, typer.Option(min=0, help="Of the random frames.")] = 0,
+    out: VerilogFolder = _VERILOG,
+) -> None:
+    """Write the FFT with golden vectors and datasheet.
+
+    fft.v, fft_vectors.txt for $readmemh in a testbench, fft.md.
+    """
+    from spectramac.host import cli_report, fft_product
+    from spectramac.host.fft_datasheet import datasheet
+
+    config = fft_product.configuration(points, width, twiddle_width, scaling.value)
+    vectors = fft_product.vectors(config, n_frames=frames, seed=seed)
+    writer, gateware = _gateware("verilog", "fft")
+    text = writer.to_verilog(gateware.PipelinedFFT(config, technology=technology.value), "fft")
+    sheet = datasheet(config, technology=technology.value, sha256=writer.sha256(text))
+    out.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for name, content in (("fft.v", text), ("fft_vectors.txt", vectors), ("fft.md", sheet)):
+        (out / name).write_text(content, encoding="utf-8")
+        rows.append((str(out / name), len(content.encode()), writer.sha256(content)))
+    cli_report.show(cli_report.table("FFT", ("file", "bytes", "sha256"), rows))
 
 
 @_command("bench")

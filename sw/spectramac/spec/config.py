@@ -52,10 +52,14 @@ class FFTConfig:
     architecture: Literal["pipelined", "iterative"] = "pipelined"
     scaling: Literal["per_stage", "halving", "growth"] = "per_stage"
 
+    log2_n_range = (3, 13)
+    data_width_range = (8, 24)
+    twiddle_width_range = (8, 18)
+
     def __post_init__(self) -> None:
-        _check_range("log2_n_max", self.log2_n_max, 3, 13)
-        _check_range("data_width", self.data_width, 8, 24)
-        _check_range("twiddle_width", self.twiddle_width, 8, 18)
+        _check_range("log2_n_max", self.log2_n_max, *self.log2_n_range)
+        _check_range("data_width", self.data_width, *self.data_width_range)
+        _check_range("twiddle_width", self.twiddle_width, *self.twiddle_width_range)
         if self.architecture not in ("pipelined", "iterative"):
             raise ValueError(
                 f"architecture must be 'pipelined' or 'iterative', not {self.architecture!r}"

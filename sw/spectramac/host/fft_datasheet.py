@@ -1,0 +1,356 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Datasheet of the transform (``fft.md`` of ``spectramac verilog fft``).
+
+Ports and layouts come from :mod:`spectramac.spec.stream`, cycles from :mod:`spectramac.spec.timing`, widths from
+:mod:`spectramac.spec.fft_plan`, noise from :mod:`spectramac.host.fft_noise`, clocks from measurements.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from spectramac.host.docs import bit_range, markdown_table
+from spectramac.host.fft_noise import noise
+from spectramac.host.fft_product import (
+    bit_fields,
+    concatenation,
+    control_payload,
+    input_payload,
+    options,
+    output_payload,
+    ports,
+)
+from spectramac.model.fft import error_bound
+from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_plan import Narrowing, StagePlan, plan
+from spectramac.spec.stream import Payload
+from spectramac.spec.timing import (
+    butterfly_latency,
+    delay_storage,
+    fft_cycles_per_frame,
+    fft_latency,
+    twiddle_latency,
+)
+
+__all__ = ["BENCH", "MULTIPLIERS_PER_PRODUCT", "datasheet", "n_multipliers"]
+
+BENCH = Path(__file__).resolve().parents[3] / "docs" / "fft-bench.json"
+"""Measurements of ``make bench-fft``, in a checkout."""
+MULTIPLIERS_PER_PRODUCT = 3
+
+_BENCH_COLUMNS = {
+    "device": "device",
+    "lut": "LUT",
+    "ff": "flip-flops",
+    "block_ram": "block RAM",
+    "dsp": "multipliers",
+}
+
+
+def n_multipliers(config: FFTConfig) -> int:
+    """Hardware multipliers, one for each real product."""
+    return MULTIPLIERS_PER_PRODUCT * sum(stage.product is not None for stage in plan(config))
+
+
+def datasheet(
+    config: FFTConfig, *, technology: str = "generic", sha256: str = "", bench: Path = BENCH
+) -> str:
+    """The whole document.
+
+    Parameters
+    ----------
+    config : FFTConfig
+        Pipelined.
+    technology : str
+        ``"generic"`` or ``"ecp5"``.
+    sha256 : str
+        Of the Verilog that it describes; left out if empty.
+    bench : path
+        Measurements, which need not exist.
+
+    Raises
+    ------
+    ValueError
+        If ``bench`` is not such a file.
+    """
+    n = config.n_max
+    size = f"up to {n}" if not config.is_fixed else str(n)
+    command = f"spectramac verilog fft {options(config)} --technology {technology}"
+    belongs = f" Describes `fft.v` with SHA-256 `{sha256}`." if sha256 else ""
+    sections = [
+        f"# FFT of {size} points, {config.data_width} bits\n",
+        f"Made by `{command}`.{belongs}\n",
+        "## Function\n",
+        _function(config, technology),
+        "## Ports\n",
+        markdown_table(
+            ("port", "direction", "bits", "meaning"),
+            [(f"`{p.name}`", p.direction, p.width, p.meaning) for p in ports(config)],
+        ),
+        _payload_table(config),
+        "## Streams\n",
+        _streams(config),
+        "## Scaling and overflow\n",
+        _scaling(config),
+        "## Cycles\n",
+        _cycles(config),
+        "## Stages\n",
+        _stages(config),
+        "## Noise\n",
+        _noise(config),
+        "## Resources and clock\n",
+        _resources(config, technology, bench),
+        "## Instantiation\n",
+        _instance(config),
+    ]
+    return "\n".join(sections)
+
+
+def _function(config: FFTConfig, technology: str) -> str:
+    if config.is_fixed:
+        what = f"Forward discrete Fourier transform of frames of {config.n_max} complex samples"
+    else:
+        low = 1 << config.log2_n_range[0]
+        what = (
+            f"Discrete Fourier transform of frames of {low} to {config.n_max} complex samples; size, direction, "
+            "dimension (one or two) and scaling are chosen for every frame"
+        )
+    device = {
+        "generic": "The Verilog is free of vendor primitives; block RAM and multipliers are inferred.",
+        "ecp5": (
+            "Block RAM and multipliers are the ECP5's `DP16KD` and `MULT18X18D`, instantiated with their registers; a "
+            "multiplier wider than 18 bits is inferred."
+        ),
+    }[technology]
+    return (
+        f"{what}: X[k] = Σ x[n] exp(-2πj kn/N). Radix-2² single-path delay feedback, one sample a clock, no gap "
+        f"between frames of one size. Bit for bit the function `spectramac.model.fft.fft`; `fft_vectors.txt` has "
+        f"samples of it. {device}\n"
+    )
+
+
+def _payload_table(config: FFTConfig) -> str:
+    rows = []
+    streams: tuple[tuple[str, Payload], ...] = (
+        ("i", input_payload(config)),
+        ("o", output_payload(config)),
+    )
+    for stream, payload in streams:
+        for name, low, fmt in bit_fields(payload):
+            kind = "1 with the last of a frame" if name == "last" else "signed, two's complement"
+            rows.append((f"`{stream}__payload`", bit_range(low, fmt.width), f"`{name}`", kind))
+    return markdown_table(("port", "bits", "field", "format"), rows)
+
+
+def _streams(config: FFTConfig) -> str:
+    rules = [
+        (
+            "A word is transferred at a rising edge of `clk` at which `valid` and `ready` are high. A word offered "
+            "must stay, unchanged, until it is transferred; `o` keeps to that too."
+        ),
+        (
+            "Samples come in natural order. Bins leave in bit-reversed order: the bin in place j of a frame is k, the "
+            f"{config.log2_n_max if config.is_fixed else 'log2 N'} bits of j in reverse."
+        ),
+        (
+            "Frames are counted from reset on. `i`'s `last` is only compared with the count: a wrong one strobes "
+            "`framing_error` in the next cycle and has no other effect."
+        ),
+        (
+            "A frame comes out completely although no other follows. Gaps in the input are allowed anywhere. The "
+            "pipeline never stalls: samples are taken while a queue has room for their results."
+        ),
+    ]
+    if config.is_fixed:
+        rules.append("All outputs depend on registers only.")
+    else:
+        names = ", ".join(f"`{field.name}`" for field in control_payload(config).fields)
+        rules += [
+            f"{names} are sampled with the first sample of a frame and must be there while it is offered.",
+            (
+                "A frame that is shorter than its predecessor waits for the difference of their sizes, in cycles: "
+                "`i__ready` depends on `log2_n`. All other outputs depend on registers only."
+            ),
+            (
+                "In two dimensions, N = T² samples come at place n1·T + n2, and bin (k1, k2) has number k2·T + k1; the "
+                "inverse takes them there and gives n1·T + n2. Outputs are in bit-reversed order all the same."
+            ),
+        ]
+    return "".join(f"- {rule}\n" for rule in rules)
+
+
+def _scaling(config: FFTConfig) -> str:
+    width = config.output.width
+    result = {
+        "halving": f"The output is X/N, rounded, {width} bits",
+        "growth": f"The output is X in full, {width} bits = input + log2 N + 1",
+        "per_stage": f"The output is X/2^h, {width} bits, h the number of ones in the low log2 N bits of `halve`",
+    }[config.scaling]
+    units = "If the input is read as a fraction, the output has as many fraction bits"
+    saturating = [f"{s.m}" for s in plan(config) for n in (s.narrowing, s.product) if _clips(n)]
+    if not saturating:
+        overflow = "Nothing can overflow; `overflow` is always low."
+    elif config.is_fixed:
+        overflow = (
+            "Only the last rounding saturates: |X/N| may reach √2 times full scale if samples lie outside the disc of "
+            "full scale. `overflow` is high for such a frame, not later than one cycle after its last bin was first "
+            "offered, and for no other."
+        )
+    else:
+        overflow = (
+            "Every rounding saturates. `overflow` is high for a frame in which that happened, not later than one cycle "
+            "after its last bin was first offered, and for no other. With all stages halving, samples in the disc of "
+            "full scale cannot overflow by more than rounding errors."
+        )
+    return f"{result}. {units}. All roundings are half to even. {overflow}\n"
+
+
+def _clips(narrowing: Narrowing | None) -> bool:
+    return narrowing is not None and narrowing.saturates
+
+
+def _cycles(config: FFTConfig) -> str:
+    low = config.log2_n_max if config.is_fixed else config.log2_n_range[0]
+    rows = [
+        (1 << log2_n, fft_latency(config, log2_n), fft_cycles_per_frame(config, log2_n))
+        for log2_n in range(low, config.log2_n_max + 1)
+    ]
+    table = markdown_table(("points", "latency", "cycles a frame"), rows)
+    return (
+        f"{table}\nLatency: from the cycle in which the first sample is taken to the first in which the first bin is "
+        "offered, without gaps in the input.\n"
+    )
+
+
+def _stages(config: FFTConfig) -> str:
+    rows = [
+        (
+            stage.m,
+            stage.width,
+            f"{1 << (stage.m - 1)} × {2 * (stage.width + 1)}, {delay_storage(stage)}",
+            _drops(stage.narrowing, stage.m),
+            _multipliers(config, stage),
+            _drops(stage.product, stage.m),
+            stage.output_width,
+            butterfly_latency(stage) + twiddle_latency(stage),
+        )
+        for stage in plan(config)
+    ]
+    header = (
+        "stage",
+        "bits in",
+        "delay (words × bits, where)",
+        "bits dropped",
+        "multipliers",
+        "bits dropped after them",
+        "bits out",
+        "cycles",
+    )
+    text = (
+        f"\nStage m has blocks of 2^m samples. {n_multipliers(config)} multipliers in all; twiddle factors have "
+        f"{config.twiddle_width} bits, `{config.twiddle}`, and come from block RAM.\n"
+    )
+    return markdown_table(header, rows) + text
+
+
+def _drops(narrowing: Narrowing | None, m: int) -> str:
+    if narrowing is None:
+        return ""
+    shift = f"`halve[{m - 1}]`" if narrowing.shift is None else str(narrowing.shift)
+    return f"{shift}, saturates" if narrowing.saturates else shift
+
+
+def _multipliers(config: FFTConfig, stage: StagePlan) -> str:
+    if stage.product is None:
+        return ""
+    # One for (a + b)·c, the others for a and for b.
+    total, part, factor = stage.sum_width, stage.factor_width, config.twiddle_width
+    if total == part:
+        return f"{MULTIPLIERS_PER_PRODUCT} of {part}×{factor}"
+    return f"1 of {total}×{factor}, {MULTIPLIERS_PER_PRODUCT - 1} of {part}×{factor}"
+
+
+def _noise(config: FFTConfig) -> str:
+    rows = [
+        (row.signal, f"{row.together:.1f}", f"{row.worst:.1f}", row.n_frames, row.n_saturated)
+        for row in noise(config)
+    ]
+    header = ("signal", "SQNR, dB", "worst frame, dB", "frames", "saturated")
+    halve = 0 if config.is_fixed else config.n_max - 1
+    bound = error_bound(config, config.log2_n_max, halve)
+    setting = "" if config.is_fixed else f"{config.n_max} points, all stages halving. "
+    return (
+        f"{setting}Signal to quantization noise, the model against a floating-point transform of the same integers:\n\n"
+        f"{markdown_table(header, rows)}\n"
+        "Saturated frames count like the others.\n\n"
+        f"Without saturation no bin is off by more than {bound:.1f} units of its last place (proven bound).\n"
+    )
+
+
+def _resources(config: FFTConfig, technology: str, bench: Path) -> str:
+    rows = _bench_rows(config, technology, bench)
+    if not rows:
+        return "Not measured for this configuration: `make bench-fft` measures them.\n"
+    return markdown_table((*_BENCH_COLUMNS.values(), "clock, MHz"), rows)
+
+
+def _bench_rows(config: FFTConfig, technology: str, bench: Path) -> list[tuple[Any, ...]]:
+    if not bench.is_file():
+        return []
+    wanted = {
+        "points": config.n_max,
+        "width": config.data_width,
+        "twiddle_width": config.twiddle_width,
+        "scaling": config.scaling,
+        "technology": technology,
+    }
+    try:
+        results = json.loads(bench.read_text(encoding="utf-8"))["results"]
+        return [
+            (*(entry[key] for key in _BENCH_COLUMNS), _clock(entry["mhz"]))
+            for entry in results
+            if all(entry[key] == value for key, value in wanted.items())
+        ]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{bench} must be what `make bench-fft` writes, make it again ({type(error).__name__}: {error})"
+        ) from None
+
+
+def _clock(mhz: Sequence[float]) -> str:
+    if len(mhz) == 1:
+        return f"{mhz[0]:.1f}, one seed"
+    return f"{min(mhz):.1f} to {max(mhz):.1f}, median {median(mhz):.1f} of {len(mhz)} seeds"
+
+
+def _instance(config: FFTConfig) -> str:
+    def vector(width: int) -> str:
+        return "" if width == 1 else f"[{width - 1}:0] "
+
+    i, o, control = input_payload(config), output_payload(config), control_payload(config)
+    widths = {name: fmt.width for name, _, fmt in bit_fields(i)}
+    out_widths = {name: fmt.width for name, _, fmt in bit_fields(o)}
+
+    def names(payload: Payload, prefix: str) -> str:
+        return concatenation(payload).replace("{", f"{{{prefix}").replace(", ", f", {prefix}")
+
+    lines = [
+        *(f"wire {vector(w)}x_{name};".replace("  ", " ") for name, w in widths.items()),
+        "wire x_valid, x_ready;",
+        *(f"wire {vector(w)}y_{name};".replace("  ", " ") for name, w in out_widths.items()),
+        "wire y_valid, y_ready;",
+        "wire overflow, framing_error;",
+        *(f"wire {vector(field.width)}{field.name};" for field in control.fields),
+        "",
+        "fft fft (",
+        "    .clk(clk), .rst(rst),",
+        f"    .i__payload({names(i, 'x_')}), .i__valid(x_valid), .i__ready(x_ready),",
+        f"    .o__payload({names(o, 'y_')}), .o__valid(y_valid), .o__ready(y_ready),",
+    ]
+    if control.fields:
+        lines.append("    " + " ".join(f".{f.name}({f.name})," for f in control.fields))
+    lines += ["    .overflow(overflow), .framing_error(framing_error)", ");"]
+    return "```verilog\n" + "\n".join(lines) + "\n```\n"
