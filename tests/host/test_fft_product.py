@@ -304,6 +304,7 @@ def test_resources_come_from_the_bench(tmp_path: Path) -> None:
         "block_ram": 5,
         "dsp": 6,
         "mhz": [150.0, 141.25, 161.0],
+        "tools": {"yosys": "0.70", "nextpnr": "0.11"},
     }
     bench.write_text(json.dumps({"results": [entry, {**entry, "points": 128, "lut": 999}]}))
     sheet = datasheet(config, technology="ecp5", bench=bench)
@@ -312,7 +313,11 @@ def test_resources_come_from_the_bench(tmp_path: Path) -> None:
     clock = "141.2 to 161.0, median 150.0 of 3 seeds"
     assert cells == ["LFE5U-25F-6", "1234", "2345", "5", "6", clock]
     assert "999" not in sheet
+    assert "Made with yosys 0.70, nextpnr 0.11." in sheet
     assert "`make bench-fft` measures them" in datasheet(config, bench=bench)
+    del entry["mhz"]  # noise only
+    bench.write_text(json.dumps({"results": [entry]}))
+    assert "`make bench-fft` measures them" in datasheet(config, technology="ecp5", bench=bench)
     for bad in ("[]", "{", '{"results": [{}]}'):
         bench.write_text(bad)
         with pytest.raises(ValueError, match="must be what `make bench-fft` writes"):

@@ -291,15 +291,30 @@ def _noise(config: FFTConfig) -> str:
 
 
 def _resources(config: FFTConfig, technology: str, bench: Path) -> str:
-    rows = _bench_rows(config, technology, bench)
-    if not rows:
-        return "Not measured for this configuration: `make bench-fft` measures them.\n"
-    return markdown_table((*_BENCH_COLUMNS.values(), "clock, MHz"), rows)
+    if bench.is_file():
+        try:
+            entries = _bench_entries(config, technology, bench)
+            rows = [
+                (*(entry[key] for key in _BENCH_COLUMNS), _clock(entry["mhz"])) for entry in entries
+            ]
+            tools = dict.fromkeys(
+                f"{name} {version}"
+                for entry in entries
+                for name, version in entry.get("tools", {}).items()
+            )
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ValueError(
+                f"{bench} must be what `make bench-fft` writes, make it again "
+                f"({type(error).__name__}: {error})"
+            ) from None
+        if rows:
+            made = f"\nMade with {', '.join(tools)}.\n" if tools else ""
+            return markdown_table((*_BENCH_COLUMNS.values(), "clock, MHz"), rows) + made
+    return "Not measured for this configuration: `make bench-fft` measures them.\n"
 
 
-def _bench_rows(config: FFTConfig, technology: str, bench: Path) -> list[tuple[Any, ...]]:
-    if not bench.is_file():
-        return []
+def _bench_entries(config: FFTConfig, technology: str, bench: Path) -> list[dict[str, Any]]:
+    """Placed entries of this configuration; others hold noise only."""
     wanted = {
         "points": config.n_max,
         "width": config.data_width,
@@ -307,17 +322,11 @@ def _bench_rows(config: FFTConfig, technology: str, bench: Path) -> list[tuple[A
         "scaling": config.scaling,
         "technology": technology,
     }
-    try:
-        results = json.loads(bench.read_text(encoding="utf-8"))["results"]
-        return [
-            (*(entry[key] for key in _BENCH_COLUMNS), _clock(entry["mhz"]))
-            for entry in results
-            if all(entry[key] == value for key, value in wanted.items())
-        ]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(
-            f"{bench} must be what `make bench-fft` writes, make it again ({type(error).__name__}: {error})"
-        ) from None
+    return [
+        entry
+        for entry in json.loads(bench.read_text(encoding="utf-8"))["results"]
+        if all(entry[key] == value for key, value in wanted.items()) and "mhz" in entry
+    ]
 
 
 def _clock(mhz: Sequence[float]) -> str:
