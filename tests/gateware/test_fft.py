@@ -49,7 +49,7 @@ class Frame:
             two_d=self.two_d,
             inverse=self.inverse,
             halve=self.halve,
-            bit_reversed=True,
+            bit_reversed=config.order == "bit_reversed",
         )
 
 
@@ -243,6 +243,17 @@ def test_fixed_of_other_widths(config):
 @pytest.mark.parametrize("config", [PIPELINED[1], FIXED[1], FIXED[2], FIXED[6]])
 def test_full_scale(config):
     check_full_scale(config)
+
+
+@pytest.mark.parametrize("stalls", ["none", "source", "both"])
+@pytest.mark.parametrize("log2_n", [4, 5, 6])
+def test_natural_order(log2_n, stalls):
+    config = FFTConfig(log2_n_max=log2_n, scaling="halving", order="natural")
+    check_fixed(config, stalls)
+
+
+def test_natural_order_with_a_long_stall():
+    check_long_stall(FFTConfig(log2_n_max=4, scaling="halving", order="natural"))
 
 
 def test_twiddle():

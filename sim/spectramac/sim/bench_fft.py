@@ -11,24 +11,24 @@ double-precision transform of the same integers.
 """
 
 import argparse
+import dataclasses
 import json
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from spectramac.gateware.fft import PipelinedFFT
-from spectramac.model.fft import measure_sqnr
+from spectramac.host.fft_noise import noise
 from spectramac.sim.synth import Device, synthesize
 from spectramac.sim.toolchain import ToolError
 from spectramac.spec.config import FFTConfig
 from spectramac.spec.timing import fft_latency
 
-__all__ = ["Noise", "bench", "measure_noise"]
+__all__ = ["bench"]
 
 DEVICE = Device(
     "ECP5 LFE5U-85F-6 CABGA756",
@@ -45,38 +45,22 @@ VARIANTS: dict[str, dict[str, Any]] = {
 """``per_stage`` is the engine's: size, direction, dimension and scaling of each frame chosen at run time."""
 
 
-@dataclass(frozen=True)
-class Noise:
-    """Signal to quantization noise ratios, in dB."""
-
-    disc: float
-    square: float
-    worst: float
-
-
-def measure_noise(config: FFTConfig, *, n_frames: int = 64, seed: int = 0) -> Noise:
-    """Noise of the largest transform; full-scale input, for ``"per_stage"`` with every stage halving."""
-    n, full = config.n_max, config.data.maximum
-    rng = np.random.default_rng(seed)
-    square = rng.integers(config.data.minimum, full + 1, (2, n_frames, n))
-    radius, angle = np.sqrt(rng.random((n_frames, n))), 2 * np.pi * rng.random((n_frames, n))
-    disc = np.rint(full * radius * np.array([np.cos(angle), np.sin(angle)])).astype(np.int64)
-    phase = 2 * np.pi * np.outer(np.arange(n), np.arange(n)) / n
-    tones = np.rint(full * np.array([np.cos(phase), np.sin(phase)])).astype(np.int64)
-    corners = np.where(rng.integers(0, 2, (2, n_frames, n)) == 1, full, -full)
-    frames = np.concatenate([tones, corners], axis=1)
-    return Noise(
-        disc=measure_sqnr(config, *disc),
-        square=measure_sqnr(config, *square),
-        worst=min(measure_sqnr(config, re, im) for re, im in zip(*frames, strict=True)),
-    )
+def _noise(config: FFTConfig) -> dict[str, float]:
+    disc, square, *frames = noise(config)
+    worst = min(item.worst for item in frames)
+    return {
+        "disc": round(disc.together, 2),
+        "square": round(square.together, 2),
+        "worst": round(worst, 2),
+    }
 
 
 def _place(config: FFTConfig, seeds: int, mhz: float) -> dict[str, Any]:
     core = PipelinedFFT(config, technology=DEVICE.technology)
     report = synthesize(core, DEVICE, design=f"fft{config.n_max}", seeds=seeds, target_mhz=mhz)
     used = {item.name: item.used for item in report.resources}
-    wrapper_luts = len(core.o.payload.as_value()) + 4  # one for each output bit: o, i.ready, two flags
+    # One LUT for each output bit: o, i.ready, two flags.
+    wrapper_luts = len(core.o.payload.as_value()) + 4
     path = report.path
     return {
         "device": report.device,
@@ -93,6 +77,9 @@ def _place(config: FFTConfig, seeds: int, mhz: float) -> dict[str, Any]:
 def bench(points: int, variant: str, *, width: int, seeds: int, mhz: float) -> dict[str, Any]:
     """Everything about one core, as it goes into the report file; ``seeds`` 0 places nothing."""
     config = FFTConfig(log2_n_max=points.bit_length() - 1, data_width=width, **VARIANTS[variant])
+    natural = None
+    if config.is_fixed:
+        natural = fft_latency(dataclasses.replace(config, order="natural"), config.log2_n_max)
     row = {
         "points": points,
         "width": width,
@@ -100,15 +87,19 @@ def bench(points: int, variant: str, *, width: int, seeds: int, mhz: float) -> d
         "scaling": variant,
         "technology": DEVICE.technology,
         "latency": fft_latency(config, config.log2_n_max),
-        "sqnr_db": {name: round(db, 2) for name, db in asdict(measure_noise(config)).items()},
+        "latency_natural": natural,
+        "sqnr_db": _noise(config),
     }
     return row | (_place(config, seeds, mhz) if seeds else {})
 
 
 def _line(row: dict[str, Any]) -> str:
     noise = row["sqnr_db"]
+    natural = "-"
+    if row["latency_natural"]:
+        natural = f"2N {row['latency_natural'] - 2 * row['points']:+}"
     text = (
-        f"{row['points']:6} {row['scaling']:<10} N + {row['latency'] - row['points']:<4}"
+        f"{row['points']:6} {row['scaling']:<10} N + {row['latency'] - row['points']:<4}  {natural:<8}"
         f"{noise['disc']:7.1f}{noise['square']:8.1f}{noise['worst']:7.1f}"
     )
     if "mhz" in row:

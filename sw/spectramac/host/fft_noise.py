@@ -58,7 +58,7 @@ def noise(config: FFTConfig, *, seed: int = 0) -> list[Noise]:
         return re, im
 
     def tones() -> tuple[Ints, Ints]:
-        bins = rng.integers(0, n, n_frames).tolist()
+        bins = range(n) if n <= 1024 else rng.integers(0, n, n_frames).tolist()
         pairs = [tone(config, k, rng.random()) for k in bins]
         return np.stack([re for re, _ in pairs]), np.stack([im for _, im in pairs])
 
@@ -69,7 +69,7 @@ def noise(config: FFTConfig, *, seed: int = 0) -> list[Noise]:
     signals: dict[str, Callable[[], tuple[Ints, Ints]]] = {
         "white noise, uniform in the disc of full scale": disc,
         "white noise, uniform in the square (re and im of full scale)": square,
-        "full-scale tone, random bin and phase": tones,
+        "full-scale tones, random phase": tones,
         "random signs, re and im ± full scale": signs,
     }
     return [_measure(config, name, *make()) for name, make in signals.items()]

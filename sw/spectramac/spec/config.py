@@ -44,6 +44,9 @@ class FFTConfig:
         ``"per_stage"``: the size, direction and dimension of a frame and the stages that halve are chosen at run time.
         ``"halving"``: X/N with a guard bit, least noise, ``"growth"``: X with all bits; both one forward
         transform of ``2**log2_n_max`` points, pipelined. See :mod:`spectramac.spec.fft_plan`.
+    order : str
+        Of the results: ``"bit_reversed"``, or, with a fixed scaling and 16 points or more, ``"natural"``, for which the
+        queue behind the pipeline holds four frames.
     """
 
     log2_n_max: int
@@ -51,6 +54,7 @@ class FFTConfig:
     twiddle_width: int = 16
     architecture: Literal["pipelined", "iterative"] = "pipelined"
     scaling: Literal["per_stage", "halving", "growth"] = "per_stage"
+    order: Literal["bit_reversed", "natural"] = "bit_reversed"
 
     log2_n_range = (3, 13)
     data_width_range = (8, 24)
@@ -71,6 +75,13 @@ class FFTConfig:
         if self.scaling != "per_stage" and self.architecture != "pipelined":
             raise ValueError(
                 f"scaling must be 'per_stage' in the iterative transform, not {self.scaling!r}"
+            )
+        if self.order not in ("bit_reversed", "natural"):
+            raise ValueError(f"order must be 'bit_reversed' or 'natural', not {self.order!r}")
+        if self.order == "natural" and (self.scaling == "per_stage" or self.log2_n_max < 4):
+            raise ValueError(
+                "order must be 'bit_reversed' with scaling 'per_stage' or fewer than 16 points, "
+                f"not {self.order!r}"
             )
 
     @property
@@ -376,7 +387,7 @@ PRESETS: dict[str, AcceleratorConfig] = {
         n_lanes=24,
         log2_n_max=8,
         activation_depth=8192,
-        accumulator_depth=32,
+        accumulator_depth=256,
         directory_depth=4096,
         job_queue_depth=8,
     ),

@@ -23,11 +23,14 @@ __all__ = [
     "fft_latency",
     "fft_phases",
     "pipeline_latency",
+    "reorder_delay",
     "twiddle_latency",
 ]
 
 DISTRIBUTED_DEPTH_MAX = 16
 """Delay lines up to this depth are small memories made of logic cells, read in the same cycle."""
+REORDER_LATENCY = 3
+"""From the result that allows reading in natural order to the first one being offered, besides the queue's cycle."""
 SERIAL_JUDGE_CYCLES = 6
 """Cycles in which the serial lane judges a column pair."""
 SERIAL_ENTRY_CYCLES = 2
@@ -95,6 +98,14 @@ def pipeline_latency(config: FFTConfig) -> int:
     return edges + sum(butterfly_latency(stage) + twiddle_latency(stage) for stage in plan(config))
 
 
+def reorder_delay(log2_n: int) -> int:
+    """Results that must have come in bit-reversed order before reading in natural order may begin.
+
+    Then, at one a cycle, each result has come when it is its turn: the largest ``reverse(k) - k``.
+    """
+    return max((1 << log2_n) - (1 << (log2_n - j)) - (1 << j) + 1 for j in range(log2_n + 1))
+
+
 def fft_latency(config: FFTConfig, log2_n: int, *, queue: bool = True) -> int:
     """Cycles from a frame's first input transfer to the first cycle in which its first result is offered.
 
@@ -104,7 +115,10 @@ def fft_latency(config: FFTConfig, log2_n: int, *, queue: bool = True) -> int:
     if config.architecture == "iterative":
         phases = fft_phases(log2_n)
         return phases.load + phases.compute
-    return (1 << log2_n) - 1 + pipeline_latency(config) + queue
+    latency = (1 << log2_n) - 1 + pipeline_latency(config) + queue
+    if config.order == "natural":
+        latency += reorder_delay(log2_n) + REORDER_LATENCY
+    return latency
 
 
 def fft_cycles_per_frame(config: FFTConfig, log2_n: int) -> int:

@@ -4,12 +4,13 @@
 
 from typing import Any
 
-from amaranth import Module, Mux, Signal
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from spectramac.gateware.fft.device import BlockRAM
+from spectramac.spec.timing import reorder_delay
 
 __all__ = ["OutputQueue"]
 
@@ -28,6 +29,9 @@ class OutputQueue(wiring.Component):
         Of a word.
     depth : int
         Items that may be on their way, a power of two.
+    reverse : int
+        Words come in frames of ``2**reverse`` in bit-reversed order, without a gap in a frame, and leave in natural
+        order; ``depth`` must be four frames. All go through the long queue. 0: nothing is moved.
     technology : str
         See :class:`BlockRAM`.
 
@@ -42,7 +46,10 @@ class OutputQueue(wiring.Component):
 
     short = 16
 
-    def __init__(self, shape: Any, depth: int, *, technology: str = "generic") -> None:
+    def __init__(
+        self, shape: Any, depth: int, *, reverse: int = 0, technology: str = "generic"
+    ) -> None:
+        self.reverse = reverse
         self.shape = shape
         self.depth = depth
         self.technology = technology
@@ -81,18 +88,19 @@ class OutputQueue(wiring.Component):
         head, tail = Signal(range(self.short)), Signal(range(self.short))
         free = Signal(range(self.short + 1), init=self.short)  # neither filled nor about to be
         filled = Signal(range(self.short + 1))
-        waiting = Signal(range(self.depth + 1))  # written and not yet read
+        waiting = Signal(range(self.depth + 1))  # written, or about to be in time, and not yet read
+        more = Signal()
         some_waiting = Signal()
         # Registers on the safe side: 0 only if no word is in the long queue; 1 only if one is free.
         behind, some_free = Signal(), Signal(init=1)
         direct, spill, issue, fill = Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
-            direct.eq(self.i_valid & ~behind & some_free),
+            direct.eq(self.i_valid & ~behind & some_free & (self.reverse == 0)),
             spill.eq(self.i_valid & ~direct),
             issue.eq(some_waiting & some_free),
             fill.eq(direct | arrived),
             long.write_enable.eq(spill),
-            long.write_address.eq(written),
+            long.write_address.eq(Cat(written[: self.reverse][::-1], written[self.reverse :])),
             long.write_data.eq(word),
             long.read_address.eq(read),
             write_port.en.eq(fill),
@@ -105,7 +113,7 @@ class OutputQueue(wiring.Component):
         reserve = Signal()
         m.d.comb += reserve.eq(direct | issue)
         m.d.sync += [
-            some_waiting.eq(spill | waiting[1:].any() | (waiting[0] & ~issue)),
+            some_waiting.eq(more | waiting[1:].any() | (waiting[0] & ~issue)),
             behind.eq(spill | waiting.any() | reading[0]),
             some_free.eq(free[1:].any()),
             reading.eq(reading << 1 | issue),
@@ -113,8 +121,14 @@ class OutputQueue(wiring.Component):
         for pointer, moves in ((written, spill), (read, issue), (tail, fill), (head, pop)):
             with m.If(moves):
                 m.d.sync += pointer.eq(pointer + 1)
-        with m.If(spill ^ issue):
-            m.d.sync += waiting.eq(waiting + Mux(spill, 1, -1))
+        if self.reverse:
+            arriving = written[: self.reverse]
+            m.d.comb += more.eq(spill & (arriving == reorder_delay(self.reverse)))
+            m.d.sync += waiting.eq(waiting + Mux(more, 1 << self.reverse, 0) - issue)
+        else:
+            m.d.comb += more.eq(spill)
+            with m.If(spill ^ issue):
+                m.d.sync += waiting.eq(waiting + Mux(spill, 1, -1))
         with m.If(fill ^ pop):
             m.d.sync += filled.eq(filled + Mux(fill, 1, -1))
         with m.If(reserve ^ pop):

@@ -82,7 +82,8 @@ class PipelinedFFT(wiring.Component):
 
     The transform, its scaling and rounding, and the two-dimensional variant are those of
     :func:`spectramac.model.fft.fft`, bit for bit. Frames come in natural order and leave in bit-reversed
-    order, at one sample a cycle and without a gap between frames of the same size.
+    order (or, with :attr:`FFTConfig.order`, natural), at one sample a cycle and without a gap between frames of the
+    same size.
 
     ``log2_n``, ``two_d``, ``inverse`` and ``halve`` are sampled with the first sample of a frame and travel
     with it; successive frames may differ in all of them. Frames of different direction, scaling or
@@ -151,6 +152,8 @@ class PipelinedFFT(wiring.Component):
         return fft_cycles_per_frame(self.config, log2_n)
 
     def elaborate(self, platform: Any) -> Module:
+        if not self.queue and self.config.order == "natural":
+            raise ValueError("queue must be True with order 'natural', which is made there")
         m = Module()
         m.submodules.pipeline = pipeline = FFTPipeline(self.config, technology=self.technology)
         accept, room = Signal(), Signal(init=1)
@@ -198,8 +201,12 @@ class PipelinedFFT(wiring.Component):
         if not self.queue:
             m.d.comb += [self.o.valid.eq(result_valid), self.o.payload.eq(result)]
             return m
-        depth = 1 << (self.config.n_max + pipeline.latency + 8).bit_length()
-        m.submodules.queue = queue = OutputQueue(result.shape(), depth, technology=self.technology)
+        depth, reverse = 1 << (self.config.n_max + pipeline.latency + 8).bit_length(), 0
+        if self.config.order == "natural":
+            depth, reverse = 4 * self.config.n_max, self.config.log2_n_max
+        m.submodules.queue = queue = OutputQueue(
+            result.shape(), depth, reverse=reverse, technology=self.technology
+        )
         m.d.comb += [
             queue.i_valid.eq(result_valid),
             queue.i_payload.eq(result),
