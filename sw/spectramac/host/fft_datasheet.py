@@ -20,6 +20,7 @@ from spectramac.host.fft_product import (
     control_payload,
     input_payload,
     options,
+    order_text,
     output_payload,
     ports,
 )
@@ -151,10 +152,7 @@ def _streams(config: FFTConfig) -> str:
             "A word is transferred at a rising edge of `clk` at which `valid` and `ready` are high. A word offered "
             "must stay, unchanged, until it is transferred; `o` keeps to that too."
         ),
-        (
-            "Samples come in natural order. Bins leave in bit-reversed order: the bin in place j of a frame is k, the "
-            f"{config.log2_n_max if config.is_fixed else 'log2 N'} bits of j in reverse."
-        ),
+        f"Samples come in natural order. Bins leave in {order_text(config)}{_reversal(config)}.",
         (
             "Frames are counted from reset on. `i`'s `last` is only compared with the count: a wrong one strobes "
             "`framing_error` in the next cycle and has no other effect."
@@ -180,6 +178,13 @@ def _streams(config: FFTConfig) -> str:
             ),
         ]
     return "".join(f"- {rule}\n" for rule in rules)
+
+
+def _reversal(config: FFTConfig) -> str:
+    if config.order == "natural":
+        return ""
+    n_bits = str(config.log2_n_max) if config.is_fixed else "log2 N"
+    return f": the bin in place j of a frame is k, the {n_bits} bits of j in reverse"
 
 
 def _scaling(config: FFTConfig) -> str:
@@ -325,7 +330,9 @@ def _bench_entries(config: FFTConfig, technology: str, bench: Path) -> list[dict
     return [
         entry
         for entry in json.loads(bench.read_text(encoding="utf-8"))["results"]
-        if all(entry[key] == value for key, value in wanted.items()) and "mhz" in entry
+        if all(entry[key] == value for key, value in wanted.items())
+        and entry.get("order", "bit_reversed") == config.order
+        and "mhz" in entry
     ]
 
 

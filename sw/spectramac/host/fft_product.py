@@ -27,6 +27,7 @@ __all__ = [
     "corners",
     "input_payload",
     "options",
+    "order_text",
     "output_payload",
     "ports",
     "stimuli",
@@ -37,7 +38,9 @@ __all__ = [
 _BIT = Format(1, signed=False)
 
 
-def configuration(points: int, width: int, twiddle_width: int, scaling: str) -> FFTConfig:
+def configuration(
+    points: int, width: int, twiddle_width: int, scaling: str, order: str = "bit_reversed"
+) -> FFTConfig:
     """The pipelined transform of ``points`` points (largest size, if the size is chosen at run time).
 
     Raises
@@ -53,6 +56,7 @@ def configuration(points: int, width: int, twiddle_width: int, scaling: str) -> 
         data_width=width,
         twiddle_width=twiddle_width,
         scaling=scaling,  # type: ignore[arg-type]  # checked there
+        order=order,  # type: ignore[arg-type]
     )
 
 
@@ -60,8 +64,13 @@ def options(config: FFTConfig) -> str:
     """The options of ``spectramac verilog fft`` that give ``config``."""
     return (
         f"--points {config.n_max} --width {config.data_width} "
-        f"--twiddle-width {config.twiddle_width} --scaling {config.scaling}"
+        f"--twiddle-width {config.twiddle_width} --scaling {config.scaling} --order {config.order}"
     )
+
+
+def order_text(config: FFTConfig) -> str:
+    """Order of the bins, in words."""
+    return {"bit_reversed": "bit-reversed order", "natural": "natural order"}[config.order]
 
 
 # Ports.
@@ -133,7 +142,7 @@ def ports(config: FFTConfig) -> list[Port]:
         Port("i__payload", "input", input_payload(config).width, "a sample, natural order"),
         Port("i__valid", "input", 1, "a sample is offered"),
         Port("i__ready", "output", 1, "it is taken at this clock edge"),
-        Port("o__payload", "output", output_payload(config).width, "a bin, bit-reversed order"),
+        Port("o__payload", "output", output_payload(config).width, f"a bin, {order_text(config)}"),
         Port("o__valid", "output", 1, "a bin is offered"),
         Port("o__ready", "input", 1, "it is taken at this clock edge"),
         *(
@@ -268,7 +277,7 @@ def _frame_lines(config: FFTConfig, stimulus: Stimulus) -> tuple[list[str], bool
         two_d=stimulus.two_d,
         inverse=stimulus.inverse,
         halve=stimulus.halve,
-        bit_reversed=True,
+        bit_reversed=config.order == "bit_reversed",
     )
     i, o, control = input_payload(config), output_payload(config), control_payload(config)
     digits = [-(-payload.width // 4) for payload in (i, o, control)]
@@ -291,7 +300,7 @@ def _header(
     i, o, control = input_payload(config), output_payload(config), control_payload(config)
     words = [
         (f"i__payload {_layout(i)}, natural order", "i__payload"),
-        (f"o__payload {_layout(o)}, bit-reversed order", "expected"),
+        (f"o__payload {_layout(o)}, {order_text(config)}", "expected"),
     ]
     if control.fields:
         meaning = f"inputs {_layout(control)}, the same for the whole frame"
