@@ -256,6 +256,39 @@ def test_natural_order_with_a_long_stall():
     check_long_stall(FFTConfig(log2_n_max=4, scaling="halving", order="natural"))
 
 
+def check_random_configuration(seed):
+    """Any size, widths, scaling, order and stalls; frames that differ in all that may be chosen at run time."""
+    rng = np.random.default_rng([77, seed])
+    log2_n_max = int(rng.integers(3, 8))
+    scaling = str(rng.choice(["per_stage", "halving", "growth"]))
+    natural = scaling != "per_stage" and log2_n_max > 3 and rng.random() < 0.4
+    config = FFTConfig(
+        log2_n_max=log2_n_max,
+        data_width=int(rng.integers(8, 25)),
+        twiddle_width=int(rng.integers(8, 19)),
+        scaling=scaling,
+        order="natural" if natural else "bit_reversed",
+    )
+    only = log2_n_max if config.is_fixed else None
+    frames = [random_frame(config, rng, only) for _ in range(4)]
+    stalls = STALLS[int(rng.integers(4))]
+    result = run(config, frames, stalls=stalls, seed=seed)
+    if stalls == "none" and config.is_fixed:
+        first = result.out_cycles[0]
+        assert result.out_cycles == list(range(first, first + len(result.outputs)))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_random_configuration(seed):
+    check_random_configuration(seed)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(8, 232))
+def test_many_random_configurations(seed):
+    check_random_configuration(seed)
+
+
 def test_twiddle():
     check_twiddle(FIXED[2])
 

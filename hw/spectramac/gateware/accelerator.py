@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The accelerator: the block diagram of docs/design.md, wired."""
 
+from functools import partial
 from typing import Any
 
 from amaranth import Cat, Module, Mux, ResetInserter, Signal
@@ -74,9 +75,14 @@ class Engine(wiring.Component):
         m.submodules.sequencer = sequencer = Sequencer(config)
         m.submodules.gather = gather = Gather(config)
         # What follows each transform always takes its results, so that no queue is needed.
-        m.submodules.forward_fft = forward_fft = FFT(
-            config.fft, queue=False, technology=self.technology
+        transform = partial(
+            FFT,
+            config.fft,
+            queue=False,
+            technology=self.technology,
+            small_roms_in_logic=config.n_lanes >= 16,  # their accumulators take most block RAM
         )
+        m.submodules.forward_fft = forward_fft = transform()
         m.submodules.spectrum = spectrum = SpectrumMemory(config)
         m.submodules.reader = reader = ColumnReader(config)
         if config.is_serial:
@@ -90,9 +96,7 @@ class Engine(wiring.Component):
             m.submodules.queue = queue = Queue(layout(job(config)), depth=config.job_queue_depth)
             m.submodules.lanes = lanes = Lanes(config)
             m.submodules.merge = merge = Merge(config)
-        m.submodules.inverse_fft = inverse_fft = FFT(
-            config.fft, queue=False, technology=self.technology
-        )
+        m.submodules.inverse_fft = inverse_fft = transform()
         m.submodules.requantize = requantize = Requantize(config)
         storage = self._memories(m)
 

@@ -145,7 +145,9 @@ class Lane(wiring.Component):
         sums_5, sums_6 = Signal(4 * acc), Signal(4 * acc)
         read_data = Signal(4 * acc)
         for b in range(config.n_accumulator_banks):
-            storage = Storage(4 * acc, config.accumulator_depth)
+            storage = Storage(
+                4 * acc, config.accumulator_depth, block=config.accumulator_depth >= 64
+            )
             m.submodules[f"accumulators_{b}"] = storage
             with m.If(self.draining[b]):
                 m.d.comb += [

@@ -40,6 +40,8 @@ class Storage(wiring.Component):
         ``"generic"``: inferred. ``"ice40"`` with ``single_port``: the UP5K's SPRAM (16384 × 16 bits each).
     single_port : bool
         The user never reads and writes in one cycle.
+    block : bool
+        Block RAM, however few the words: wide ones cost too many logic cells.
 
     Members
     -------
@@ -48,8 +50,15 @@ class Storage(wiring.Component):
     """
 
     def __init__(
-        self, width: int, depth: int, *, technology: str = "generic", single_port: bool = False
+        self,
+        width: int,
+        depth: int,
+        *,
+        technology: str = "generic",
+        single_port: bool = False,
+        block: bool = False,
     ) -> None:
+        self.block = block
         self.width = width
         self.depth = depth
         self.technology = technology
@@ -68,7 +77,10 @@ class Storage(wiring.Component):
             self._elaborate_spram(m)
             return m
         m.submodules.memory = memory = Memory(
-            shape=unsigned(self.width), depth=self.depth, init=[], attrs={"no_rw_check": 1}
+            shape=unsigned(self.width),
+            depth=self.depth,
+            init=[],
+            attrs={"no_rw_check": 1, **({"ram_style": "block"} if self.block else {})},
         )
         write = memory.write_port()
         read = memory.read_port()

@@ -51,6 +51,7 @@ module DP16KD #(
   input ADB13, ADB12, ADB11, ADB10, ADB9, ADB8, ADB7, ADB6, ADB5, ADB4, ADB3, ADB2, ADB1, ADB0,
   input CLKA, CLKB, CEA, CEB, OCEA, OCEB, WEA, WEB, RSTA, RSTB,
   input CSA2, CSA1, CSA0, CSB2, CSB1, CSB0,
+  output DOA17, DOA16, DOA15, DOA14, DOA13, DOA12, DOA11, DOA10, DOA9, DOA8, DOA7, DOA6, DOA5, DOA4, DOA3, DOA2, DOA1, DOA0,
   output DOB17, DOB16, DOB15, DOB14, DOB13, DOB12, DOB11, DOB10, DOB9, DOB8, DOB7, DOB6, DOB5, DOB4, DOB3, DOB2, DOB1, DOB0
 );
   // 2048 bytes of 9 bits; two are a row of 18, of which 16, padded to 20 bits, make one INITVAL.
@@ -65,15 +66,17 @@ module DP16KD #(
     INITVAL_0F, INITVAL_0E, INITVAL_0D, INITVAL_0C, INITVAL_0B, INITVAL_0A, INITVAL_09, INITVAL_08,
     INITVAL_07, INITVAL_06, INITVAL_05, INITVAL_04, INITVAL_03, INITVAL_02, INITVAL_01, INITVAL_00
   };
-  integer k;
-  initial for (k = 0; k < 2048; k = k + 1) bytes[k] = contents[(k / 2) * 20 + (k % 2) * 9 +: 9];
+  integer i, k;
+  initial for (i = 0; i < 2048; i = i + 1) bytes[i] = contents[(i / 2) * 20 + (i % 2) * 9 +: 9];
 
-  wire [17:0] dia = {DIA17, DIA16, DIA15, DIA14, DIA13, DIA12, DIA11, DIA10, DIA9, DIA8, DIA7, DIA6, DIA5, DIA4, DIA3, DIA2, DIA1, DIA0};
+  wire [35:0] dia = {DIB17, DIB16, DIB15, DIB14, DIB13, DIB12, DIB11, DIB10, DIB9, DIB8, DIB7, DIB6, DIB5, DIB4, DIB3, DIB2, DIB1, DIB0,
+    DIA17, DIA16, DIA15, DIA14, DIA13, DIA12, DIA11, DIA10, DIA9, DIA8, DIA7, DIA6, DIA5, DIA4, DIA3, DIA2, DIA1, DIA0};
   wire [13:0] ada = {ADA13, ADA12, ADA11, ADA10, ADA9, ADA8, ADA7, ADA6, ADA5, ADA4, ADA3, ADA2, ADA1, ADA0};
   wire [13:0] adb = {ADB13, ADB12, ADB11, ADB10, ADB9, ADB8, ADB7, ADB6, ADB5, ADB4, ADB3, ADB2, ADB1, ADB0};
-  reg [17:0] array, out;
+  reg [35:0] array, out;
 
   always @(posedge CLKA) if (CEA && WEA) case (DATA_WIDTH_A)
+    36: for (k = 0; k < 4; k = k + 1) if (ada[k]) bytes[{ada[13:5], k[1:0]}] <= dia[9 * k +: 9];
     18: begin
       if (ada[0]) bytes[{ada[13:4], 1'b0}] <= dia[8:0];
       if (ada[1]) bytes[{ada[13:4], 1'b1}] <= dia[17:9];
@@ -86,15 +89,17 @@ module DP16KD #(
 
   always @(posedge CLKB) if (CEB) begin
     case (DATA_WIDTH_B)
-      18: array <= {bytes[{adb[13:4], 1'b1}], bytes[{adb[13:4], 1'b0}]};
-      9: array <= {9'b0, bytes[adb[13:3]]};
-      4: array <= {14'b0, bytes[adb[13:3]][{1'b0, adb[2], 2'b0} +: 4]};
-      2: array <= {16'b0, bytes[adb[13:3]][{1'b0, adb[2:1], 1'b0} +: 2]};
-      default: array <= {17'b0, bytes[adb[13:3]][{1'b0, adb[2:0]}]};
+      36: for (k = 0; k < 4; k = k + 1) array[9 * k +: 9] <= bytes[{adb[13:5], k[1:0]}];
+      18: array <= {18'b0, bytes[{adb[13:4], 1'b1}], bytes[{adb[13:4], 1'b0}]};
+      9: array <= {27'b0, bytes[adb[13:3]]};
+      4: array <= {32'b0, bytes[adb[13:3]][{1'b0, adb[2], 2'b0} +: 4]};
+      2: array <= {34'b0, bytes[adb[13:3]][{1'b0, adb[2:1], 1'b0} +: 2]};
+      default: array <= {35'b0, bytes[adb[13:3]][{1'b0, adb[2:0]}]};
     endcase
     if (OCEB) out <= array;
   end
-  assign {DOB17, DOB16, DOB15, DOB14, DOB13, DOB12, DOB11, DOB10, DOB9, DOB8, DOB7, DOB6, DOB5, DOB4, DOB3, DOB2, DOB1, DOB0} = out;
+  assign {DOA17, DOA16, DOA15, DOA14, DOA13, DOA12, DOA11, DOA10, DOA9, DOA8, DOA7, DOA6, DOA5, DOA4, DOA3, DOA2, DOA1, DOA0} = DATA_WIDTH_B == 36 ? out[17:0] : 18'b0;
+  assign {DOB17, DOB16, DOB15, DOB14, DOB13, DOB12, DOB11, DOB10, DOB9, DOB8, DOB7, DOB6, DOB5, DOB4, DOB3, DOB2, DOB1, DOB0} = DATA_WIDTH_B == 36 ? out[35:18] : out[17:0];
 endmodule
 
 module MULT18X18D #(

@@ -10,12 +10,18 @@ __all__ = ["FFT", "IterativeFFT", "PipelinedFFT"]
 
 
 def FFT(  # noqa: N802 (reads as a component)
-    config: FFTConfig, *, queue: bool = True, technology: str = "generic"
+    config: FFTConfig,
+    *,
+    queue: bool = True,
+    technology: str = "generic",
+    small_roms_in_logic: bool = False,
 ) -> PipelinedFFT | IterativeFFT:
     """The core that ``config.architecture`` names; both have the same members and methods.
 
-    ``queue`` and ``technology`` are for the pipelined one; the iterative one waits by itself and is inferred.
+    The other parameters are for the pipelined one; the iterative one waits by itself and is inferred.
     """
     if config.architecture == "iterative":
         return IterativeFFT(config)
-    return PipelinedFFT(config, queue=queue, technology=technology)
+    return PipelinedFFT(
+        config, queue=queue, technology=technology, small_roms_in_logic=small_roms_in_logic
+    )

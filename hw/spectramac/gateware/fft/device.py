@@ -10,7 +10,7 @@ the same function, cycle for cycle, for simulation and for other devices.
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from amaranth import C, Cat, ClockSignal, Const, Instance, Module, Signal, signed
+from amaranth import C, Cat, ClockSignal, Const, Instance, Module, Signal, signed, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -34,6 +34,8 @@ class BlockRAM(wiring.Component):
         Contents, unsigned; missing words are 0. With contents, nothing may be written.
     technology : str
         ``"generic"``: inferred. ``"ecp5"``: ``DP16KD`` with their output registers.
+    in_logic : bool
+        Contents are made of logic cells after all, in any technology: for a few words, where block RAM is short.
 
     Members
     -------
@@ -46,8 +48,15 @@ class BlockRAM(wiring.Component):
     latency = 2
 
     def __init__(
-        self, width: int, depth: int, *, init: Sequence[int] = (), technology: str = "generic"
+        self,
+        width: int,
+        depth: int,
+        *,
+        init: Sequence[int] = (),
+        technology: str = "generic",
+        in_logic: bool = False,
     ) -> None:
+        self.in_logic = in_logic
         self.width = width
         self.depth = depth
         self.init = tuple(init)
@@ -65,10 +74,11 @@ class BlockRAM(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        if self.technology == "ecp5":
+        if self.technology == "ecp5" and not self.in_logic:
             self._elaborate_ecp5(m)
             return m
-        attrs = {"ram_style": "block", "rom_style": "block", "no_rw_check": 1}
+        style = "logic" if self.in_logic else "block"
+        attrs = {"ram_style": style, "rom_style": style, "no_rw_check": 1}
         m.submodules.memory = memory = Memory(
             shape=self.width, depth=self.depth, init=self.init, attrs=attrs
         )
@@ -87,28 +97,32 @@ class BlockRAM(wiring.Component):
         return m
 
     def _elaborate_ecp5(self, m: Module) -> None:
-        """Slices of 18 bits (up to 1024 words) or 9, 4, 2, 1 bits side by side; port A writes, port B reads."""
-        slices = {18: 1024, 9: 2048, 4: 4096, 2: 8192, 1: 16384}
+        """Slices of 36 bits (up to 512 words), or 18, 9, 4, 2, 1, side by side; port A writes, port B reads."""
+        slices = {36: 512, 18: 1024, 9: 2048, 4: 4096, 2: 8192, 1: 16384}
         try:
             slice_width = next(w for w, words in slices.items() if words >= self.depth)
         except StopIteration:
             raise ValueError(f"depth must be at most 16384, not {self.depth!r}") from None
-        low = {18: 4, 9: 3, 4: 2, 2: 1, 1: 0}[slice_width]  # address bits below the word's
+        low = {36: 5, 18: 4, 9: 3, 4: 2, 2: 1, 1: 0}[slice_width]  # address bits below the word's
         for k, start in enumerate(range(0, self.width, slice_width)):
             width = min(slice_width, self.width - start)
             ports: dict[str, Any] = {}
             write = Cat(Const(0, low), self.write_address)
-            if slice_width == 18:
-                write = Cat(Const(0b11, 2), write[2:])  # byte enables
+            if slice_width >= 18:
+                n_bytes = slice_width // 9
+                write = Cat(Const(-1, unsigned(n_bytes)), write[n_bytes:])  # byte enables
             read = Cat(Const(0, low), self.read_address)
-            data = Cat(self.write_data[start : start + width], C(0, 18 - width))
-            out = Signal(18, name=f"slice{k}")
+            data = Cat(self.write_data[start : start + width], C(0, 36 - width))
+            out = Signal(36, name=f"slice{k}")
             for bit in range(14):
                 ports[f"i_ADA{bit}"] = write[bit] if bit < len(write) else C(0)
                 ports[f"i_ADB{bit}"] = read[bit] if bit < len(read) else C(0)
+            # 36 bits go through the data pins of both ports; what port A shows comes first in a read.
+            low_half, high_half = ("A", "B") if slice_width == 36 else ("B", "A")
             for bit in range(18):
-                ports[f"i_DIA{bit}"], ports[f"i_DIB{bit}"] = data[bit], C(0)
-                ports[f"o_DOB{bit}"] = out[bit]
+                ports[f"i_DIA{bit}"], ports[f"i_DIB{bit}"] = data[bit], data[18 + bit]
+                ports[f"o_DO{low_half}{bit}"] = out[bit]
+                ports[f"o_DO{high_half}{bit}"] = out[18 + bit]
             for side in "AB":
                 ports |= {
                     f"i_CLK{side}": ClockSignal(),
@@ -141,7 +155,7 @@ class BlockRAM(wiring.Component):
         bits = 0
         mask = (1 << slice_width) - 1
         # Words of 9 and 18 bits lie side by side; narrower ones leave every ninth bit unused.
-        room = {18: 18, 9: 9}.get(slice_width)
+        room = slice_width if slice_width >= 9 else 0
         for address, word in enumerate(self.init):
             value = (word >> start) & mask
             if room:

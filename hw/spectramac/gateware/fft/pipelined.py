@@ -30,6 +30,8 @@ class FFTPipeline(wiring.Component):
     config : :class:`FFTConfig`
     technology : str
         See :class:`spectramac.gateware.fft.device.BlockRAM`.
+    small_roms_in_logic : bool
+        See :class:`Twiddle`.
 
     Members
     -------
@@ -37,9 +39,16 @@ class FFTPipeline(wiring.Component):
     overflow : :py:`Out(1)`
     """
 
-    def __init__(self, config: FFTConfig, *, technology: str = "generic") -> None:
+    def __init__(
+        self,
+        config: FFTConfig,
+        *,
+        technology: str = "generic",
+        small_roms_in_logic: bool = False,
+    ) -> None:
         self.config = config
         self.technology = technology
+        self.small_roms_in_logic = small_roms_in_logic
         super().__init__(
             {
                 "i": In(Samples(config, config.data_width)),
@@ -65,7 +74,11 @@ class FFTPipeline(wiring.Component):
             source = butterfly.o
             if stage.product:
                 twiddle = Twiddle(
-                    self.config, stage, lead=butterfly.lead, technology=self.technology
+                    self.config,
+                    stage,
+                    lead=butterfly.lead,
+                    technology=self.technology,
+                    small_roms_in_logic=self.small_roms_in_logic,
                 )
                 m.submodules[f"twiddle{stage.m}"] = twiddle
                 wiring.connect(m, butterfly.early, twiddle.early)
@@ -109,6 +122,8 @@ class PipelinedFFT(wiring.Component):
         Without the queue, ``o.ready`` must always be high, and the latency is one less.
     technology : str
         See :class:`spectramac.gateware.fft.device.BlockRAM`.
+    small_roms_in_logic : bool
+        See :class:`Twiddle`.
 
     Members
     -------
@@ -136,8 +151,14 @@ class PipelinedFFT(wiring.Component):
     """
 
     def __init__(
-        self, config: FFTConfig, *, queue: bool = True, technology: str = "generic"
+        self,
+        config: FFTConfig,
+        *,
+        queue: bool = True,
+        technology: str = "generic",
+        small_roms_in_logic: bool = False,
     ) -> None:
+        self.small_roms_in_logic = small_roms_in_logic
         self.config = config
         self.queue = queue
         self.technology = technology
@@ -155,7 +176,11 @@ class PipelinedFFT(wiring.Component):
         if not self.queue and self.config.order == "natural":
             raise ValueError("queue must be True with order 'natural', which is made there")
         m = Module()
-        m.submodules.pipeline = pipeline = FFTPipeline(self.config, technology=self.technology)
+        m.submodules.pipeline = pipeline = FFTPipeline(
+            self.config,
+            technology=self.technology,
+            small_roms_in_logic=self.small_roms_in_logic,
+        )
         accept, room = Signal(), Signal(init=1)
         control = FrameControl(m, self, accept)
         m.d.comb += [

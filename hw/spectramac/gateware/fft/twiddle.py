@@ -42,6 +42,8 @@ class Twiddle(wiring.Component):
         Cycles from ``early`` to the sample at ``i``, at least 1.
     technology : str
         See :class:`BlockRAM`.
+    small_roms_in_logic : bool
+        Factors are made of logic cells if there are no more than 64.
 
     Members
     -------
@@ -51,7 +53,13 @@ class Twiddle(wiring.Component):
     """
 
     def __init__(
-        self, config: FFTConfig, stage: StagePlan, *, lead: int, technology: str = "generic"
+        self,
+        config: FFTConfig,
+        stage: StagePlan,
+        *,
+        lead: int,
+        technology: str = "generic",
+        small_roms_in_logic: bool = False,
     ) -> None:
         if stage.product is None:
             raise ValueError(f"stage must have a product, not {stage!r}")
@@ -60,6 +68,7 @@ class Twiddle(wiring.Component):
         self.product = stage.product
         self.lead = lead
         self.technology = technology
+        self.small_roms_in_logic = small_roms_in_logic
         super().__init__(
             {
                 "early": In(Announcement(config)),
@@ -102,7 +111,11 @@ class Twiddle(wiring.Component):
         width = self.config.twiddle_width
         words = self._rom()
         m.submodules.rom = rom = BlockRAM(
-            3 * width, len(words), init=words, technology=self.technology
+            3 * width,
+            len(words),
+            init=words,
+            technology=self.technology,
+            in_logic=self.small_roms_in_logic and len(words) <= 64,
         )
         address = Signal(rom.address_width)
         m.d.comb += [
