@@ -23,7 +23,7 @@ from tests.gateware.checks_back import check_lanes, check_merge, check_requantiz
 from tests.gateware.checks_registers import check_registers
 
 from spectramac.gateware import fixed
-from spectramac.gateware.fft import butterfly, iterative, output, pipelined, twiddle
+from spectramac.gateware.fft import butterfly, iterative, narrow, output, pipelined, twiddle
 from spectramac.gateware.gather import Gather
 from spectramac.gateware.lanes import Lane, Lanes
 from spectramac.gateware.merge import Merge
@@ -118,14 +118,14 @@ MUTATIONS = {
     ),
     # Transforms.
     "FFT: rounding half up": Mutation(
-        butterfly.Narrow,
+        narrow.Narrow,
         "_halve_or_clip",
         "round_half_even(value, 1)",
         "((value + 1) >> 1)",
         "pipelined_fft",
     ),
     "FFT: the greatest value is halved past the end": Mutation(
-        butterfly.Narrow,
+        narrow.Narrow,
         "_halve_or_clip",
         "Mux(self.halve, greatest, sign ^ value[-2])",
         "~self.halve & (sign ^ value[-2])",

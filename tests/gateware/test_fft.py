@@ -10,7 +10,7 @@ from amaranth.hdl import Fragment
 from amaranth.sim import Simulator
 from tests.gateware.streams import STALLS, assert_same, run_stream
 
-from spectramac.gateware.fft import FFT, IterativeFFT, PipelinedFFT, butterfly
+from spectramac.gateware.fft import FFT, IterativeFFT, PipelinedFFT, narrow
 from spectramac.gateware.fft.twiddle import Twiddle
 from spectramac.model.fft import _narrow, _product, fft, twiddle_index
 from spectramac.spec.config import FFTConfig
@@ -423,7 +423,7 @@ def test_framing_error(config):
 
 def test_wrong_rounding_is_seen(monkeypatch):
     """The comparison fails for half-up instead of half-even rounding."""
-    monkeypatch.setattr(butterfly, "round_half_even", lambda value, shift: (value + 1) >> shift)
+    monkeypatch.setattr(narrow, "round_half_even", lambda value, shift: (value + 1) >> shift)
     config = PIPELINED[0]
     rng = np.random.default_rng(0)
     re, im = rng.integers(-1000, 1000, (2, 8))

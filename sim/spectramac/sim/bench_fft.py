@@ -112,7 +112,8 @@ def _line(row: dict[str, Any]) -> str:
 
 
 HEAD = (
-    "points scaling    latency   disc  square  worst     LUT     FF  EBR  DSP     MHz  of all seeds"
+    "points scaling    latency   natural    disc  square  worst"
+    "     LUT     FF  EBR  DSP     MHz  of all seeds"
 )
 
 

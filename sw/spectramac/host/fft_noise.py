@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spectramac.host.fft_product import tone
-from spectramac.model.fft import fft
+from spectramac.model.fft import decibels, quantization_noise
 from spectramac.model.fixed import Ints
 from spectramac.spec.config import FFTConfig
 
@@ -76,16 +76,7 @@ def noise(config: FFTConfig, *, seed: int = 0) -> list[Noise]:
 
 
 def _measure(config: FFTConfig, signal: str, re: Ints, im: Ints) -> Noise:
-    n = config.n_max
-    halve = 0 if config.is_fixed else n - 1
-    result = fft(re, im, config=config, log2_n=config.log2_n_max, halve=halve)
-    exact = np.fft.fft(re + 1j * im) / (1 if config.scaling == "growth" else n)
-    power = np.sum(np.abs(exact) ** 2, axis=-1)
-    error = np.sum(np.abs(result.re + 1j * result.im - exact) ** 2, axis=-1)
-    worst = min(map(_decibels, power.tolist(), error.tolist()))
-    total = _decibels(float(power.sum()), float(error.sum()))
-    return Noise(signal, total, worst, len(power), int(result.overflow.sum()))
-
-
-def _decibels(power: float, error: float) -> float:
-    return float("inf") if error == 0 else float(10 * np.log10(power / error))
+    power, error, overflow = quantization_noise(config, re, im)
+    worst = min(map(decibels, power.tolist(), error.tolist()))
+    together = decibels(power.sum(), error.sum())
+    return Noise(signal, together, worst, len(power), int(overflow.sum()))

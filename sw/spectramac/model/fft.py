@@ -44,9 +44,10 @@ from spectramac.spec.fixed import Format
 __all__ = [
     "FFTResult",
     "bit_reverse",
+    "decibels",
     "error_bound",
     "fft",
-    "measure_sqnr",
+    "quantization_noise",
     "sqnr",
     "twiddle_index",
     "twiddle_table",
@@ -289,13 +290,14 @@ def sqnr(
         z = amplitude * np.exp(2j * np.pi * (k * np.arange(n) / n + phase))
     re = np.clip(np.rint(z.real), -full, full).astype(np.int64)
     im = np.clip(np.rint(z.imag), -full, full).astype(np.int64)
-    return measure_sqnr(config, re, im, scaling=scaling)
+    power, error, _ = quantization_noise(config, re, im, scaling=scaling)
+    return decibels(power.sum(), error.sum())
 
 
-def measure_sqnr(
+def quantization_noise(
     config: FFTConfig, re: Ints, im: Ints, *, scaling: Literal["growth", "halving"] = "halving"
-) -> float:
-    """Signal to quantization noise ratio of forward transforms of given frames, all together, in dB.
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    """Energy of the exact forward transforms of given frames, that of the error, and whether a value was saturated.
 
     Parameters
     ----------
@@ -303,6 +305,10 @@ def measure_sqnr(
     re, im : (..., N) integer arrays
     scaling : str
         With ``"per_stage"``: ``"growth"``, no stage halves, or ``"halving"``, all do. Otherwise the configuration's.
+
+    Returns
+    -------
+    power, error, overflow : arrays of shape (...)
     """
     n = np.shape(re)[-1]
     if config.scaling != "per_stage":
@@ -310,6 +316,10 @@ def measure_sqnr(
     halve = n - 1 if scaling == "halving" and not config.is_fixed else 0
     y = fft(re, im, config=config, log2_n=n.bit_length() - 1, halve=halve)
     exact = np.fft.fft(re + 1j * im) / (n if scaling == "halving" else 1)
-    error = float(np.sum(np.abs(y.re + 1j * y.im - exact) ** 2))
-    power = float(np.sum(np.abs(exact) ** 2))
+    power = np.sum(np.abs(exact) ** 2, axis=-1)
+    return power, np.sum(np.abs(y.re + 1j * y.im - exact) ** 2, axis=-1), y.overflow
+
+
+def decibels(power: float, error: float) -> float:
+    """A ratio of energies in dB; inf without error."""
     return float(10 * np.log10(power / error)) if error else float("inf")

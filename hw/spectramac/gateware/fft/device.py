@@ -8,16 +8,14 @@ the same function, cycle for cycle, for simulation and for other devices.
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 from amaranth import C, Cat, ClockSignal, Const, Instance, Module, Signal, signed, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["BlockRAM", "Multiplier", "Technology"]
-
-Technology = Literal["generic", "ecp5"]
+__all__ = ["BlockRAM", "Multiplier"]
 
 
 class BlockRAM(wiring.Component):

@@ -106,7 +106,8 @@ class PipelinedFFT(wiring.Component):
 
     Nothing stalls the pipeline itself. Samples are taken as long as there is room for their results
     in a queue behind it, of block RAM, which holds more than the pipeline: a sink that pauses at random loses no
-    cycle. ``i.ready`` is a register; ``o.valid`` and ``o.payload`` depend on registers only.
+    cycle. ``i.ready``, ``o.valid`` and ``o.payload`` depend on registers only, ``i.ready`` before the first sample
+    of a frame also on ``log2_n``.
 
     Latency is :meth:`latency`, the same for all settings of one size; throughput is one sample a cycle. A pair of
     stages takes three multipliers, except the last pair.
@@ -130,7 +131,7 @@ class PipelinedFFT(wiring.Component):
     i : :py:`In(stream.Signature(frame(complex_payload(config.data))))`
         Samples in natural order (the inverse in two dimensions: index ``k2*T + k1``).
     o : :py:`Out(stream.Signature(frame(complex_payload(config.output))))`
-        Bins in bit-reversed order; ``last`` with the last of a frame.
+        Bins, in the order of the configuration; ``last`` with the last of a frame.
     log2_n : :py:`In(range(config.log2_n_max + 1))`
         Size, from 3 to ``config.log2_n_max``; other values are not allowed.
     two_d : :py:`In(1)`
