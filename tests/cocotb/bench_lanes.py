@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """cocotb bench of the lanes: random jobs, hazards, saturation, banks; run by test_blocks.py."""
 
+from itertools import product
 from typing import Any
 
 import cocotb
@@ -11,6 +12,7 @@ from tests.cocotb.support import Memory, drive
 from tests.gateware.cases import SETTLE
 from tests.gateware.cases_back import LanesCase, lanes_case
 
+from spectramac.gateware.lanes import Lanes
 from spectramac.sim.streams import Bench, bench_arguments
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.payloads import job
@@ -33,7 +35,7 @@ class LanesBench:
         self.busy = 0
         self.overflow = [False]
         self.bench.probe(self.look)
-        drive(dut, start_layer=0, draining=0, drain_row=0, drain_enable=0, clear=0)
+        drive(dut, start_layer=0, draining=0, drain_row=0, drain_lane=0, clear=0)
         drive(dut, is_narrow=0, is_indexed=0, coefficient_base=0, index_base=0)
 
     def look(self) -> None:
@@ -54,18 +56,17 @@ class LanesBench:
         """All sums of a bank: (row, lane, 4)."""
         depth, acc = CONFIG.accumulator_depth, CONFIG.accumulator_width
         sums = np.zeros((depth, CONFIG.n_lanes, 4), np.int64)
-        drive(self.dut, draining=1 << bank, drain_enable=1)
-        for row in range(depth):
-            drive(self.dut, drain_row=row)
-            await self.bench.tick()
+        drive(self.dut, draining=1 << bank)
+        for row, lane in product(range(depth), range(CONFIG.n_lanes)):
+            drive(self.dut, drain_row=row, drain_lane=lane)
+            await self.bench.tick(Lanes.DRAIN_LATENCY)
             await FallingEdge(self.dut.clk)
-            for lane in range(CONFIG.n_lanes):
-                word = int(getattr(self.dut, f"drained__{bank}__{lane}").value)
-                for k in range(4):
-                    value = word >> acc * k & ((1 << acc) - 1)
-                    sums[row, lane, k] = value - (value >> (acc - 1) << acc)
+            word = int(self.dut.drained.value)
+            for k in range(4):
+                value = word >> acc * k & ((1 << acc) - 1)
+                sums[row, lane, k] = value - (value >> (acc - 1) << acc)
             await self.bench.tick()
-        drive(self.dut, draining=0, drain_enable=0)
+        drive(self.dut, draining=0)
         return sums
 
     async def start_layer(self, case: LanesCase) -> None:

@@ -3,6 +3,7 @@
 """cocotb bench of the merge: groups of all kinds out of accumulators; run by test_blocks.py."""
 
 import random
+from collections import deque
 from typing import Any
 
 import cocotb
@@ -12,13 +13,13 @@ from tests.cocotb.support import Memory, compare, drive
 from tests.gateware.cases import SETTLE
 from tests.gateware.cases_back import MergeCase, merge_case
 
+from spectramac.gateware.lanes import Lanes
 from spectramac.sim.streams import Bench, bench_arguments
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.payloads import sample
 
 ARGUMENTS = bench_arguments()
 CONFIG = AcceleratorConfig(**ARGUMENTS.pop("config"))
-N_BANKS = CONFIG.n_accumulator_banks
 KINDS = [
     {"log2_n": log2_n, "two_d": two_d, "bin_major": bin_major, "per_row_shift": per_row}
     for log2_n, two_d in [(0, False), (3, False), (4, False), (4, True)]
@@ -32,28 +33,21 @@ class Accumulators:
 
     def __init__(self, dut: Any) -> None:
         self.dut = dut
-        self.rows = [[[0] * CONFIG.n_lanes] * CONFIG.accumulator_depth] * N_BANKS
-        self._drained = [
-            [getattr(dut, f"drained__{b}__{i}") for i in range(CONFIG.n_lanes)]
-            for b in range(N_BANKS)
-        ]
-        for handle in (h for bank in self._drained for h in bank):
-            handle.value = 0
+        self.rows = [[0] * CONFIG.n_lanes] * CONFIG.accumulator_depth
+        self._answers = deque([0] * (Lanes.DRAIN_LATENCY - 1))
+        dut.drained.value = 0
         cocotb.start_soon(self._run())
 
     async def _run(self) -> None:
         while True:
             await FallingEdge(self.dut.clk)
             row = int(self.dut.drain_row.value)
-            read, clear = int(self.dut.drain_enable.value), int(self.dut.clear.value)
-            bank = int(self.dut.bank.value)
+            lane, clear = int(self.dut.drain_lane.value), int(self.dut.clear.value)
+            self._answers.append(self.rows[row][lane] if lane < CONFIG.n_lanes else 0)
             await RisingEdge(self.dut.clk)
-            if read:
-                for b in range(N_BANKS):
-                    for handle, word in zip(self._drained[b], self.rows[b][row], strict=True):
-                        handle.value = word
+            self.dut.drained.value = self._answers.popleft()
             if clear:
-                self.rows[bank][row] = [0] * CONFIG.n_lanes
+                self.rows[row] = [0] * CONFIG.n_lanes
 
 
 class MergeBench:
@@ -70,7 +64,7 @@ class MergeBench:
         self.released = self.frames = 0
         self.blocking = False
         self.bench.probe(self.look)
-        drive(dut, start=0, bank=0, frame_free=1, first_pair=0, size=0, log2_n=0, two_d=0)
+        drive(dut, start=0, frame_free=1, first_pair=0, size=0, log2_n=0, two_d=0)
         drive(dut, bin_major=0, column_stride=0, clear_depth=1, per_row_shift=0, row_shift=0)
 
     def look(self) -> None:
@@ -78,7 +72,7 @@ class MergeBench:
         self.released += int(self.dut.released.value)
         self.frames += int(self.dut.frame_start.value)
 
-    async def start(self, case: MergeCase, bank: int) -> None:
+    async def start(self, case: MergeCase) -> None:
         """Once the sweep that follows a reset is over."""
         begin = self.bench.cycle
         while int(self.dut.busy.value):
@@ -86,19 +80,16 @@ class MergeBench:
             await self.bench.tick()
             await FallingEdge(self.dut.clk)
         self.shifts.words = case.shifts
-        rows = self.accumulators.rows
-        for b in range(N_BANKS):
-            rows[b] = [[word ^ (b != bank) for word in row] for row in case.rows]
-        drive(self.dut, **case.settings, bank=bank)
+        self.accumulators.rows = [list(row) for row in case.rows]
+        drive(self.dut, **case.settings)
         await self.bench.tick(SETTLE)
         drive(self.dut, start=1)
         await self.bench.tick()
         drive(self.dut, start=0)
 
-    async def run(self, case: MergeCase, bank: int) -> None:
+    async def run(self, case: MergeCase) -> None:
         self.overflow, self.released, self.frames = False, 0, 0
-        await self.start(case, bank)
-        others = [row for b, rows in enumerate(self.accumulators.rows) if b != bank for row in rows]
+        await self.start(case)
         begin = self.bench.cycle
         while not self.released:
             if self.blocking:
@@ -113,11 +104,9 @@ class MergeBench:
         n_frames = sum(word["last"] for word in case.samples)
         check(self.frames == n_frames, f"frame_start: {self.frames} for {n_frames} frames")
         depth = case.settings["clear_depth"]
-        for row, words in enumerate(self.accumulators.rows[bank]):
+        for row, words in enumerate(self.accumulators.rows):
             wanted = [0] * CONFIG.n_lanes if row < depth else case.rows[row]
             check(words == wanted, f"row {row}: must {'be' if row < depth else 'not be'} cleared")
-        after = [row for b, rows in enumerate(self.accumulators.rows) if b != bank for row in rows]
-        check(after == others, "the other bank must be left alone")
 
 
 @cocotb.test()
@@ -128,7 +117,7 @@ async def samples_equal_the_model(dut: Any) -> None:
         for number, kind in enumerate(KINDS):
             merge.blocking = number % 3 == 2
             case = merge_case(CONFIG, rng, **kind, loud=number % 2 == 1)
-            await merge.run(case, bank=number % N_BANKS)
+            await merge.run(case)
 
 
 @cocotb.test()
@@ -137,8 +126,8 @@ async def survives_reset_in_mid_frame(dut: Any) -> None:
     merge = MergeBench(dut)
     async with merge.bench:
         for stop in (1, 5, 13):
-            await merge.start(merge_case(CONFIG, rng, **KINDS[-1]), 0)
+            await merge.start(merge_case(CONFIG, rng, **KINDS[-1]))
             await merge.bench.tick(stop)
             await merge.bench.reset()
             merge.sink.compared = len(merge.sink.received)
-            await merge.run(merge_case(CONFIG, rng, **KINDS[stop % len(KINDS)]), 0)
+            await merge.run(merge_case(CONFIG, rng, **KINDS[stop % len(KINDS)]))

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Comparisons with the golden model from the lanes to activation memory; see :mod:`tests.gateware.checks`."""
 
+from collections import deque
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -57,16 +59,17 @@ def check_lanes(
 
     async def rows(ctx: Any, bank: int, *, clear: bool) -> Any:
         sums = np.zeros((depth, config.n_lanes, 4), np.int64)
-        put(ctx, dut, draining=1 << bank, drain_enable=int(not clear), clear=int(clear))
-        for row in range(depth):
-            put(ctx, dut, drain_row=row)
+        put(ctx, dut, draining=1 << bank, clear=int(clear))
+        for row, lane in product(range(depth), range(1 if clear else config.n_lanes)):
+            put(ctx, dut, drain_row=row, drain_lane=lane)
             await ctx.tick()
-            for lane in range(config.n_lanes):
-                word = ctx.get(dut.drained[bank][lane])
+            if not clear:
+                await ctx.tick().repeat(Lanes.DRAIN_LATENCY - 1)
+                word = ctx.get(dut.drained)
                 for k in range(4):
                     value = word >> acc * k & ((1 << acc) - 1)
                     sums[row, lane, k] = value - (value >> (acc - 1) << acc)
-        put(ctx, dut, draining=0, drain_enable=0, clear=0)
+        put(ctx, dut, draining=0, clear=0)
         return sums
 
     async def bench(ctx: Any) -> None:
@@ -123,22 +126,21 @@ def check_merge(
     narrow = sample(config)
     dut = Merge(config)
     rows = [list(row) for row in case.rows]
-    bank = config.n_accumulator_banks - 1
     timing = Timing()
     got: list[Any] = []
     state = {"overflow": False, "sweeping": True}
 
     async def accumulators(ctx: Any) -> None:
-        ports = (dut.drain_row, dut.drain_enable, dut.clear)
-        async for _, _, row, enable, clear in ctx.tick().sample(*ports):
-            if enable:
-                for lane, word in enumerate(rows[row]):
-                    ctx.set(dut.drained[bank][lane], word)
+        answers = deque([0] * (Lanes.DRAIN_LATENCY - 1))
+        ports = (dut.drain_row, dut.drain_lane, dut.clear)
+        async for _, _, row, lane, clear in ctx.tick().sample(*ports):
+            answers.append(rows[row][lane] if lane < config.n_lanes else 0)
+            ctx.set(dut.drained, answers.popleft())
             if clear and not state["sweeping"]:
                 rows[row] = [0] * config.n_lanes
 
     async def bench(ctx: Any) -> None:
-        put(ctx, dut, **case.settings, bank=bank, frame_free=1)
+        put(ctx, dut, **case.settings, frame_free=1)
         await ctx.tick().repeat(SETTLE)
         cycle = 0
         while ctx.get(dut.busy):

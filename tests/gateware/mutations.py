@@ -297,16 +297,22 @@ MUTATIONS = {
     ),
     # Lanes.
     "lanes: no forwarding from the entry ahead": Mutation(
-        Lane, "elaborate", "m.If(ahead[0])", "m.If(0)", "lanes"
+        Lane, "elaborate", "use_sums.eq(ahead[0])", "use_sums.eq(0)", "lanes"
     ),
     "lanes: no forwarding from two entries ahead": Mutation(
-        Lane, "elaborate", "m.Elif(ahead[1])", "m.Elif(0)", "lanes"
+        Lane, "elaborate", "Mux(ahead[1], sums, sums_5)", "sums_5", "lanes"
     ),
     "lanes: no forwarding from three entries ahead": Mutation(
-        Lane, "elaborate", "m.Elif(ahead[2])", "m.Elif(0)", "lanes"
+        Lane, "elaborate", "(ahead[1] | ahead[2])", "ahead[1]", "lanes"
     ),
     "lanes: forwarding from other rows": Mutation(
         Lane, "elaborate", "(rows[0] == rows[k])", "1", "lanes"
+    ),
+    "lanes: the backward loop reads the other bank": Mutation(
+        Lane, "elaborate", "wanted[0] & draining[b]", "wanted[0] & ~draining[b]", "lanes"
+    ),
+    "lanes: the neighbour answers": Mutation(
+        Lanes, "elaborate", "self.drain_lane == i", "self.drain_lane == i ^ 1", "lanes"
     ),
     "lanes: sums wrap": Mutation(
         Lane,
@@ -346,8 +352,8 @@ MUTATIONS = {
         "lane_bin == config.n_lanes",
         "bin_major_merge",
     ),
-    "merge: the wrong bank": Mutation(
-        Merge, "elaborate", "m.Switch(self.bank)", "m.Switch(~self.bank)", "merge"
+    "merge: more begun than there is room for": Mutation(
+        Merge, "elaborate", "& (room != 0)", "", "merge"
     ),
     "merge: last dropped": Mutation(
         Merge, "elaborate", "walked.last.eq(block_end)", "walked.last.eq(0)", "merge"

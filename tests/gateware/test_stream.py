@@ -9,8 +9,7 @@ from amaranth.hdl import Fragment
 from tests.gateware.drive import refused
 from tests.gateware.streams import STALLS, run_stream
 
-from spectramac.gateware.scheduler import Queue
-from spectramac.gateware.stream import Buffer, SkidBuffer, connect, connect_pipeline, layout
+from spectramac.gateware.stream import Buffer, Queue, SkidBuffer, connect, connect_pipeline, layout
 from spectramac.gateware.threshold import Split, Threshold
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.fixed import Format

@@ -16,12 +16,12 @@ from spectramac.gateware.memory import Storage
 from spectramac.gateware.merge import Merge
 from spectramac.gateware.regfile import RegisterFile, memory_ports
 from spectramac.gateware.requantize import Requantize
-from spectramac.gateware.scheduler import Queue, Scheduler
+from spectramac.gateware.scheduler import Scheduler
 from spectramac.gateware.sequencer import Sequencer
 from spectramac.gateware.serial_lanes import SerialLanes
 from spectramac.gateware.serial_merge import SerialMerge
 from spectramac.gateware.spectrum import ColumnReader, SpectrumMemory
-from spectramac.gateware.stream import Buffer, connect, connect_pipeline, layout
+from spectramac.gateware.stream import Buffer, Queue, connect, connect_pipeline, layout
 from spectramac.gateware.threshold import Split, Threshold
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.memory import memories
@@ -122,12 +122,9 @@ class Engine(wiring.Component):
             connect_pipeline(m, split, threshold, scheduler, queue, lanes)
             m.d.comb += [
                 lanes.drain_row.eq(merge.drain_row),
-                lanes.drain_enable.eq(merge.drain_enable),
+                lanes.drain_lane.eq(merge.drain_lane),
+                merge.drained.eq(lanes.drained),
             ]
-            for b in range(config.n_accumulator_banks):
-                m.d.comb += [
-                    merge.drained[b][i].eq(lanes.drained[b][i]) for i in range(config.n_lanes)
-                ]
         self._through_fft(m, d.out_log2_n != 0, merge.o, inverse_fft, requantize.i)
 
         # Memories.
@@ -209,10 +206,7 @@ class Engine(wiring.Component):
             sequencer.pair_done.eq(requantize.pair_done),
         ]
         if not config.is_serial:
-            m.d.comb += [
-                scheduler.rewind.eq(sequencer.start_layer),
-                merge.bank.eq(sequencer.merge_bank),
-            ]
+            m.d.comb += scheduler.rewind.eq(sequencer.start_layer)
         if config.fft_architecture == "iterative":
             # This FFT holds one frame: the next may only start when the last has left.
             in_flight = Signal()

@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The multiply-accumulate lanes: 2x2 outer products of stored coefficient pairs with column values."""
 
+from functools import reduce
+from operator import or_
 from typing import Any
 
-from amaranth import Cat, Module, Mux, Signal, signed
+from amaranth import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -27,6 +29,9 @@ class Lane(wiring.Component):
     forwarding from the three entries ahead, so any order of rows is correct (a row that is read and written in one
     cycle is one of these).
 
+    The backward loop's requests and the answer pass registers here, so that what is far apart on a chip is not in one
+    path: ``drained`` is the row :attr:`DRAIN_LATENCY` cycles after it was asked for, and 0 unless this lane was.
+
     Parameters
     ----------
     config : :class:`AcceleratorConfig`
@@ -42,16 +47,19 @@ class Lane(wiring.Component):
     is_narrow, is_indexed : :py:`In(1)`
     coefficient : :py:`In(16)`
     index : :py:`In(8)`
-    drain_row : :py:`In(row)`
-        Row to read from the bank given back to the backward loop, when ``drain_enable``.
     draining : :py:`In(n_banks)`
-        Banks that belong to the backward loop.
+        Banks that belong to the backward loop: all of them after a reset, else at most one.
+    drain_row : :py:`In(row)`
+    drain_select : :py:`In(1)`
+        Read ``drain_row`` of the draining bank.
     clear : :py:`In(1)`
         Write zero to ``drain_row`` of the draining banks.
-    drained : :py:`Out(4 * accumulator_width)` per bank
-        The row read in the last enabled cycle: a1, a2, b1, b2 from bit 0 up.
+    drained : :py:`Out(4 * accumulator_width)`
+        The row: a1, a2, b1, b2 from bit 0 up.
     overflow : :py:`Out(1)`
     """
+
+    DRAIN_LATENCY = 3
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
@@ -72,9 +80,9 @@ class Lane(wiring.Component):
                 "index": In(config.index_width),
                 "draining": In(config.n_accumulator_banks),
                 "drain_row": In(row),
-                "drain_enable": In(1),
+                "drain_select": In(1),
                 "clear": In(1),
-                "drained": Out(4 * config.accumulator_width).array(config.n_accumulator_banks),
+                "drained": Out(4 * config.accumulator_width),
                 "overflow": Out(1),
             }
         )
@@ -141,48 +149,61 @@ class Lane(wiring.Component):
         m.d.sync += [c.eq(d) for c, d in zip(coefficient_3 + x_3, coefficient + x_2, strict=True)]
         products = [Signal(signed(operand_width + config.column_width)) for _ in range(4)]
         m.d.sync += [products[k].eq(coefficient_3[k // 2] * x_3[k % 2]) for k in range(4)]
-        sums = Signal(4 * acc)
-        sums_5, sums_6 = Signal(4 * acc), Signal(4 * acc)
-        read_data = Signal(4 * acc)
+
+        # The accumulators: a bank is the lane's or the backward loop's.
+        draining, clear = Signal.like(self.draining), Signal()
+        drain_row, wanted = Signal(row_bits), Signal(self.DRAIN_LATENCY - 1)
+        m.d.sync += [
+            draining.eq(self.draining),
+            clear.eq(self.clear),
+            drain_row.eq(self.drain_row),
+            wanted.eq(Cat(self.drain_select, wanted)),
+        ]
+        sums, sums_5 = Signal(4 * acc), Signal(4 * acc)
+        read, drained = [], Value.cast(0)
         for b in range(config.n_accumulator_banks):
             storage = Storage(
                 4 * acc, config.accumulator_depth, block=config.accumulator_depth >= 64
             )
             m.submodules[f"accumulators_{b}"] = storage
-            with m.If(self.draining[b]):
+            m.d.comb += storage.read.enable.eq(1)
+            with m.If(draining[b]):
                 m.d.comb += [
-                    storage.read.address.eq(self.drain_row),
-                    storage.read.enable.eq(self.drain_enable),
-                    storage.write.address.eq(self.drain_row),
-                    storage.write.enable.eq(self.clear),
+                    storage.read.address.eq(drain_row),
+                    storage.write.address.eq(drain_row),
+                    storage.write.enable.eq(clear),
                 ]
             with m.Else():
                 m.d.comb += [
                     storage.read.address.eq(rows[0]),
-                    storage.read.enable.eq(1),
                     storage.write.address.eq(rows[3]),
                     storage.write.enable.eq(valid[5] & (bank[5] == b)),
                     storage.write.data.eq(sums_5),
                 ]
-            m.d.comb += self.drained[b].eq(storage.read.data)
-            with m.If(bank[3] == b):
-                m.d.comb += read_data.eq(storage.read.data)
+            asked = Signal(name=f"asked_{b}")
+            m.d.sync += asked.eq(wanted[0] & draining[b])
+            drained = drained | Mux(asked, storage.read.data, 0)
+            read.append(storage.read.data)
+        m.d.sync += self.drained.eq(drained)
 
         # Stage 3: the row as the entries ahead leave it. Compared one stage early.
-        ahead = []
-        for k in range(1, 4):
-            match = Signal(name=f"match_{k}")
-            m.d.sync += match.eq(valid[2 + k] & (rows[0] == rows[k]) & (bank[2] == bank[2 + k]))
-            ahead.append(match)
+        ahead = [
+            valid[2 + k] & (rows[0] == rows[k]) & (bank[2] == bank[2 + k]) for k in range(1, 4)
+        ]
+        forward = Signal(4 * acc)
+        use_sums, use_forward = Signal(), Signal()
+        m.d.sync += [
+            forward.eq(Mux(ahead[1], sums, sums_5)),
+            use_sums.eq(ahead[0]),
+            use_forward.eq(~ahead[0] & (ahead[1] | ahead[2])),
+        ]
         operand = Signal(4 * acc)
-        with m.If(ahead[0]):
-            m.d.sync += operand.eq(sums)
-        with m.Elif(ahead[1]):
-            m.d.sync += operand.eq(sums_5)
-        with m.Elif(ahead[2]):
-            m.d.sync += operand.eq(sums_6)
-        with m.Else():
-            m.d.sync += operand.eq(read_data)
+        chosen = Mux(use_sums, sums, 0) | Mux(use_forward, forward, 0)
+        for b, word in enumerate(read):
+            use_read = Signal(name=f"use_read_{b}")
+            m.d.sync += use_read.eq((bank[2] == b) & ~(ahead[0] | ahead[1] | ahead[2]))
+            chosen = chosen | Mux(use_read, word, 0)
+        m.d.sync += operand.eq(chosen)
 
         # Stage 4: add and saturate.
         clipped = []
@@ -193,7 +214,6 @@ class Lane(wiring.Component):
         m.d.sync += [
             self.overflow.eq(valid[4] & Cat(*clipped).any()),
             sums_5.eq(sums),
-            sums_6.eq(sums_5),
         ]
         return m
 
@@ -222,12 +242,17 @@ class Lanes(wiring.Component):
         Strobe: all entries of a row group are in the accumulators.
     overflow : :py:`Out(1)`
         Strobe: a sum saturated.
-    draining, drain_row, drain_enable, clear, drained : see :class:`Lane`
-        ``drained`` is indexed ``[bank][lane]``.
+    draining, drain_row, clear : see :class:`Lane`
+    drain_lane : :py:`In(range(n_lanes))`
+    drained : :py:`Out(4 * accumulator_width)`
+        ``drain_row`` of ``drain_lane``, :attr:`DRAIN_LATENCY` cycles later.
     """
 
     LATENCY = 7
     """Cycles from issuing an entry to its row being written."""
+    DRAIN_LATENCY = Lane.DRAIN_LATENCY + 1
+    NEIGHBOURS = 4
+    """Lanes whose answers are joined before they travel: a lane's own wires stay short."""
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
@@ -250,9 +275,9 @@ class Lanes(wiring.Component):
                 "overflow": Out(1),
                 "draining": In(n_banks),
                 "drain_row": In(row_width(config)),
-                "drain_enable": In(1),
+                "drain_lane": In(range(config.n_lanes)),
                 "clear": In(1),
-                "drained": Out(4 * config.accumulator_width).array(n_banks, config.n_lanes),
+                "drained": Out(4 * config.accumulator_width),
             }
         )
 
@@ -315,7 +340,7 @@ class Lanes(wiring.Component):
             x1.eq(Mux(second_step, current.b1, current.a1)),
             x2.eq(Mux(second_step, current.b2, current.a2)),
         ]
-        overflows = []
+        overflows, drained = [], []
         for i in range(config.n_lanes):
             m.submodules[f"lane_{i}"] = lane = Lane(config)
             m.d.comb += [
@@ -333,13 +358,17 @@ class Lanes(wiring.Component):
                 lane.index.eq(self.indices.data.word_select(i, 8)),
                 lane.draining.eq(self.draining),
                 lane.drain_row.eq(self.drain_row),
-                lane.drain_enable.eq(self.drain_enable),
+                lane.drain_select.eq(self.drain_lane == i),
                 lane.clear.eq(self.clear),
             ]
-            m.d.comb += [
-                self.drained[b][i].eq(lane.drained[b]) for b in range(config.n_accumulator_banks)
-            ]
             overflows.append(lane.overflow)
+            drained.append(lane.drained)
+        joined = Value.cast(0)
+        for i in range(0, config.n_lanes, self.NEIGHBOURS):
+            group = Signal(4 * config.accumulator_width, name=f"drained_{i}")
+            m.d.sync += group.eq(reduce(or_, drained[i : i + self.NEIGHBOURS]))
+            joined = joined | group
+        m.d.comb += self.drained.eq(joined)
         done = Signal(self.LATENCY)
         m.d.sync += [
             done.eq(Cat(active & current.marker, done[:-1])),

@@ -2,17 +2,19 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """From row sums back to a packed spectrum: accumulators to inverse FFT."""
 
+from itertools import pairwise
 from typing import Any
 
 from amaranth import Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from spectramac.gateware.lanes import Lanes
 from spectramac.gateware.memory import ReadPort
 from spectramac.gateware.rows import BlockWalker, RowPlacement
 from spectramac.gateware.shift import Shift
 from spectramac.gateware.spectrum import FrameSizes
-from spectramac.gateware.stream import layout
+from spectramac.gateware.stream import Queue, connect, layout
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.payloads import row_width, sample
 
@@ -28,7 +30,8 @@ class Merge(wiring.Component):
 
     The first sample is valid :attr:`LATENCY` cycles after ``start``, then one a cycle (one every two cycles if the
     requantizer has one multiplier). Where the inverse FFT holds one frame at a time, each frame waits until
-    ``frame_free``.
+    ``frame_free``. Nothing stalls inside: samples that ``o`` does not take wait in a queue, and no more are begun than
+    it has room for.
 
     Parameters
     ----------
@@ -38,7 +41,6 @@ class Merge(wiring.Component):
     -------
     start : :py:`In(1)`
         Only when not ``busy``.
-    bank : :py:`In(1)`
     size : :py:`In(config.size_width)`
         Samples of the group, sampled at ``start``.
     first_pair : :py:`In(16)`
@@ -54,21 +56,21 @@ class Merge(wiring.Component):
         Strobe: the first sample of a frame is on its way.
     shifts : :py:`Out(ReadPort)`
         Row-shift memory.
-    drain_row, drain_enable, clear, drained : see :class:`~spectramac.gateware.lanes.Lanes`
+    drain_row, drain_lane, clear, drained : see :class:`~spectramac.gateware.lanes.Lanes`
     o : :py:`Out(stream.Signature(sample(config)))`
     """
 
-    LATENCY = 9
+    LATENCY = 13
     """Cycles from ``start`` to the first sample."""
+    ROOM = 16
+    """Samples on their way or waiting; enough for one a cycle."""
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
         shift_address = (config.channel_depth - 1).bit_length()
-        n_banks = config.n_accumulator_banks
         super().__init__(
             {
                 "start": In(1),
-                "bank": In(1),
                 "size": In(config.size_width),
                 "first_pair": In(16),
                 "log2_n": In(4),
@@ -86,9 +88,9 @@ class Merge(wiring.Component):
                 "frame_start": Out(1),
                 "shifts": Out(ReadPort(shift_address, 5)),
                 "drain_row": Out(row_width(config)),
-                "drain_enable": Out(1),
+                "drain_lane": Out(range(config.n_lanes)),
                 "clear": Out(1),
-                "drained": In(4 * config.accumulator_width).array(n_banks, config.n_lanes),
+                "drained": In(4 * config.accumulator_width),
                 "o": Out(stream.Signature(layout(sample(config)))),
             }
         )
@@ -99,8 +101,7 @@ class Merge(wiring.Component):
         acc = config.accumulator_width
         width = config.log2_n_max
         pace = 2 // config.n_requantize_multipliers
-        advance = Signal()
-        m.d.comb += advance.eq(~self.o.valid | self.o.ready)
+        room = Signal(range(self.ROOM + 1), init=self.ROOM)
 
         # Stage 0: walk over the samples of each block.
         active, clearing, wait = Signal(), Signal(), Signal()
@@ -116,14 +117,13 @@ class Merge(wiring.Component):
             walker.log2_n.eq(self.log2_n),
             walker.two_d.eq(self.two_d),
             block_end.eq(index == sizes.last),
-            issue.eq(active & ~wait & ((index != 0) | self.frame_free) & advance),
+            issue.eq(active & ~wait & ((index != 0) | self.frame_free) & (room != 0)),
             last.eq(remaining == 1),
             self.frame_start.eq(issue & (index == 0)),
             self.busy.eq(active | clearing | self.sweeping),
         ]
         if pace == 2:
-            with m.If(advance):
-                m.d.sync += wait.eq(issue & (self.log2_n == 0))
+            m.d.sync += wait.eq(issue & (self.log2_n == 0))
         with m.If(issue):
             m.d.sync += [index.eq(Mux(block_end, 0, index + 1)), remaining.eq(remaining - 1)]
             with m.If(block_end):
@@ -154,23 +154,25 @@ class Merge(wiring.Component):
                 }
             )
         )
-        with m.If(advance):
-            m.d.sync += [
-                walked.valid.eq(issue),
-                walked.joint.eq(walker.joint),
-                walked.second.eq(walker.second),
-                walked.last.eq(block_end),
-                walked.end.eq(issue & last),
-                walked.pair.eq(walker.pair),
-                walked.number.eq(number_base),
-                walked.shift.eq(shift_base),
-                walked.lane.eq(lane_bin),
-                walked.row.eq(row_bin),
-            ]
+        m.d.sync += [
+            walked.valid.eq(issue),
+            walked.joint.eq(walker.joint),
+            walked.second.eq(walker.second),
+            walked.last.eq(block_end),
+            walked.end.eq(issue & last),
+            walked.pair.eq(walker.pair),
+            walked.number.eq(number_base),
+            walked.shift.eq(shift_base),
+            walked.lane.eq(lane_bin),
+            walked.row.eq(row_bin),
+        ]
 
         # Stage 1: numbers known. Stage 2: lane and row known; accumulators and row shift are read.
+        combined_stage = 3 + Lanes.DRAIN_LATENCY  # the sums are registered, and then combined
         kind = data.StructLayout({"valid": 1, "joint": 1, "second": 1, "last": 1, "end": 1})
-        kinds = [Signal(kind, name=f"kind_{stage}") for stage in range(1, 8)]
+        kinds = [walked, *(Signal(kind, name=f"kind_{k}") for k in range(1, combined_stage + 4))]
+        for k, stage in enumerate(kinds[1:]):
+            m.d.sync += [stage[name].eq(kinds[k][name]) for name in kind.members]
         number_1, shift_1 = Signal(16), Signal(16)
         lane_1, lane_2 = Signal(range(config.n_lanes)), Signal(range(config.n_lanes))
         row_1, row_2 = Signal(row_width(config)), Signal(row_width(config))
@@ -180,75 +182,67 @@ class Merge(wiring.Component):
             scaled = scaled | Mux(self.column_stride[bit], walked.pair << bit, 0)
         m.d.comb += [
             placement.number.eq(number_1),
-            placement.enable.eq(advance),
             self.shifts.address.eq(shift_1),
-            self.shifts.enable.eq(advance),
+            self.shifts.enable.eq(1),
             self.drain_row.eq(Mux(self.bin_major, row_2, placement.row)),
+            self.drain_lane.eq(Mux(self.bin_major, lane_2, placement.lane)),
         ]
-        with m.If(advance):
-            m.d.sync += [
-                *(kinds[0][name].eq(walked[name]) for name in kind.members),
-                number_1.eq(walked.number + walked.pair),
-                shift_1.eq(walked.shift + walked.pair),
-                lane_1.eq(walked.lane),
-                row_1.eq(walked.row + scaled),
-                lane_2.eq(lane_1),
-                row_2.eq(row_1),
-            ]
-            m.d.sync += [kinds[k].eq(kinds[k - 1]) for k in range(1, 7)]
+        m.d.sync += [
+            number_1.eq(walked.number + walked.pair),
+            shift_1.eq(walked.shift + walked.pair),
+            lane_1.eq(walked.lane),
+            row_1.eq(walked.row + scaled),
+            lane_2.eq(lane_1),
+            row_2.eq(row_1),
+        ]
 
-        # Stage 3: the row is there. Stage 4: the lane's sums. Stage 5: combined. Stages 6, 7: shifted.
-        lane_3 = Signal(range(config.n_lanes))
-        shift_values = [Signal(5, name=f"shift_{stage}") for stage in range(3, 6)]
+        # The lanes answer; the sums are combined; then two stages of shifting.
         sums = Signal(4 * acc)
+        shift_values = [Signal(5, name=f"shift_{k}") for k in range(3, combined_stage + 2)]
         combined = [Signal(signed(acc + 1), name=f"combined_{part}") for part in ("re", "im")]
-        chosen = Signal(4 * acc)
-        with m.Switch(self.bank):
-            for b in range(config.n_accumulator_banks):
-                with m.Case(b), m.Switch(lane_3):
-                    for i in range(config.n_lanes):
-                        with m.Case(i):
-                            m.d.comb += chosen.eq(self.drained[b][i])
         a1, a2, b1, b2 = (sums[acc * k : acc * (k + 1)].as_signed() for k in range(4))
-        with m.If(advance):
+        now = kinds[combined_stage]
+        m.d.sync += [
+            sums.eq(self.drained),
+            shift_values[0].eq(Mux(self.per_row_shift, self.shifts.data, self.row_shift)),
+            *(after.eq(before) for before, after in pairwise(shift_values)),
+        ]
+        with m.If(~now.joint):
             m.d.sync += [
-                lane_3.eq(Mux(self.bin_major, lane_2, placement.lane)),
-                shift_values[0].eq(Mux(self.per_row_shift, self.shifts.data, self.row_shift)),
-                shift_values[1].eq(shift_values[0]),
-                shift_values[2].eq(shift_values[1]),
-                sums.eq(chosen),
+                combined[0].eq(Mux(now.second, b1, a1)),
+                combined[1].eq(Mux(now.second, b2, a2)),
             ]
-            with m.If(~kinds[3].joint):
-                m.d.sync += [
-                    combined[0].eq(Mux(kinds[3].second, b1, a1)),
-                    combined[1].eq(Mux(kinds[3].second, b2, a2)),
-                ]
-            with m.Elif(kinds[3].second):
-                m.d.sync += [combined[0].eq(a1 + b2), combined[1].eq(a2 - b1)]
-            with m.Else():
-                m.d.sync += [combined[0].eq(a1 - b2), combined[1].eq(b1 + a2)]
+        with m.Elif(now.second):
+            m.d.sync += [combined[0].eq(a1 + b2), combined[1].eq(a2 - b1)]
+        with m.Else():
+            m.d.sync += [combined[0].eq(a1 - b2), combined[1].eq(b1 + a2)]
+        m.submodules.queue = queue = Queue(layout(sample(config)), depth=self.ROOM)
         flags = []
         for part, name in enumerate(("re", "im")):
             m.submodules[f"shift_{name}"] = shift = Shift(acc + 1, config.data_width)
             m.d.comb += [
-                shift.enable.eq(advance),
+                shift.enable.eq(1),
                 shift.i.eq(combined[part]),
-                shift.shift.eq(shift_values[2]),
-                self.o.payload.data[name].eq(shift.o),
+                shift.shift.eq(shift_values[-1]),
+                queue.i.payload.data[name].eq(shift.o),
             ]
             flags.append(shift.overflow)
         m.d.comb += [
-            self.o.valid.eq(kinds[6].valid),
-            self.o.payload.last.eq(kinds[6].last),
-            self.overflow.eq(self.o.valid & self.o.ready & (flags[0] | flags[1])),
+            queue.i.valid.eq(kinds[-1].valid),
+            queue.i.payload.last.eq(kinds[-1].last),
+            self.overflow.eq(kinds[-1].valid & (flags[0] | flags[1])),
         ]
+        connect(m, queue.o, wiring.flipped(self.o))
+        with m.If(issue & ~(self.o.valid & self.o.ready)):
+            m.d.sync += room.eq(room - 1)
+        with m.Elif(~issue & self.o.valid & self.o.ready):
+            m.d.sync += room.eq(room + 1)
 
-        # Clear, once the last row has been read.
+        # Clear, once the last row has been asked for.
         clear_row = Signal(row_width(config) + 1)
         clear_now = Signal(init=1)
         clear_end = Signal()
         m.d.comb += [
-            self.drain_enable.eq(advance),
             self.clear.eq(clear_now),
             clear_end.eq(
                 clear_row == Mux(self.sweeping, config.accumulator_depth, self.clear_depth) - 1
@@ -260,7 +254,7 @@ class Merge(wiring.Component):
             m.d.sync += clear_row.eq(clear_row + 1)
             with m.If(clear_end):
                 m.d.sync += [clear_now.eq(0), clearing.eq(0), self.sweeping.eq(0)]
-        with m.Elif(kinds[3].end & kinds[3].valid & advance):
+        with m.Elif(kinds[2].end):
             m.d.sync += [clear_now.eq(1), clear_row.eq(0)]
 
         with m.If(self.start):

@@ -105,7 +105,7 @@ class BlockWalker(wiring.Component):
 class RowPlacement(wiring.Component):
     """Lane and accumulator row of row pair number ``number``: number mod L and number div L.
 
-    Wires if the number of lanes is a power of two, else a table in block RAM. One cycle, when ``enable``.
+    Wires if the number of lanes is a power of two, else a table in block RAM. One cycle.
     """
 
     def __init__(self, config: AcceleratorConfig) -> None:
@@ -114,7 +114,6 @@ class RowPlacement(wiring.Component):
         super().__init__(
             {
                 "number": In(self.number_width),
-                "enable": In(1),
                 "lane": Out(range(config.n_lanes)),
                 "row": Out(row_width(config)),
             }
@@ -125,8 +124,7 @@ class RowPlacement(wiring.Component):
         n_lanes = self.config.n_lanes
         if n_lanes & (n_lanes - 1) == 0:
             log2_lanes = n_lanes.bit_length() - 1
-            with m.If(self.enable):
-                m.d.sync += Cat(self.lane[:log2_lanes], self.row).eq(self.number)
+            m.d.sync += Cat(self.lane[:log2_lanes], self.row).eq(self.number)
             return m
         lane_width = len(self.lane)
         table = [
@@ -139,7 +137,6 @@ class RowPlacement(wiring.Component):
         read = memory.read_port()
         m.d.comb += [
             read.addr.eq(self.number),
-            read.en.eq(self.enable),
             Cat(self.lane, self.row).eq(read.data),
         ]
         return m

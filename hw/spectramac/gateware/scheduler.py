@@ -4,9 +4,8 @@
 
 from typing import Any
 
-from amaranth import Array, Module, Mux, Signal, unsigned
+from amaranth import Array, Module, Mux, Signal
 from amaranth.lib import stream, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from spectramac.gateware.memory import ReadPort
@@ -14,7 +13,7 @@ from spectramac.gateware.stream import SkidBuffer, connect, layout
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.payloads import COUNT_WIDTH, ENTRY_WIDTH, job, kept_columns
 
-__all__ = ["Queue", "Scheduler"]
+__all__ = ["Scheduler"]
 
 
 class Scheduler(wiring.Component):
@@ -146,63 +145,4 @@ class Scheduler(wiring.Component):
                 entry.eq(0),
                 step.eq(0),
             ]
-        return m
-
-
-class Queue(wiring.Component):
-    """A first-in first-out buffer of registers or distributed RAM.
-
-    A transfer into an empty queue can leave in the next cycle; room made by a transfer out can be used in the
-    next cycle. ``i.ready`` does not depend combinationally on ``o.ready``.
-
-    Parameters
-    ----------
-    shape : shape-like
-        Payload shape.
-    depth : int
-        Transfers held; a power of two.
-
-    Members
-    -------
-    i : :py:`In(stream.Signature(shape))`
-    o : :py:`Out(stream.Signature(shape))`
-    """
-
-    def __init__(self, shape: Any, *, depth: int) -> None:
-        if depth < 1 or depth & (depth - 1):
-            raise ValueError(f"depth must be a power of two, not {depth!r}")
-        self.shape = shape
-        self.depth = depth
-        super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
-
-    def elaborate(self, platform: Any) -> Module:
-        m = Module()
-        if self.depth == 1:
-            m.d.comb += self.i.ready.eq(~self.o.valid)
-            with m.If(self.i.ready & self.i.valid):
-                m.d.sync += [self.o.payload.eq(self.i.payload), self.o.valid.eq(1)]
-            with m.Elif(self.o.ready):
-                m.d.sync += self.o.valid.eq(0)
-            return m
-        width = len(self.i.payload.as_value())
-        m.submodules.memory = memory = Memory(shape=unsigned(width), depth=self.depth, init=[])
-        write = memory.write_port()
-        read = memory.read_port(domain="comb")
-        written = Signal(range(2 * self.depth))
-        taken = Signal(range(2 * self.depth))
-        level = Signal(range(2 * self.depth))
-        m.d.comb += [
-            level.eq(written - taken),
-            self.i.ready.eq(level != self.depth),
-            self.o.valid.eq(level != 0),
-            write.addr.eq(written),
-            write.data.eq(self.i.payload.as_value()),
-            write.en.eq(self.i.valid & self.i.ready),
-            read.addr.eq(taken),
-            self.o.payload.as_value().eq(read.data),
-        ]
-        with m.If(write.en):
-            m.d.sync += written.eq(written + 1)
-        with m.If(self.o.valid & self.o.ready):
-            m.d.sync += taken.eq(taken + 1)
         return m

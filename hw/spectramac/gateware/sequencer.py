@@ -49,7 +49,7 @@ class Sequencer(wiring.Component):
     gather_start, gather_base, gather_busy : forward loop
     reader_start, reader_final, reader_busy, spectrum_released : lanes loop
     group_done : :py:`In(1)`
-    merge_start, merge_bank, merge_size, merge_first_pair, merge_busy, merge_released : backward loop
+    merge_start, merge_size, merge_first_pair, merge_busy, merge_released : backward loop
     draining : :py:`Out(n_accumulator_banks)`
     pair_done : :py:`In(1)`
     """
@@ -80,7 +80,6 @@ class Sequencer(wiring.Component):
                 "spectrum_released": In(1),
                 "group_done": In(1),
                 "merge_start": Out(1),
-                "merge_bank": Out(1),
                 "merge_size": Out(config.size_width),
                 "merge_first_pair": Out(16),
                 "merge_busy": In(1),
@@ -213,7 +212,6 @@ class Sequencer(wiring.Component):
                 Mux(rest < self.descriptor.group_out, rest, self.descriptor.group_out)
             ),
             self.merge_first_pair.eq(self.descriptor.row_shift_base + offset[1:]),
-            self.merge_bank.eq(bank),
         ]
         m.d.sync += complete.eq(complete + self.group_done - self.merge_start)
         with m.If(self.merge_start):

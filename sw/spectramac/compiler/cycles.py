@@ -35,11 +35,11 @@ GATHER_LATENCY = 2
 """From starting a gather to its first sample."""
 LANES_LATENCY = 8
 """From taking the marker that ends a row group to its accumulators being complete."""
-MERGE_LATENCY = 8
+MERGE_LATENCY = 12
 """From walking over a sample to offering it to the inverse FFT."""
 SERIAL_MERGE_LATENCY = 7
 """The same, where the merge is serial."""
-CLEAR_DELAY = 5
+CLEAR_DELAY = 3
 """From walking over a group's last sample to the cycle before its first row is cleared."""
 
 
