@@ -311,6 +311,9 @@ MUTATIONS = {
     "lanes: the backward loop reads the other bank": Mutation(
         Lane, "elaborate", "wanted[0] & draining[b]", "wanted[0] & ~draining[b]", "lanes"
     ),
+    "lanes: cleared sums come back": Mutation(
+        Lane, "elaborate", "storage.read.data[-1]", "Const(1)", "lanes"
+    ),
     "lanes: the neighbour answers": Mutation(
         Lanes, "elaborate", "self.drain_lane == i", "self.drain_lane == i ^ 1", "lanes"
     ),

@@ -6,15 +6,18 @@ import pytest
 from tests.gateware.cases import CONFIG, SINGLE
 from tests.gateware.checks_back import check_lanes
 
-from spectramac.gateware.lanes import Lanes
+from spectramac.gateware.lanes import Lane, Lanes
 
 TINY = CONFIG.replace(n_lanes=1, accumulator_depth=4, accumulator_width=18)
+BLOCK = CONFIG.replace(n_lanes=2, accumulator_depth=Lane.BLOCK_DEPTH)
 
 
 @pytest.mark.parametrize("stall", [0.0, 0.5])
 @pytest.mark.parametrize("is_indexed", [False, True])
 @pytest.mark.parametrize("is_narrow", [False, True])
-@pytest.mark.parametrize("config", [CONFIG, SINGLE], ids=["two-banks", "one-bank"])
+@pytest.mark.parametrize(
+    "config", [CONFIG, SINGLE, BLOCK], ids=["two-banks", "one-bank", "block-ram"]
+)
 def test_sums(config, is_narrow: bool, is_indexed: bool, stall: float) -> None:
     for seed in range(3):
         kind = {"is_narrow": is_narrow, "is_indexed": is_indexed, "seed": seed}

@@ -6,7 +6,7 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
-from amaranth import Cat, Module, Mux, Signal, Value, signed
+from amaranth import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -60,6 +60,8 @@ class Lane(wiring.Component):
     """
 
     DRAIN_LATENCY = 3
+    BLOCK_DEPTH = 64
+    """Rows from which on accumulators are in block RAM, not in logic cells."""
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
@@ -160,13 +162,17 @@ class Lane(wiring.Component):
             wanted.eq(Cat(self.drain_select, wanted)),
         ]
         sums, sums_5 = Signal(4 * acc), Signal(4 * acc)
+        in_block = config.accumulator_depth >= self.BLOCK_DEPTH
         read, drained = [], Value.cast(0)
         for b in range(config.n_accumulator_banks):
-            storage = Storage(
-                4 * acc, config.accumulator_depth, block=config.accumulator_depth >= 64
-            )
+            # In logic cells a bit more is cheap: that of a cleared row is 0, and the sums can stay.
+            width = 4 * acc + (not in_block)
+            storage = Storage(width, config.accumulator_depth, block=in_block)
             m.submodules[f"accumulators_{b}"] = storage
+            written = Const(1) if in_block else storage.read.data[-1]
             m.d.comb += storage.read.enable.eq(1)
+            if not in_block:
+                m.d.comb += storage.write.data.eq(Cat(sums_5, ~draining[b]))
             with m.If(draining[b]):
                 m.d.comb += [
                     storage.read.address.eq(drain_row),
@@ -178,12 +184,13 @@ class Lane(wiring.Component):
                     storage.read.address.eq(rows[0]),
                     storage.write.address.eq(rows[3]),
                     storage.write.enable.eq(valid[5] & (bank[5] == b)),
-                    storage.write.data.eq(sums_5),
                 ]
+                if in_block:
+                    m.d.comb += storage.write.data.eq(sums_5)
             asked = Signal(name=f"asked_{b}")
             m.d.sync += asked.eq(wanted[0] & draining[b])
-            drained = drained | Mux(asked, storage.read.data, 0)
-            read.append(storage.read.data)
+            drained = drained | Mux(asked & written, storage.read.data[: 4 * acc], 0)
+            read.append((storage.read.data[: 4 * acc], written))
         m.d.sync += self.drained.eq(drained)
 
         # Stage 3: the row as the entries ahead leave it. Compared one stage early.
@@ -199,10 +206,10 @@ class Lane(wiring.Component):
         ]
         operand = Signal(4 * acc)
         chosen = Mux(use_sums, sums, 0) | Mux(use_forward, forward, 0)
-        for b, word in enumerate(read):
+        for b, (word, written) in enumerate(read):
             use_read = Signal(name=f"use_read_{b}")
             m.d.sync += use_read.eq((bank[2] == b) & ~(ahead[0] | ahead[1] | ahead[2]))
-            chosen = chosen | Mux(use_read, word, 0)
+            chosen = chosen | Mux(use_read & written, word, 0)
         m.d.sync += operand.eq(chosen)
 
         # Stage 4: add and saturate.
