@@ -15,7 +15,8 @@ from spectramac.model.fft import fft
 from spectramac.model.fixed import Ints
 from spectramac.spec.config import FFTConfig
 from spectramac.spec.fixed import Format
-from spectramac.spec.stream import Field, Payload, complex_payload, frame
+from spectramac.spec.payloads import fft_input, fft_output
+from spectramac.spec.stream import Field, Payload
 
 __all__ = [
     "Port",
@@ -78,12 +79,12 @@ def order_text(config: FFTConfig) -> str:
 
 def input_payload(config: FFTConfig) -> Payload:
     """Of stream ``i``."""
-    return frame(complex_payload(config.data))
+    return fft_input(config)
 
 
 def output_payload(config: FFTConfig) -> Payload:
     """Of stream ``o``."""
-    return frame(complex_payload(config.output))
+    return fft_output(config)
 
 
 def control_payload(config: FFTConfig) -> Payload:
