@@ -112,5 +112,5 @@ def test_range_of_exponents():
 
 
 def test_queue_is_needed():
-    with pytest.raises(ValueError, match="queue must be True with .* scaling 'block'"):
+    with pytest.raises(ValueError, match=r"queue must be True with .* scaling 'block'"):
         Fragment.get(PipelinedFFT(block(4), queue=False), None)

@@ -16,10 +16,11 @@ are halved, round-half-even. Both are saturated to ``data_width``.
 round-half-even, and saturated to ``data_width``. A factor of 1 changes nothing.
 
 *Block floating point.* Before a product, both parts of a sample are shifted right by the smallest of
-:attr:`~spectramac.spec.fft_plan.StagePlan.shifts` that makes them fit, round-half-even; the product is shifted left again before
-it is narrowed. At the end, a frame's exponent is the smallest of :func:`~spectramac.spec.fft_plan.exponents` with which every
-part lies between the least and the greatest mantissa *before* it is rounded. So rounding cannot exceed the mantissa and
-nothing saturates: ``|X - mantissa·2**exponent|`` has grown by no more than half a unit in each part.
+:attr:`~spectramac.spec.fft_plan.StagePlan.shifts` that makes them fit, round-half-even; the product is shifted left
+again before it is narrowed. At the end, a frame's exponent is the smallest of
+:func:`~spectramac.spec.fft_plan.exponents` with which every part lies between the least and the greatest mantissa
+*before* it is rounded. So rounding cannot exceed the mantissa, and nothing saturates: each part of
+``X - mantissa·2**exponent`` grows by no more than ``2**(exponent - 1)``.
 
 *Inverse.* re and im are exchanged before and after. With all stages halving this is the inverse transform
 with its usual factor 1/N.
@@ -259,7 +260,10 @@ def _product(
     shift = np.zeros(a.shape, np.int64)
     fmt = Format(stage.sum_width - 1)
     for smaller, larger in pairwise(stage.shifts):
-        fits = [(part >= fmt.minimum << smaller) & (part <= (fmt.maximum + 1 << smaller) - 1) for part in (a, b)]
+        fits = [
+            (part >= fmt.minimum << smaller) & (part <= (fmt.maximum + 1 << smaller) - 1)
+            for part in (a, b)
+        ]
         shift[~(fits[0] & fits[1])] = larger
     a, b = round_shift(a, shift), round_shift(b, shift)
     c, s = (part[e] for part in twiddle_table(stage.m + 1, config.twiddle_width))

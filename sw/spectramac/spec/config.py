@@ -71,8 +71,7 @@ class FFTConfig:
             )
         if self.scaling not in ("per_stage", "halving", "growth", "block"):
             raise ValueError(
-                "scaling must be 'per_stage', 'halving', 'growth' or 'block', "
-                f"not {self.scaling!r}"
+                f"scaling must be 'per_stage', 'halving', 'growth' or 'block', not {self.scaling!r}"
             )
         if self.scaling != "per_stage" and self.architecture != "pipelined":
             raise ValueError(

@@ -22,11 +22,10 @@ Scalings (:attr:`spectramac.spec.config.FFTConfig.scaling`):
 
 ``"block"``
     Block floating point: the result is a mantissa of ``data_width`` bits for each part and one exponent for the frame
-    (:func:`exponents`), X = mantissa · 2**exponent with one rounding. Words grow as in ``"growth"``, with a guard bit from
-    the first product on. So that no multiplier is wider than with ``"halving"``, each sample is brought to
-    ``data_width + 1`` bits before its product by one of four right shifts, the same for its two parts, and shifted
-    back after it, where all bits of the product are still there: large samples lose what is far below their own last
-    place, small ones nothing.
+    (:func:`exponents`), X = mantissa · 2**exponent. Words grow as in ``"growth"``, with a guard bit from the first
+    product on. So that no multiplier is wider than with ``"halving"``, each sample is brought to ``data_width + 1``
+    bits before its product by one of four right shifts, the same for its two parts, and shifted back after it, when
+    all bits of the product are still there: small samples lose nothing, large ones little of what they are.
 
 In all but the first, differences of the second of a pair are kept negative (``a - b`` as ``-(b - a)``), which saves the
 hardware an adder, and their twiddle factors have the opposite sign.
@@ -140,7 +139,8 @@ def plan(config: FFTConfig) -> tuple[StagePlan, ...]:
     for m in range(config.log2_n_max, 0, -1):
         twiddle = has_twiddle(m)
         narrowing = product = None
-        sum_width, shifts = 0, (0,)
+        sum_width = 0
+        shifts: tuple[int, ...] = (0,)
         if config.scaling == "per_stage":
             narrowing = Narrowing(None, width, True)
             if twiddle:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The spectramac authors
 # SPDX-License-Identifier: BSD-2-Clause
-"""Payloads of the streams of the transforms and inside the engine, as functions of the configuration (docs/design.md)."""
+"""Payloads of the transforms' and of the engine's inner streams, as functions of the configuration (docs/design.md)."""
 
 from spectramac.spec.config import AcceleratorConfig, FFTConfig
 from spectramac.spec.fft_plan import exponents

@@ -90,8 +90,8 @@ class FrameExponent(wiring.Component):
 
     It is the smallest with which every part is from the least to the greatest mantissa before rounding
     (:mod:`spectramac.model.fft`). A part ``x >= 0`` is at most ``(2**(w-1) - 1)·2**e`` if and only if
-    ``x + (x >> (w-1))`` is less than ``2**(w-1+e)``, and a negative one at least ``-2**(w-1)·2**e`` if and only if ``~x`` is: so
-    the highest bit among those of all parts tells e.
+    ``x + (x >> (w-1))`` is less than ``2**(w-1+e)``, and a negative one at least ``-2**(w-1)·2**e`` if and only if
+    ``~x`` is: the highest bit among those of all parts tells e.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ class FrameExponent(wiring.Component):
     Members
     -------
     valid, last, re, im : :py:`In`
-        Words of a frame, with gaps or without; exponent 0 would be that of ``GUARD`` fraction bits dropped.
+        Words of a frame, with gaps or without, ``GUARD`` bits of each part being fraction.
     done : :py:`Out(1)`
         :attr:`latency` cycles after the last word of a frame: ``shift`` is that of the frame.
     shift : :py:`Out`
@@ -156,7 +156,8 @@ class FrameExponent(wiring.Component):
 class Normalise(wiring.Component):
     """Drops ``shift`` low bits of both parts, rounding half to even: the mantissas.
 
-    Latency is :attr:`latency` cycles, one sample a cycle. With the ``shift`` of :class:`FrameExponent` nothing overflows.
+    Latency is :attr:`latency` cycles, one sample a cycle. Nothing overflows with the ``shift`` of
+    :class:`FrameExponent`.
 
     Parameters
     ----------

@@ -102,7 +102,10 @@ class OutputQueue(wiring.Component):
         reading = Signal(latency)
         arrived = reading[-1]
         m.submodules.short = short = Memory(
-            shape=len(self.o.payload.as_value()), depth=self.short, init=[], attrs={"ram_style": "distributed"}
+            shape=len(self.o.payload.as_value()),
+            depth=self.short,
+            init=[],
+            attrs={"ram_style": "distributed"},
         )
         write_port, read_port = short.write_port(), short.read_port(domain="comb")
         head, tail = Signal(range(self.short)), Signal(range(self.short))

@@ -223,9 +223,7 @@ class Twiddle(wiring.Component):
         with m.Switch(choice):
             for number, half in enumerate(halves):
                 with m.Case(number):
-                    dropped = [
-                        part for low, part in zip(unequal, parts, strict=True) if low < half
-                    ]
+                    dropped = [part for low, part in zip(unequal, parts, strict=True) if low < half]
                     m.d.sync += [
                         scaled.eq(exact >> half if half >= 0 else exact << -half),
                         below.eq(Cat(dropped).any()),
