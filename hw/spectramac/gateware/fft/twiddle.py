@@ -10,9 +10,11 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from spectramac.gateware.fft.block import SampleShift
-from spectramac.gateware.fft.butterfly import Announcement, Samples, delayed
+from spectramac.gateware.fft.butterfly import Announcement, Samples
 from spectramac.gateware.fft.control import is_square
+from spectramac.gateware.fft.delay import delayed
 from spectramac.gateware.fft.device import BlockRAM, Multiplier
+from spectramac.gateware.fft.narrow import round_or_clip
 from spectramac.gateware.fixed import saturate
 from spectramac.model.fft import twiddle_index, twiddle_table
 from spectramac.spec.config import FFTConfig
@@ -183,16 +185,14 @@ class Twiddle(wiring.Component):
         m.d.sync += [exact.eq(common - other), parts.eq(Cat(part.any() for part in unequal))]
         # Below half a unit all is equal: then the difference has just the bit worth half a unit, or none.
         tie = ~parts.any()
-        rounded = Signal(signed(width), name=f"rounded_{name}", reset_less=True)
-        up = exact[low] & ~(tie & ~exact[top])
-        m.d.sync += rounded.eq((exact >> shift) + up)
-        output = getattr(self.o, name)
-        if not self.product.saturates:
-            m.d.comb += output.eq(rounded)
-            return Const(0, 1)
-        clipped, flag = saturate(rounded, self.product.width)
-        m.d.sync += output.eq(clipped)
-        return flag
+        half, floor, output = exact[low], exact[shift:], getattr(self.o, name)
+        if self.product.saturates:
+            return round_or_clip(m, name, floor, half, output, tie=tie, technology=self.technology)
+        up = half & ~(tie & ~exact[top])
+        rounded = Signal.like(output, name=f"rounded_{name}", reset_less=True)
+        m.d.sync += rounded.eq(floor.as_signed() + up)
+        m.d.comb += output.eq(rounded)
+        return Const(0, 1)
 
     def _shifted_back(
         self, m: Module, name: str, common: Signal, other: Signal, choice: Signal
