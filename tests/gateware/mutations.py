@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from tests.gateware import test_fft
+from tests.gateware import test_fft, test_fft_block
 from tests.gateware.cases import CONFIG, SINGLE
 from tests.gateware.checks import (
     check_columns,
@@ -23,7 +23,7 @@ from tests.gateware.checks_back import check_lanes, check_merge, check_requantiz
 from tests.gateware.checks_registers import check_registers
 
 from spectramac.gateware import fixed
-from spectramac.gateware.fft import butterfly, iterative, narrow, output, pipelined, twiddle
+from spectramac.gateware.fft import block, butterfly, iterative, narrow, output, pipelined, twiddle
 from spectramac.gateware.gather import Gather
 from spectramac.gateware.lanes import Lane, Lanes
 from spectramac.gateware.merge import Merge
@@ -40,6 +40,7 @@ __all__ = ["CHECKS", "MUTATIONS", "Mutation"]
 
 PIPELINED = FFTConfig(log2_n_max=4)
 HALVING = FFTConfig(log2_n_max=5, twiddle_width=18, scaling="halving")
+BLOCK = FFTConfig(log2_n_max=4, twiddle_width=18, scaling="block")
 ITERATIVE = FFTConfig(log2_n_max=3, data_width=15, architecture="iterative")
 
 
@@ -68,6 +69,8 @@ CHECKS: dict[str, Callable[[], Any]] = {
     "pipelined_fft": lambda: fft(PIPELINED),
     "halving_fft": lambda: test_fft.check_fixed(HALVING),
     "full_scale_fft": lambda: test_fft.check_full_scale(PIPELINED),
+    "block_fft": lambda: test_fft_block.check_amplitudes(BLOCK),
+    "block_edges_fft": lambda: test_fft.run(BLOCK, test_fft_block.edges(BLOCK)),
     "twiddle": lambda: test_fft.check_twiddle(HALVING),
     "falling_fft": lambda: test_fft.check_falling_sizes(PIPELINED),
     "stalled_fft": lambda: test_fft.check_long_stall(PIPELINED),
@@ -201,6 +204,22 @@ MUTATIONS = {
     ),
     "FFT: the queue promises too much": Mutation(
         output.OutputQueue, "elaborate", "self.room.eq(left > 2)", "self.room.eq(1)", "stalled_fft"
+    ),
+    "FFT: a sample's shift is not undone": Mutation(
+        twiddle.Twiddle, "_shifted_back", "drop - 1 - shift for", "drop - 1 for", "block_fft"
+    ),
+    "FFT: a frame keeps its predecessor's exponent": Mutation(
+        block.FrameExponent, "elaborate", "Mux(fresh, 0, seen)", "seen", "block_fft"
+    ),
+    "FFT: the exponent leaves no room for rounding": Mutation(
+        block.FrameExponent,
+        "elaborate",
+        "x + (x[low:] & (~sign).replicate(self.width - low))",
+        "x",
+        "block_edges_fft",
+    ),
+    "FFT: a mantissa is rounded half up": Mutation(
+        block, "_round", "half & (below | value[0])", "half", "block_edges_fft"
     ),
     "iterative FFT: a tie stays odd": Mutation(
         iterative.IterativeFFT,

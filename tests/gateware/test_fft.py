@@ -15,7 +15,7 @@ from spectramac.gateware.fft.twiddle import Twiddle
 from spectramac.model.fft import _narrow, _product, fft, twiddle_index
 from spectramac.spec.config import FFTConfig
 from spectramac.spec.fft_plan import plan
-from spectramac.spec.stream import complex_payload, frame
+from spectramac.spec.payloads import fft_input, fft_output
 from spectramac.spec.timing import fft_cycles_per_frame, fft_latency, fft_phases
 
 PIPELINED = [FFTConfig(log2_n_max=n) for n in (3, 4, 5, 6)]
@@ -70,11 +70,11 @@ def random_frame(config, rng, log2_n=None):
     )
 
 
-def words(format_, re, im):
-    payload = frame(complex_payload(format_))
+def words(payload, re, im, exponent=0):
+    """Of one frame; ``exponent`` counts if the payload has it."""
     last = len(re) - 1
     return [
-        payload.pack({"data": {"re": a, "im": b}, "last": k == last})
+        payload.pack({"data": {"re": a, "im": b}, "exponent": exponent, "last": k == last})
         for k, (a, b) in enumerate(zip(re, im, strict=True))
     ]
 
@@ -86,9 +86,9 @@ def run(config, frames, **options):
         {} if config.is_fixed else {key: [] for key in ("log2_n", "two_d", "inverse", "halve")}
     )
     for f, item in enumerate(frames):
-        inputs += words(config.data, item.re, item.im)
+        inputs += words(fft_input(config), item.re, item.im)
         result = item.expected(config)
-        expected += words(config.output, result.re, result.im)
+        expected += words(fft_output(config), result.re, result.im, result.exponent)
         where += [f"frame {f}, position {k}" for k in range(len(item.re))]
         for key, values in control.items():
             values += [int(getattr(item, key))] * len(item.re)
@@ -102,7 +102,7 @@ def run(config, frames, **options):
         budget=1000 + 16 * len(inputs) + 2 * phases + options.get("sink_delay", 0),
         **options,
     )
-    payload = frame(complex_payload(config.output))
+    payload = fft_output(config)
     assert_same(produced.outputs, expected, where.__getitem__, lambda w: str(payload.unpack(w)))
     assert not produced.strobes["framing_error"]
     return produced
@@ -215,7 +215,7 @@ def test_back_to_back_frames_of_all_kinds(config, stalls):
 
 FIXED = [
     FFTConfig(log2_n_max=n, twiddle_width=18, scaling=scaling)
-    for scaling in ("halving", "growth")
+    for scaling in ("halving", "growth", "block")
     for n in (3, 4, 5, 6)
 ]
 
@@ -260,7 +260,7 @@ def check_random_configuration(seed):
     """Any size, widths, scaling, order and stalls; frames that differ in all that may be chosen at run time."""
     rng = np.random.default_rng([77, seed])
     log2_n_max = int(rng.integers(3, 8))
-    scaling = str(rng.choice(["per_stage", "halving", "growth"]))
+    scaling = str(rng.choice(["per_stage", "halving", "growth", "block"]))
     natural = scaling != "per_stage" and log2_n_max > 3 and rng.random() < 0.4
     config = FFTConfig(
         log2_n_max=log2_n_max,
@@ -403,9 +403,9 @@ def test_framing_error(config):
     items = [random_frame(config, rng, 3) for _ in range(2)]
     inputs, expected = [], []
     for item in items:
-        inputs += words(config.data, item.re, item.im)
+        inputs += words(fft_input(config), item.re, item.im)
         result = item.expected(config)
-        expected += words(config.output, result.re, result.im)
+        expected += words(fft_output(config), result.re, result.im)
     last = 1 << (2 * config.data_width)
     inputs[7] ^= last
     inputs[8] ^= last

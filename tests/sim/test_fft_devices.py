@@ -17,7 +17,7 @@ from spectramac.sim.library import StreamPorts, VerilatedLibrary
 from spectramac.sim.packing import pack_words, unpack_words
 from spectramac.sim.synth import run_yosys
 from spectramac.spec.config import FFTConfig
-from spectramac.spec.stream import complex_payload, frame
+from spectramac.spec.payloads import fft_input, fft_output
 from spectramac.spec.timing import fft_latency
 
 CELLS = files("spectramac.sim").joinpath("ecp5_cells.v").read_text()
@@ -36,7 +36,7 @@ def check(text: str, config: FFTConfig, n_frames: int) -> None:
     amplitude = config.data.maximum >> rng.integers(0, 8, (n_frames, 1))
     re, im = (rng.integers(-amplitude - 1, amplitude + 1, size) for _ in range(2))
     y = fft(re, im, config=config, log2_n=config.log2_n_max, bit_reversed=True)
-    source, sink = frame(complex_payload(config.data)), frame(complex_payload(config.output))
+    source, sink = fft_input(config), fft_output(config)
     last = np.broadcast_to(np.arange(n) == n - 1, size).astype(np.int64)
     words = pack_words(source, {"data.re": re.ravel(), "data.im": im.ravel(), "last": last.ravel()})
     with VerilatedLibrary(text, "fft", StreamPorts({"i": source}, {"o": sink})) as dut:
@@ -48,6 +48,9 @@ def check(text: str, config: FFTConfig, n_frames: int) -> None:
     np.testing.assert_array_equal(result["data.re"].reshape(size), y.re)
     np.testing.assert_array_equal(result["data.im"].reshape(size), y.im)
     np.testing.assert_array_equal(result["last"].reshape(size), last)
+    if config.scaling == "block":
+        exponents = np.broadcast_to(y.exponent[:, None], size)
+        np.testing.assert_array_equal(result["exponent"].reshape(size), exponents)
     assert spent <= n_frames * n + fft_latency(config, config.log2_n_max) + 4
 
 
@@ -55,6 +58,7 @@ CONFIGS = [
     FFTConfig(log2_n_max=6, twiddle_width=18, scaling="halving"),
     FFTConfig(log2_n_max=9, twiddle_width=18, scaling="halving"),
     FFTConfig(log2_n_max=5, twiddle_width=18, scaling="growth"),
+    FFTConfig(log2_n_max=6, twiddle_width=18, scaling="block"),
 ]
 
 
@@ -86,7 +90,8 @@ def netlist(config: FFTConfig, work: Path) -> str:
 
 
 @pytest.mark.long
-def test_mapped_netlist(tmp_path: Path) -> None:
+@pytest.mark.parametrize("config", CONFIGS[:1] + CONFIGS[3:], ids=lambda c: c.scaling)
+def test_mapped_netlist(config: FFTConfig, tmp_path: Path) -> None:
     """What goes to place and route computes the same, clock for clock."""
     pytest.importorskip("pyosys", reason="synthesis is an extra: pip install 'spectramac[fpga]'")
-    check(netlist(CONFIGS[0], tmp_path), CONFIGS[0], 1000)
+    check(netlist(config, tmp_path), config, 1000)

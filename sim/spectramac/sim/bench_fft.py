@@ -40,14 +40,15 @@ DEVICE = Device(
 VARIANTS: dict[str, dict[str, Any]] = {
     "halving": {"scaling": "halving", "twiddle_width": 18},
     "growth": {"scaling": "growth", "twiddle_width": 18},
+    "block": {"scaling": "block", "twiddle_width": 18},
     "per_stage": {"scaling": "per_stage", "twiddle_width": 16},
 }
 """``per_stage`` is the engine's: size, direction, dimension and scaling of each frame chosen at run time."""
 
 
 def _noise(config: FFTConfig) -> dict[str, float]:
-    disc, square, *frames = noise(config)
-    worst = min(item.worst for item in frames)
+    disc, square, tones, signs, *_ = noise(config)
+    worst = min(tones.worst, signs.worst)
     return {
         "disc": round(disc.together, 2),
         "square": round(square.together, 2),

@@ -74,6 +74,7 @@ class Scaling(StrEnum):
     per_stage = "per_stage"
     halving = "halving"
     growth = "growth"
+    block = "block"
 
 
 class Order(StrEnum):
@@ -343,12 +344,13 @@ def verilog_fft(
     scaling: Annotated[
         Scaling,
         typer.Option(
-            help="halving: X/N, least noise. growth: X with all bits. per_stage: size (up to --points), direction, "
+            help="halving: X/N, least noise. growth: X with all bits. block: block floating point, an "
+            "exponent beside each frame. per_stage: size (up to --points), direction, "
             "dimension and scaling are chosen for every frame."
         ),
     ] = Scaling.halving,
     order: Annotated[
-        Order, typer.Option(help="Of the bins; natural: halving and growth, from 16 points.")
+        Order, typer.Option(help="Of the bins; natural: not with per_stage, from 16 points.")
     ] = Order.bit_reversed,
     technology: Annotated[
         FFTTechnology,

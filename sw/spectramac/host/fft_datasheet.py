@@ -26,7 +26,7 @@ from spectramac.host.fft_product import (
 )
 from spectramac.model.fft import error_bound
 from spectramac.spec.config import FFTConfig
-from spectramac.spec.fft_plan import Narrowing, StagePlan, plan
+from spectramac.spec.fft_plan import GUARD, Narrowing, StagePlan, exponents, plan
 from spectramac.spec.stream import Payload
 from spectramac.spec.timing import (
     butterfly_latency,
@@ -141,7 +141,10 @@ def _payload_table(config: FFTConfig) -> str:
     )
     for stream, payload in streams:
         for name, low, fmt in bit_fields(payload):
-            kind = "1 with the last of a frame" if name == "last" else "signed, two's complement"
+            kind = {
+                "last": "1 with the last of a frame",
+                "exponent": "signed, two's complement, the same for all bins of a frame",
+            }.get(name, "signed, two's complement")
             rows.append((f"`{stream}__payload`", bit_range(low, fmt.width), f"`{name}`", kind))
     return markdown_table(("port", "bits", "field", "format"), rows)
 
@@ -192,8 +195,11 @@ def _scaling(config: FFTConfig) -> str:
     result = {
         "halving": f"The output is X/N, rounded, {width} bits",
         "growth": f"The output is X in full, {width} bits = input + log2 N + 1",
+        "block": _block_scaling(config),
         "per_stage": f"The output is X/2^h, {width} bits, h the number of ones in the low log2 N bits of `halve`",
     }[config.scaling]
+    if config.scaling == "block":
+        return f"{result}\n"
     units = "If the input is read as a fraction, the output has as many fraction bits"
     saturating = [f"{s.m}" for s in plan(config) for n in (s.narrowing, s.product) if _clips(n)]
     if not saturating:
@@ -211,6 +217,23 @@ def _scaling(config: FFTConfig) -> str:
             "full scale cannot overflow by more than rounding errors."
         )
     return f"{result}. {units}. All roundings are half to even. {overflow}\n"
+
+
+def _block_scaling(config: FFTConfig) -> str:
+    if config.scaling != "block":
+        return ""
+    width, steps = config.output.width, exponents(config)
+    low, high = -(1 << (width - 1)), (1 << (width - 1)) - 1
+    return (
+        f"Block floating point: X[k] ≈ (re + j im) · 2^`exponent`, mantissas of {width} bits, one exponent for a "
+        f"frame, from {steps[0]} to {steps[-1]}: the smallest with which re and im of all X[k] lie from "
+        f"{low}·2^exponent to {high}·2^exponent before they are rounded. So rounding cannot exceed the mantissa: "
+        f"nothing saturates, for no input, and `overflow` is always low. A frame of zeros has exponent {steps[0]}. If "
+        "the input is read as a fraction, so is X, with as many fraction bits.\n\n"
+        f"Before the mantissa is rounded, X has {GUARD} fraction bit. Words grow from stage to stage; a sample that "
+        "is wider than its multiplier is shifted right before the product and back after it (stages). All roundings "
+        "are half to even."
+    )
 
 
 def _clips(narrowing: Narrowing | None) -> bool:
@@ -237,7 +260,7 @@ def _stages(config: FFTConfig) -> str:
             stage.width,
             f"{1 << (stage.m - 1)} × {2 * (stage.width + 1)}, {delay_storage(stage)}",
             _drops(stage.narrowing, stage.m),
-            _multipliers(config, stage),
+            _multipliers(config, stage) + _shifts(stage),
             _drops(stage.product, stage.m),
             stage.output_width,
             butterfly_latency(stage) + twiddle_latency(stage),
@@ -278,6 +301,12 @@ def _multipliers(config: FFTConfig, stage: StagePlan) -> str:
     return f"1 of {total}×{factor}, {MULTIPLIERS_PER_PRODUCT - 1} of {part}×{factor}"
 
 
+def _shifts(stage: StagePlan) -> str:
+    if not stage.shifts[-1]:
+        return ""
+    return f", samples shifted by {', '.join(map(str, stage.shifts[:-1]))} or {stage.shifts[-1]}"
+
+
 def _noise(config: FFTConfig) -> str:
     rows = [
         (row.signal, f"{row.together:.1f}", f"{row.worst:.1f}", row.n_frames, row.n_saturated)
@@ -286,12 +315,15 @@ def _noise(config: FFTConfig) -> str:
     header = ("signal", "SQNR, dB", "worst frame, dB", "frames", "saturated")
     halve = 0 if config.is_fixed else config.n_max - 1
     bound = error_bound(config, config.log2_n_max, halve)
+    unit = "units of its last place"
+    if config.scaling == "block":
+        unit = "units of the input's last place, and √½ · 2^exponent for the mantissa"
     setting = "" if config.is_fixed else f"{config.n_max} points, all stages halving. "
     return (
         f"{setting}Signal to quantization noise, the model against a floating-point transform of the same integers:\n\n"
         f"{markdown_table(header, rows)}\n"
         "Saturated frames count like the others.\n\n"
-        f"Without saturation no bin is off by more than {bound:.1f} units of its last place (proven bound).\n"
+        f"Without saturation no bin is off by more than {bound:.1f} {unit} (proven bound).\n"
     )
 
 

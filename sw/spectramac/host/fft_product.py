@@ -15,7 +15,8 @@ from spectramac.model.fft import fft
 from spectramac.model.fixed import Ints
 from spectramac.spec.config import FFTConfig
 from spectramac.spec.fixed import Format
-from spectramac.spec.stream import Field, Payload, complex_payload, frame
+from spectramac.spec.payloads import fft_input, fft_output
+from spectramac.spec.stream import Field, Payload
 
 __all__ = [
     "Port",
@@ -78,12 +79,12 @@ def order_text(config: FFTConfig) -> str:
 
 def input_payload(config: FFTConfig) -> Payload:
     """Of stream ``i``."""
-    return frame(complex_payload(config.data))
+    return fft_input(config)
 
 
 def output_payload(config: FFTConfig) -> Payload:
     """Of stream ``o``."""
-    return frame(complex_payload(config.output))
+    return fft_output(config)
 
 
 def control_payload(config: FFTConfig) -> Payload:
@@ -283,14 +284,16 @@ def _frame_lines(config: FFTConfig, stimulus: Stimulus) -> tuple[list[str], bool
     digits = [-(-payload.width // 4) for payload in (i, o, control)]
     choice = f" {control.pack(stimulus.control(config)):0{digits[2]}x}" if control.fields else ""
     columns = (stimulus.re, stimulus.im, result.re, result.im)
+    exponent = int(result.exponent)
+    scale = f" * 2**{exponent}" if config.scaling == "block" else ""
     rows = list(zip(*(column.tolist() for column in columns), strict=True))
     lines = []
     for number, (re, im, x_re, x_im) in enumerate(rows, 1):
         last = int(number == len(rows))
         given = i.pack({"data": {"re": re, "im": im}, "last": last})
-        wanted = o.pack({"data": {"re": x_re, "im": x_im}, "last": last})
+        wanted = o.pack({"data": {"re": x_re, "im": x_im}, "exponent": exponent, "last": last})
         words = f"{given:0{digits[0]}x} {wanted:0{digits[1]}x}{choice}"
-        lines.append(f"{words} // {re} {im} -> {x_re} {x_im}")
+        lines.append(f"{words} // {re} {im} -> {x_re} {x_im}{scale}")
     return lines, bool(result.overflow)
 
 
@@ -307,13 +310,14 @@ def _header(
         words.append((meaning, concatenation(control)))
     n = len(words)
     width = max(payload.width for payload in (i, o, control))
+    scale = " * 2**exponent" if config.scaling == "block" else ""
     numbers = ", ".join(map(str, saturated)) or "none"
     text = [
         f"Golden vectors of fft.v: {n_frames} frames, {n_samples} samples.",
         f"Made by `spectramac verilog fft {options(config)} --frames {n_frames} --seed {seed}`.",
         "",
         f"Each line has sample k of stream i and bin k of stream o: {n} hexadecimal words for $readmemh, then,",
-        "as a comment, `re im -> re im` in decimal. The words:",
+        f"as a comment, `re im -> re im{scale}` in decimal. The words:",
         *(f"  word {k}: {meaning}" for k, (meaning, _) in enumerate(words)),
         "Frames follow each other; the order of the bins in a frame is that in which they leave.",
         f"Frames in which `overflow` rises: {numbers}.",

@@ -42,18 +42,19 @@ class FFTConfig:
         same arithmetic, many clocks a frame.
     scaling : str
         ``"per_stage"``: the size, direction and dimension of a frame and the stages that halve are chosen at run time.
-        ``"halving"``: X/N with a guard bit, least noise, ``"growth"``: X with all bits; both one forward
-        transform of ``2**log2_n_max`` points, pipelined. See :mod:`spectramac.spec.fft_plan`.
+        The others are one forward transform of ``2**log2_n_max`` points, pipelined. ``"halving"``: X/N with a guard
+        bit, least noise of a fixed scale. ``"growth"``: X with all bits. ``"block"``: block floating point,
+        ``data_width`` bits and one exponent for the frame. See :mod:`spectramac.spec.fft_plan`.
     order : str
         Of the results: ``"bit_reversed"``, or, with a fixed scaling and 16 points or more, ``"natural"``, for which the
-        queue behind the pipeline holds four frames.
+        queue behind the pipeline holds four frames (as it does with ``"block"`` in either order).
     """
 
     log2_n_max: int
     data_width: int = 16
     twiddle_width: int = 16
     architecture: Literal["pipelined", "iterative"] = "pipelined"
-    scaling: Literal["per_stage", "halving", "growth"] = "per_stage"
+    scaling: Literal["per_stage", "halving", "growth", "block"] = "per_stage"
     order: Literal["bit_reversed", "natural"] = "bit_reversed"
 
     log2_n_range = (3, 13)
@@ -68,9 +69,9 @@ class FFTConfig:
             raise ValueError(
                 f"architecture must be 'pipelined' or 'iterative', not {self.architecture!r}"
             )
-        if self.scaling not in ("per_stage", "halving", "growth"):
+        if self.scaling not in ("per_stage", "halving", "growth", "block"):
             raise ValueError(
-                f"scaling must be 'per_stage', 'halving' or 'growth', not {self.scaling!r}"
+                f"scaling must be 'per_stage', 'halving', 'growth' or 'block', not {self.scaling!r}"
             )
         if self.scaling != "per_stage" and self.architecture != "pipelined":
             raise ValueError(

@@ -31,6 +31,12 @@ DISTRIBUTED_DEPTH_MAX = 16
 """Delay lines up to this depth are small memories made of logic cells, read in the same cycle."""
 REORDER_LATENCY = 3
 """From the result that allows reading in natural order to the first one being offered, besides the queue's cycle."""
+EXPONENT_LATENCY = 2
+"""From the last result of a frame to the queue being allowed to read the frame, with scaling ``"block"``."""
+NORMALISE_LATENCY = 3
+"""Of the shift to a frame's exponent."""
+SHIFT_LATENCY = 3
+"""Of the shift of a sample before its product, with scaling ``"block"``."""
 SERIAL_JUDGE_CYCLES = 6
 """Cycles in which the serial lane judges a column pair."""
 SERIAL_ENTRY_CYCLES = 2
@@ -87,9 +93,12 @@ def butterfly_latency(stage: StagePlan) -> int:
 def twiddle_latency(stage: StagePlan) -> int:
     """Cycles that a sample spends in a twiddle multiplier of the pipeline.
 
-    Sum, clip, three in the multiplier, difference and rounding make six; one more to clip.
+    Sum, clip, three in the multiplier, difference and rounding make six; one more to clip. A sample that may be
+    shifted spends :data:`SHIFT_LATENCY` before that, and one to be shifted back.
     """
-    return 6 + stage.product.saturates if stage.product else 0
+    if not stage.product:
+        return 0
+    return 6 + stage.product.saturates + (SHIFT_LATENCY + 1 if stage.shifts[-1] else 0)
 
 
 def pipeline_latency(config: FFTConfig) -> int:
@@ -116,7 +125,10 @@ def fft_latency(config: FFTConfig, log2_n: int, *, queue: bool = True) -> int:
         phases = fft_phases(log2_n)
         return phases.load + phases.compute
     latency = (1 << log2_n) - 1 + pipeline_latency(config) + queue
-    if config.order == "natural":
+    if config.scaling == "block":
+        # The whole frame is there before its exponent is known, whatever the order.
+        latency += (1 << log2_n) - 1 + EXPONENT_LATENCY + REORDER_LATENCY + NORMALISE_LATENCY
+    elif config.order == "natural":
         latency += reorder_delay(log2_n) + REORDER_LATENCY
     return latency
 

@@ -10,13 +10,14 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from spectramac.gateware.fft.control import control_layout, is_square
+from spectramac.gateware.fft.delay import delayed
 from spectramac.gateware.fft.device import BlockRAM
 from spectramac.gateware.fft.narrow import Narrow
 from spectramac.spec.config import FFTConfig
 from spectramac.spec.fft_plan import StagePlan
 from spectramac.spec.timing import butterfly_latency, delay_storage
 
-__all__ = ["Announcement", "Butterfly", "Samples", "delayed"]
+__all__ = ["Announcement", "Butterfly", "Samples"]
 
 
 def Samples(config: FFTConfig, width: int) -> wiring.Signature:  # noqa: N802 (reads as a class)
@@ -41,16 +42,6 @@ def Announcement(config: FFTConfig) -> wiring.Signature:  # noqa: N802
     return wiring.Signature(
         {"valid": Out(1), "first": Out(1), "control": Out(control_layout(config))}
     )
-
-
-def delayed(m: Module, value: Any, cycles: int, name: str, *, reset: bool = False) -> Any:
-    """``value`` some cycles later."""
-    shape = value.shape()
-    for k in range(1, cycles + 1):
-        register = Signal(shape, name=f"{name}_d{k}", reset_less=not reset)
-        m.d.sync += register.eq(value)
-        value = register
-    return value
 
 
 class Butterfly(wiring.Component):
@@ -179,7 +170,9 @@ class Butterfly(wiring.Component):
         if narrowing is None:
             m.d.comb += [self.o.re.eq(raw_re), self.o.im.eq(raw_im)]
         else:
-            m.submodules.narrow = narrow = Narrow(len(raw_re), narrowing)
+            m.submodules.narrow = narrow = Narrow(
+                len(raw_re), narrowing, technology=self.technology
+            )
             m.d.comb += [
                 narrow.re.eq(raw_re),
                 narrow.im.eq(raw_im),

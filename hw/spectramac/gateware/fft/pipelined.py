@@ -9,7 +9,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from spectramac.gateware.fft.butterfly import Butterfly, Samples
-from spectramac.gateware.fft.control import FrameControl, output_layout, ports
+from spectramac.gateware.fft.control import FrameControl, output_layout, ports, raw_layout
 from spectramac.gateware.fft.output import OutputQueue
 from spectramac.gateware.fft.twiddle import Twiddle
 from spectramac.spec.config import FFTConfig
@@ -52,7 +52,7 @@ class FFTPipeline(wiring.Component):
         super().__init__(
             {
                 "i": In(Samples(config, config.data_width)),
-                "o": Out(Samples(config, config.output.width)),
+                "o": Out(Samples(config, plan(config)[-1].output_width)),
                 "overflow": Out(1),
             }
         )
@@ -174,8 +174,11 @@ class PipelinedFFT(wiring.Component):
         return fft_cycles_per_frame(self.config, log2_n)
 
     def elaborate(self, platform: Any) -> Module:
-        if not self.queue and self.config.order == "natural":
-            raise ValueError("queue must be True with order 'natural', which is made there")
+        block = self.config.scaling == "block"
+        if not self.queue and (self.config.order == "natural" or block):
+            raise ValueError(
+                "queue must be True with order 'natural' or scaling 'block', which are made there"
+            )
         m = Module()
         m.submodules.pipeline = pipeline = FFTPipeline(
             self.config,
@@ -208,7 +211,7 @@ class PipelinedFFT(wiring.Component):
             m.d.comb += pipeline.i.control.eq(control.held)
         m.d.comb += self.overflow.eq(pipeline.overflow)
 
-        result = Signal(output_layout(self.config))
+        result = Signal(raw_layout(self.config) if block else output_layout(self.config))
         valid, result_valid = pipeline.o.valid, Signal()
         count = Signal(self.config.log2_n_max)
         final: Any = count.all()
@@ -230,8 +233,16 @@ class PipelinedFFT(wiring.Component):
         depth, reverse = 1 << (self.config.n_max + pipeline.latency + 8).bit_length(), 0
         if self.config.order == "natural":
             depth, reverse = 4 * self.config.n_max, self.config.log2_n_max
+        if block:
+            # A frame comes in while the one before waits for its exponent or leaves.
+            need = 2 * self.config.n_max + pipeline.latency + 16
+            depth = max(4 * self.config.n_max, 1 << need.bit_length())
         m.submodules.queue = queue = OutputQueue(
-            result.shape(), depth, reverse=reverse, technology=self.technology
+            result.shape(),
+            depth,
+            reverse=reverse,
+            block=self.config if block else None,
+            technology=self.technology,
         )
         m.d.comb += [
             queue.i_valid.eq(result_valid),

@@ -2,15 +2,19 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The twiddle product of the pipelined transform: three multipliers, their factors from block RAM."""
 
+from itertools import pairwise
 from typing import Any
 
 from amaranth import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from spectramac.gateware.fft.butterfly import Announcement, Samples, delayed
+from spectramac.gateware.fft.block import SampleShift
+from spectramac.gateware.fft.butterfly import Announcement, Samples
 from spectramac.gateware.fft.control import is_square
+from spectramac.gateware.fft.delay import delayed
 from spectramac.gateware.fft.device import BlockRAM, Multiplier
+from spectramac.gateware.fft.narrow import round_or_clip
 from spectramac.gateware.fixed import saturate
 from spectramac.model.fft import twiddle_index, twiddle_table
 from spectramac.spec.config import FFTConfig
@@ -30,6 +34,7 @@ class Twiddle(wiring.Component):
 
     With ``k1 = c(a + b)``, ``k2 = a(c - s)`` and ``k3 = b(c + s)``, the product is ``(k1 - k3) + j(k1 - k2)``. A tie in
     its narrowing is recognised before the subtractions, where the low bits of the products are half a unit apart.
+    Where samples are shifted before their product (:attr:`StagePlan.shifts`), the differences are shifted back.
 
     Latency is :func:`spectramac.spec.timing.twiddle_latency`, one sample a cycle, nothing waits.
 
@@ -72,7 +77,7 @@ class Twiddle(wiring.Component):
         super().__init__(
             {
                 "early": In(Announcement(config)),
-                "i": In(Samples(config, stage.factor_width)),
+                "i": In(Samples(config, stage.butterfly_width)),
                 "o": Out(Samples(config, stage.product.width)),
                 "overflow": Out(1),
             }
@@ -117,25 +122,36 @@ class Twiddle(wiring.Component):
             technology=self.technology,
             in_logic=self.small_roms_in_logic and len(words) <= 64,
         )
+        re, im, before = self.i.re, self.i.im, 0
+        choice: Any = None
+        if self.stage.shifts[-1]:
+            m.submodules.shift = shift = SampleShift(self.stage)
+            m.d.comb += [shift.re.eq(re), shift.im.eq(im)]
+            re, im, before = shift.out_re, shift.out_im, shift.latency
+            # Needed with the differences.
+            choice = delayed(m, shift.choice, shift.choice_lead + 2 + Multiplier.latency, "choice")
         address = Signal(rom.address_width)
         m.d.comb += [
             address.eq(self._address(m)),
-            rom.read_address.eq(delayed(m, address, self.lead - 1, "address")),
+            rom.read_address.eq(delayed(m, address, self.lead - 1 + before, "address")),
         ]
         factors = [rom.read_data[k * width : (k + 1) * width].as_signed() for k in range(3)]
-        # Cycle 0: a + b. Cycle 1: clipped, into the multipliers.
-        a, b = delayed(m, self.i.re, 1, "a"), delayed(m, self.i.im, 1, "b")
+        # Cycle 0 (behind the shift): a + b. Cycle 1: clipped, into the multipliers.
+        a, b = delayed(m, re, 1, "a"), delayed(m, im, 1, "b")
         total = Signal(signed(self.stage.factor_width + 1), reset_less=True)
-        m.d.sync += total.eq(self.i.re + self.i.im)
+        m.d.sync += total.eq(re + im)
         clipped, _ = saturate(total, self.stage.sum_width)
         k1, k2, k3 = (
             self._multiplier(m, f"k{k}", value, factor)
             for k, (value, factor) in enumerate(zip((clipped, a, b), factors, strict=True), 1)
         )
-        # Cycle 4: differences. Cycle 5: rounded. Cycle 6, where due: clipped.
+        # Cycle 4: differences. Then, where due: shifted back. Cycle 5: rounded. Cycle 6, where due: clipped.
         flags = []
         for name, other in (("re", k3), ("im", k2)):
-            flags.append(self._narrowed(m, name, k1, other))
+            if choice is None:
+                flags.append(self._narrowed(m, name, k1, other))
+            else:
+                self._shifted_back(m, name, k1, other, choice)
         if self.product.saturates:
             valid = delayed(m, self.i.valid, self.latency - 1, "valid_clip", reset=True)
             flag = Signal()
@@ -169,16 +185,52 @@ class Twiddle(wiring.Component):
         m.d.sync += [exact.eq(common - other), parts.eq(Cat(part.any() for part in unequal))]
         # Below half a unit all is equal: then the difference has just the bit worth half a unit, or none.
         tie = ~parts.any()
+        half, floor, output = exact[low], exact[shift:], getattr(self.o, name)
+        if self.product.saturates:
+            return round_or_clip(m, name, floor, half, output, tie=tie, technology=self.technology)
+        up = half & ~(tie & ~exact[top])
+        rounded = Signal.like(output, name=f"rounded_{name}", reset_less=True)
+        m.d.sync += rounded.eq(floor.as_signed() + up)
+        m.d.comb += output.eq(rounded)
+        return Const(0, 1)
+
+    def _shifted_back(
+        self, m: Module, name: str, common: Signal, other: Signal, choice: Signal
+    ) -> None:
+        """``(common - other) << shift`` into part ``name`` of the output, narrowed; it always fits."""
+        drop = self.product.shift
+        assert drop is not None
+        assert not self.product.saturates
+        shifts, width = self.stage.shifts, self.product.width
+        # The difference fits factor_width + fraction bits: |a + jb| < √2 · 2**(factor_width - 1).
+        exact = Signal(
+            signed(self.stage.factor_width + self.config.twiddle.fraction),
+            name=f"exact_{name}",
+            reset_less=True,
+        )
+        # Half a unit of the result is bit ``drop - 1 - shift`` of the difference.
+        halves = [drop - 1 - shift for shift in shifts]
+        edges = sorted({0, *range(0, drop - 1, 4), *(half for half in halves if half > 0)})
+        unequal = {low: common[low:high] ^ other[low:high] for low, high in pairwise(edges)}
+        parts = Signal(len(unequal), name=f"unequal_{name}", reset_less=True)
+        m.d.sync += [
+            exact.eq(common - other),
+            parts.eq(Cat(part.any() for part in unequal.values())),
+        ]
+        # With the bit worth half a unit at the end, and whether there is more below.
+        scaled = Signal(signed(width + 1), name=f"scaled_{name}", reset_less=True)
+        below = Signal(name=f"below_{name}", reset_less=True)
+        with m.Switch(choice):
+            for number, half in enumerate(halves):
+                with m.Case(number):
+                    dropped = [part for low, part in zip(unequal, parts, strict=True) if low < half]
+                    m.d.sync += [
+                        scaled.eq(exact >> half if half >= 0 else exact << -half),
+                        below.eq(Cat(dropped).any()),
+                    ]
         rounded = Signal(signed(width), name=f"rounded_{name}", reset_less=True)
-        up = exact[low] & ~(tie & ~exact[top])
-        m.d.sync += rounded.eq((exact >> shift) + up)
-        output = getattr(self.o, name)
-        if not self.product.saturates:
-            m.d.comb += output.eq(rounded)
-            return Const(0, 1)
-        clipped, flag = saturate(rounded, self.product.width)
-        m.d.sync += output.eq(clipped)
-        return flag
+        m.d.sync += rounded.eq((scaled >> 1) + (scaled[0] & (below | scaled[1])))
+        m.d.comb += getattr(self.o, name).eq(rounded)
 
     def _address(self, m: Module) -> Any:
         """ROM address of the announced sample."""
