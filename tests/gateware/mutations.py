@@ -20,10 +20,12 @@ from tests.gateware.checks import (
     check_walker,
 )
 from tests.gateware.checks_back import check_lanes, check_merge, check_requantize
+from tests.gateware.checks_fft import check_fft2d, check_threshold
 from tests.gateware.checks_registers import check_registers
 
 from spectramac.gateware import fixed
 from spectramac.gateware.fft import butterfly, iterative, narrow, output, pipelined, twiddle
+from spectramac.gateware.fft.threshold import ThresholdFFT
 from spectramac.gateware.gather import Gather
 from spectramac.gateware.lanes import Lane, Lanes
 from spectramac.gateware.merge import Merge
@@ -40,6 +42,7 @@ __all__ = ["CHECKS", "MUTATIONS", "Mutation"]
 
 PIPELINED = FFTConfig(log2_n_max=4)
 HALVING = FFTConfig(log2_n_max=5, twiddle_width=18, scaling="halving")
+TILE = FFTConfig(log2_n_max=5, scaling="halving", log2_columns=3, order="natural")
 ITERATIVE = FFTConfig(log2_n_max=3, data_width=15, architecture="iterative")
 
 
@@ -68,6 +71,8 @@ CHECKS: dict[str, Callable[[], Any]] = {
     "pipelined_fft": lambda: fft(PIPELINED),
     "halving_fft": lambda: test_fft.check_fixed(HALVING),
     "full_scale_fft": lambda: test_fft.check_full_scale(PIPELINED),
+    "fft2d": lambda: check_fft2d(TILE),
+    "threshold_fft": lambda: check_threshold(PIPELINED, any_size=True),
     "twiddle": lambda: test_fft.check_twiddle(HALVING),
     "falling_fft": lambda: test_fft.check_falling_sizes(PIPELINED),
     "stalled_fft": lambda: test_fft.check_long_stall(PIPELINED),
@@ -201,6 +206,29 @@ MUTATIONS = {
     ),
     "FFT: the queue promises too much": Mutation(
         output.OutputQueue, "elaborate", "self.room.eq(left > 2)", "self.room.eq(1)", "stalled_fft"
+    ),
+    "FFT: a tile's twiddle factors are those of one dimension": Mutation(
+        twiddle.Twiddle, "_rom", "config.log2_columns > 0", "False", "fft2d"
+    ),
+    "FFT: a tile's columns stay in bit-reversed order": Mutation(
+        output.OutputQueue,
+        "elaborate",
+        "written[moved : moved + size][::-1]",
+        "written[moved : moved + size][:: -1 if moved else 1]",
+        "fft2d",
+    ),
+    "FFT with threshold: > instead of >=": Mutation(
+        ThresholdFFT, "elaborate", "total >= chosen.level", "total > chosen.level", "threshold_fft"
+    ),
+    "FFT with threshold: the next frame's level": Mutation(
+        ThresholdFFT,
+        "_chosen",
+        "delayed(m, start, Multiplier.latency,",
+        "delayed(m, start, Multiplier.latency - 1,",
+        "threshold_fft",
+    ),
+    "FFT with threshold: bins are numbered as in the largest size": Mutation(
+        ThresholdFFT, "_bin", "place[::-1] >> shift", "place[::-1]", "threshold_fft"
     ),
     "iterative FFT: a tie stays odd": Mutation(
         iterative.IterativeFFT,

@@ -16,6 +16,7 @@ __all__ = [
     "SERIAL_ENTRY_CYCLES",
     "SERIAL_JUDGE_CYCLES",
     "SERIAL_SAMPLE_CYCLES",
+    "THRESHOLD_LATENCY",
     "FFTPhases",
     "butterfly_latency",
     "delay_storage",
@@ -31,6 +32,8 @@ DISTRIBUTED_DEPTH_MAX = 16
 """Delay lines up to this depth are small memories made of logic cells, read in the same cycle."""
 REORDER_LATENCY = 3
 """From the result that allows reading in natural order to the first one being offered, besides the queue's cycle."""
+THRESHOLD_LATENCY = 6
+"""From a bin leaving the transform to its passing the threshold: multiplier, sum, comparison, choice."""
 SERIAL_JUDGE_CYCLES = 6
 """Cycles in which the serial lane judges a column pair."""
 SERIAL_ENTRY_CYCLES = 2
@@ -98,12 +101,18 @@ def pipeline_latency(config: FFTConfig) -> int:
     return edges + sum(butterfly_latency(stage) + twiddle_latency(stage) for stage in plan(config))
 
 
-def reorder_delay(log2_n: int) -> int:
+def reorder_delay(*log2_sizes: int) -> int:
     """Results that must have come in bit-reversed order before reading in natural order may begin.
 
-    Then, at one a cycle, each result has come when it is its turn: the largest ``reverse(k) - k``.
+    Then, at one a cycle, each result has come when it is its turn: the largest ``reverse(k) - k``. Several sizes:
+    those of the fields of k that are reversed each on its own, lowest first.
     """
-    return max((1 << log2_n) - (1 << (log2_n - j)) - (1 << j) + 1 for j in range(log2_n + 1))
+    largest, offset = 0, 0
+    for log2_n in log2_sizes:
+        n = 1 << log2_n
+        largest += max(n - (n >> j) - (1 << j) + 1 for j in range(log2_n + 1)) << offset
+        offset += log2_n
+    return largest
 
 
 def fft_latency(config: FFTConfig, log2_n: int, *, queue: bool = True) -> int:
@@ -117,7 +126,7 @@ def fft_latency(config: FFTConfig, log2_n: int, *, queue: bool = True) -> int:
         return phases.load + phases.compute
     latency = (1 << log2_n) - 1 + pipeline_latency(config) + queue
     if config.order == "natural":
-        latency += reorder_delay(log2_n) + REORDER_LATENCY
+        latency += reorder_delay(*config.reversed_fields) + REORDER_LATENCY
     return latency
 
 

@@ -29,9 +29,10 @@ class OutputQueue(wiring.Component):
         Of a word.
     depth : int
         Items that may be on their way, a power of two.
-    reverse : int
-        Words come in frames of ``2**reverse`` in bit-reversed order, without a gap in a frame, and leave in natural
-        order; ``depth`` must be four frames. All go through the long queue. 0: nothing is moved.
+    reverse : tuple of int
+        Words come in frames of ``2**sum(reverse)`` in bit-reversed order, without a gap in a frame, and leave in
+        natural order; ``depth`` must be at least four frames. All go through the long queue. The fields of a word's
+        number have these widths, lowest first, and each is reversed on its own. Empty: nothing is moved.
     technology : str
         See :class:`BlockRAM`.
 
@@ -47,7 +48,7 @@ class OutputQueue(wiring.Component):
     short = 16
 
     def __init__(
-        self, shape: Any, depth: int, *, reverse: int = 0, technology: str = "generic"
+        self, shape: Any, depth: int, *, reverse: tuple[int, ...] = (), technology: str = "generic"
     ) -> None:
         self.reverse = reverse
         self.shape = shape
@@ -79,6 +80,10 @@ class OutputQueue(wiring.Component):
 
         m.submodules.long = long = BlockRAM(len(word), self.depth, technology=self.technology)
         written, read = Signal(long.address_width), Signal(long.address_width)
+        fields, moved = [], 0
+        for size in self.reverse:
+            fields.append(written[moved : moved + size][::-1])
+            moved += size
         reading = Signal(BlockRAM.latency)
         arrived = reading[-1]
         m.submodules.short = short = Memory(
@@ -95,12 +100,12 @@ class OutputQueue(wiring.Component):
         behind, some_free = Signal(), Signal(init=1)
         direct, spill, issue, fill = Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
-            direct.eq(self.i_valid & ~behind & some_free & (self.reverse == 0)),
+            direct.eq(self.i_valid & ~behind & some_free & (not self.reverse)),
             spill.eq(self.i_valid & ~direct),
             issue.eq(some_waiting & some_free),
             fill.eq(direct | arrived),
             long.write_enable.eq(spill),
-            long.write_address.eq(Cat(written[: self.reverse][::-1], written[self.reverse :])),
+            long.write_address.eq(Cat(fields, written[moved:])),
             long.write_data.eq(word),
             long.read_address.eq(read),
             write_port.en.eq(fill),
@@ -122,9 +127,8 @@ class OutputQueue(wiring.Component):
             with m.If(moves):
                 m.d.sync += pointer.eq(pointer + 1)
         if self.reverse:
-            arriving = written[: self.reverse]
-            m.d.comb += more.eq(spill & (arriving == reorder_delay(self.reverse)))
-            m.d.sync += waiting.eq(waiting + Mux(more, 1 << self.reverse, 0) - issue)
+            m.d.comb += more.eq(spill & (written[:moved] == reorder_delay(*self.reverse)))
+            m.d.sync += waiting.eq(waiting + Mux(more, 1 << moved, 0) - issue)
         else:
             m.d.comb += more.eq(spill)
             with m.If(spill ^ issue):
