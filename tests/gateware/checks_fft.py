@@ -10,15 +10,18 @@ from tests.gateware.streams import StreamRun, assert_same, run_stream
 from tests.gateware.test_fft import Frame, random_frame
 
 from spectramac.gateware.fft import PipelinedFFT
+from spectramac.gateware.fft.real import RealFFT, RealPairFFT
 from spectramac.gateware.fft.threshold import ThresholdFFT
 from spectramac.model.fft2d import fft2d
+from spectramac.model.fft_real import fft_real, fft_real_pair
 from spectramac.model.fft_threshold import fft_threshold
 from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_real import pair_input, pair_output, real_input, real_output
 from spectramac.spec.fft_streams import level_format, threshold_payload
 from spectramac.spec.stream import Payload, complex_payload, frame
 from spectramac.spec.timing import THRESHOLD_LATENCY, fft_latency
 
-__all__ = ["check_fft2d", "check_threshold", "compare", "packed"]
+__all__ = ["check_fft2d", "check_real", "check_real_pair", "check_threshold", "compare", "packed"]
 
 
 def packed(payload: Payload, rows: Sequence[dict[str, Any]]) -> list[int]:
@@ -156,5 +159,72 @@ def check_threshold(
         seed=seed,
         **options,
     )
+    assert bool(result.strobes["overflow"]) == overflow, "overflow must be the model's"
+    return result
+
+
+def real_frames(config: FFTConfig, n_frames: int, seed: int) -> np.ndarray:
+    """Random full-scale frames of 2N samples; extremes first."""
+    rng = np.random.default_rng([config.n_max, seed])
+    low, high = config.data.minimum, config.data.maximum
+    x = rng.integers(low, high, (n_frames, 2 * config.n_max), endpoint=True)
+    x[0] = np.where(np.arange(2 * config.n_max) % 2, low, high)
+    x[1] = low
+    # As a pair, square waves a quarter apart: in the corners of the complex plane.
+    n = np.arange(config.n_max) * 8 // config.n_max
+    x[2] = np.where(np.concatenate([(n + 2) % 8 < 4, n < 4]), high, low)
+    return x
+
+
+def check_real_pair(
+    config: FFTConfig, *, stalls: str = "none", n_frames: int = 4, seed: int = 0, **options: Any
+) -> StreamRun:
+    """Pairs of real frames, back to back."""
+    frames, overflow = [], False
+    i, o = pair_input(config), pair_output(config)
+    for x in real_frames(config, n_frames, seed):
+        first, second = x[: config.n_max], x[config.n_max :]
+        y = fft_real_pair(first, second, config=config)
+        overflow |= bool(y.overflow)
+        given = [
+            {"data": {"first": a, "second": b}}
+            for a, b in zip(first.tolist(), second.tolist(), strict=True)
+        ]
+        columns = (y.first_re, y.first_im, y.second_re, y.second_im)
+        wanted = [
+            {"data": {"first": {"re": a, "im": b}, "second": {"re": c, "im": d}}}
+            for a, b, c, d in zip(*(part.tolist() for part in columns), strict=True)
+        ]
+        frames.append((packed(i, given), packed(o, wanted)))
+    return _check_real(
+        RealPairFFT(config), frames, o, overflow, stalls=stalls, seed=seed, **options
+    )
+
+
+def check_real(
+    config: FFTConfig, *, stalls: str = "none", n_frames: int = 4, seed: int = 0, **options: Any
+) -> StreamRun:
+    """Real frames, back to back."""
+    frames, overflow = [], False
+    i, o = real_input(config), real_output(config)
+    for x in real_frames(config, n_frames, seed):
+        y = fft_real(x, config=config)
+        overflow |= bool(y.overflow)
+        given = [
+            {"data": {"even": a, "odd": b}}
+            for a, b in zip(x[0::2].tolist(), x[1::2].tolist(), strict=True)
+        ]
+        wanted = [
+            {"data": {"re": a, "im": b}} for a, b in zip(y.re.tolist(), y.im.tolist(), strict=True)
+        ]
+        frames.append((packed(i, given), packed(o, wanted)))
+    return _check_real(RealFFT(config), frames, o, overflow, stalls=stalls, seed=seed, **options)
+
+
+def _check_real(
+    dut: Any, frames: Any, payload: Payload, overflow: bool, *, stalls: str, **options: Any
+) -> StreamRun:
+    latency = dut.latency if stalls == "none" else None
+    result = compare(dut, frames, payload, latency=latency, stalls=stalls, **options)
     assert bool(result.strobes["overflow"]) == overflow, "overflow must be the model's"
     return result

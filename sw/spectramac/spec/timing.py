@@ -11,11 +11,14 @@ from typing import Literal
 
 from spectramac.spec.config import FFTConfig
 from spectramac.spec.fft_plan import StagePlan, plan
+from spectramac.spec.fft_real import final_narrowing
 
 __all__ = [
+    "REAL_LATENCY",
     "SERIAL_ENTRY_CYCLES",
     "SERIAL_JUDGE_CYCLES",
     "SERIAL_SAMPLE_CYCLES",
+    "SPLIT_LATENCY",
     "THRESHOLD_LATENCY",
     "FFTPhases",
     "butterfly_latency",
@@ -23,6 +26,8 @@ __all__ = [
     "fft_cycles_per_frame",
     "fft_latency",
     "fft_phases",
+    "fft_real_latency",
+    "fft_real_pair_latency",
     "pipeline_latency",
     "reorder_delay",
     "twiddle_latency",
@@ -32,6 +37,10 @@ DISTRIBUTED_DEPTH_MAX = 16
 """Delay lines up to this depth are small memories made of logic cells, read in the same cycle."""
 REORDER_LATENCY = 3
 """From the result that allows reading in natural order to the first one being offered, besides the queue's cycle."""
+SPLIT_LATENCY = 4
+"""From a frame's last bin leaving the transform to E and O of bin 0: address, block RAM, sums."""
+REAL_LATENCY = 8
+"""From E and O to a bin: operands, their sum, multiplier (3), difference, E added, rounding; one more to clip."""
 THRESHOLD_LATENCY = 6
 """From a bin leaving the transform to its passing the threshold: multiplier, sum, comparison, choice."""
 SERIAL_JUDGE_CYCLES = 6
@@ -128,6 +137,17 @@ def fft_latency(config: FFTConfig, log2_n: int, *, queue: bool = True) -> int:
     if config.order == "natural":
         latency += reorder_delay(*config.reversed_fields) + REORDER_LATENCY
     return latency
+
+
+def fft_real_pair_latency(config: FFTConfig) -> int:
+    """As :func:`fft_latency`, of two real frames at once (:mod:`spectramac.spec.fft_real`)."""
+    pipeline = config.n_max - 1 + pipeline_latency(config)
+    return pipeline + config.n_max - 1 + SPLIT_LATENCY + 1
+
+
+def fft_real_latency(config: FFTConfig) -> int:
+    """As :func:`fft_latency`, of a real frame of twice ``config.n_max`` samples."""
+    return fft_real_pair_latency(config) + REAL_LATENCY + final_narrowing(config).saturates
 
 
 def fft_cycles_per_frame(config: FFTConfig, log2_n: int) -> int:

@@ -40,8 +40,7 @@ class Chain:
     control : FrameControl
         Of the frame at the input.
     core : PipelinedFFT
-        Its ``i.valid`` and ``i.payload.data`` are for the component to drive; its ``o`` must be taken as it comes, in
-        bit-reversed order.
+        Fed by :meth:`feed`; its ``o`` must be taken as it comes, in bit-reversed order.
     """
 
     def __init__(self, m: Module, dut: Any) -> None:
@@ -64,11 +63,27 @@ class Chain:
             self.accept.eq(dut.i.valid & dut.i.ready),
             dut.i.ready.eq(self.room & self.core.i.ready),
             self.core.o.ready.eq(1),
-            dut.overflow.eq(self.core.overflow),
+        ]
+
+    def feed(self, m: Module, dut: Any, re: Any, im: Any) -> None:
+        """Give the transform the parts of the samples that are taken."""
+        m.d.comb += [
+            self.core.i.valid.eq(dut.i.valid & self.room),
+            self.core.i.payload.data.re.eq(re),
+            self.core.i.payload.data.im.eq(im),
         ]
 
     def finish(
-        self, m: Module, dut: Any, valid: Any, payload: Any, *, latency: int, taken: Any = None
+        self,
+        m: Module,
+        dut: Any,
+        valid: Any,
+        payload: Any,
+        *,
+        latency: int,
+        taken: Any = None,
+        ordered: bool = False,
+        overflow: Any = 0,
     ) -> None:
         """Put the queue between ``payload`` and ``dut.o``.
 
@@ -80,8 +95,13 @@ class Chain:
             Cycles of all that was added to the transform.
         taken : Signal
             A sample is taken for which there will be a result; by default ``accept``.
+        ordered : bool
+            They have their order already.
+        overflow : Signal
+            Besides the transform's.
         """
-        depth, reverse = queue_size(self.config, pipeline_latency(self.config) + latency)
+        config = self.core.config if ordered else self.config
+        depth, reverse = queue_size(config, pipeline_latency(config) + latency)
         m.submodules.queue = queue = OutputQueue(
             payload.shape(), depth, reverse=reverse, technology=self.technology
         )
@@ -90,5 +110,6 @@ class Chain:
             queue.i_payload.eq(payload),
             queue.taken.eq(self.accept if taken is None else taken),
             self.room.eq(queue.room),
+            dut.overflow.eq(self.core.overflow | overflow),
         ]
         wiring.connect(m, queue.o, wiring.flipped(dut.o))

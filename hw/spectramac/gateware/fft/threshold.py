@@ -81,10 +81,7 @@ class ThresholdFFT(wiring.Component):
         m = Module()
         chain = Chain(m, self)
         core = chain.core
-        m.d.comb += [
-            core.i.valid.eq(self.i.valid & chain.room),
-            core.i.payload.eq(self.i.payload),
-        ]
+        chain.feed(m, self, self.i.payload.data.re, self.i.payload.data.im)
         valid, result = core.o.valid, core.o.payload
         fresh = Signal(init=1)
         place = Signal(self.config.log2_n_max)
