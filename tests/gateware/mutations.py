@@ -20,10 +20,14 @@ from tests.gateware.checks import (
     check_walker,
 )
 from tests.gateware.checks_back import check_lanes, check_merge, check_requantize
+from tests.gateware.checks_fft import check_fft2d, check_real, check_real_pair, check_threshold
 from tests.gateware.checks_registers import check_registers
 
 from spectramac.gateware import fixed
 from spectramac.gateware.fft import block, butterfly, iterative, narrow, output, pipelined, twiddle
+from spectramac.gateware.fft.real import RealButterfly, RealPairFFT
+from spectramac.gateware.fft.split import ConjugateSplit
+from spectramac.gateware.fft.threshold import ThresholdFFT
 from spectramac.gateware.gather import Gather
 from spectramac.gateware.lanes import Lane, Lanes
 from spectramac.gateware.merge import Merge
@@ -41,6 +45,8 @@ __all__ = ["CHECKS", "MUTATIONS", "Mutation"]
 PIPELINED = FFTConfig(log2_n_max=4)
 HALVING = FFTConfig(log2_n_max=5, twiddle_width=18, scaling="halving")
 BLOCK = FFTConfig(log2_n_max=4, twiddle_width=18, scaling="block")
+TILE = FFTConfig(log2_n_max=5, scaling="halving", log2_columns=3, order="natural")
+REAL = FFTConfig(log2_n_max=3, data_width=10, scaling="halving")
 ITERATIVE = FFTConfig(log2_n_max=3, data_width=15, architecture="iterative")
 
 
@@ -71,6 +77,13 @@ CHECKS: dict[str, Callable[[], Any]] = {
     "full_scale_fft": lambda: test_fft.check_full_scale(PIPELINED),
     "block_fft": lambda: test_fft_block.check_amplitudes(BLOCK),
     "block_edges_fft": lambda: test_fft.run(BLOCK, test_fft_block.edges(BLOCK)),
+    "fft2d": lambda: check_fft2d(TILE),
+    "real_fft": lambda: check_real(REAL, n_frames=6),
+    "real_pair_fft": lambda: check_real_pair(REAL, n_frames=6),
+    "stalled_real_pair_fft": lambda: check_real_pair(
+        REAL, n_frames=24, stalls="sink", sink_delay=300
+    ),
+    "threshold_fft": lambda: check_threshold(PIPELINED, any_size=True),
     "twiddle": lambda: test_fft.check_twiddle(HALVING),
     "falling_fft": lambda: test_fft.check_falling_sizes(PIPELINED),
     "stalled_fft": lambda: test_fft.check_long_stall(PIPELINED),
@@ -220,6 +233,56 @@ MUTATIONS = {
     ),
     "FFT: a mantissa is rounded half up": Mutation(
         block, "_round", "half & (below | value[0])", "half", "block_edges_fft"
+    ),
+    "FFT: a tile's twiddle factors are those of one dimension": Mutation(
+        twiddle.Twiddle, "_rom", "config.log2_columns > 0", "False", "fft2d"
+    ),
+    "FFT: a tile's columns stay in bit-reversed order": Mutation(
+        output.OutputQueue,
+        "elaborate",
+        "written[moved : moved + size][::-1]",
+        "written[moved : moved + size][:: -1 if moved else 1]",
+        "fft2d",
+    ),
+    "FFT with threshold: > instead of >=": Mutation(
+        ThresholdFFT, "elaborate", "total >= chosen.level", "total > chosen.level", "threshold_fft"
+    ),
+    "FFT with threshold: the next frame's level": Mutation(
+        ThresholdFFT,
+        "_chosen",
+        "delayed(m, start, Multiplier.latency,",
+        "delayed(m, start, Multiplier.latency - 1,",
+        "threshold_fft",
+    ),
+    "FFT with threshold: bins are numbered as in the largest size": Mutation(
+        ThresholdFFT, "_bin", "place[::-1] >> shift", "place[::-1]", "threshold_fft"
+    ),
+    "real FFT: the mirrored bin is not conjugated": Mutation(
+        ConjugateSplit,
+        "elaborate",
+        "self.e_im.eq(a_im - b_im)",
+        "self.e_im.eq(a_im + b_im)",
+        "real_pair_fft",
+    ),
+    "real FFT: one memory for two frames": Mutation(
+        ConjugateSplit, "elaborate", "half.eq(~half)", "half.eq(half)", "real_pair_fft"
+    ),
+    "real FFT: room is taken for every sample": Mutation(
+        RealPairFFT,
+        "elaborate",
+        "chain.accept & (~index[-1] | ~index[:-1].any())",
+        "chain.accept",
+        "stalled_real_pair_fft",
+    ),
+    "real FFT: bin N is bin 0": Mutation(
+        RealButterfly,
+        "elaborate",
+        "Mux(self.first, self.o_re, self.o_im)",
+        "self.o_im",
+        "real_fft",
+    ),
+    "real FFT: ties are not recognised": Mutation(
+        RealButterfly, "elaborate", "product[:fraction].any()", "0", "real_fft"
     ),
     "iterative FFT: a tie stays odd": Mutation(
         iterative.IterativeFFT,

@@ -39,7 +39,7 @@ class _AcceleratorByDefault(typer.core.TyperGroup):
 
 verilog_app = typer.Typer(
     cls=_AcceleratorByDefault,
-    help="Write Verilog: of an accelerator (the default) or of the FFT alone (needs extra 'hdl').",
+    help="Write Verilog: of an accelerator (the default) or of an FFT alone (needs extra 'hdl').",
     rich_markup_mode=None,
 )
 app.add_typer(verilog_app, name="verilog")
@@ -324,23 +324,30 @@ def _range(bounds: tuple[int, int]) -> dict[str, int]:
     return {"min": bounds[0], "max": bounds[1]}
 
 
+Points = Annotated[
+    int,
+    typer.Option(
+        help="Size, a power of two from {} to {}.".format(
+            *(1 << log2_n for log2_n in FFTConfig.log2_n_range)
+        )
+    ),
+]
+Width = Annotated[
+    int, typer.Option(help="Bits of re and of im.", **_range(FFTConfig.data_width_range))
+]
+TwiddleWidth = Annotated[
+    int,
+    typer.Option(help="Bits of a twiddle factor.", **_range(FFTConfig.twiddle_width_range)),
+]
+Frames = Annotated[int, typer.Option(help="Frames in the file of golden vectors.")]
+Seed = Annotated[int, typer.Option(min=0, help="Of the random frames.")]
+
+
 @_command("fft", of=verilog_app)
 def verilog_fft(
-    points: Annotated[
-        int,
-        typer.Option(
-            help="Size, a power of two from {} to {}.".format(
-                *(1 << log2_n for log2_n in FFTConfig.log2_n_range)
-            )
-        ),
-    ] = 64,
-    width: Annotated[
-        int, typer.Option(help="Bits of re and of im.", **_range(FFTConfig.data_width_range))
-    ] = 16,
-    twiddle_width: Annotated[
-        int,
-        typer.Option(help="Bits of a twiddle factor.", **_range(FFTConfig.twiddle_width_range)),
-    ] = 18,
+    points: Points = 64,
+    width: Width = 16,
+    twiddle_width: TwiddleWidth = 18,
     scaling: Annotated[
         Scaling,
         typer.Option(
@@ -356,15 +363,15 @@ def verilog_fft(
         FFTTechnology,
         typer.Option(help="'ecp5' instantiates DP16KD and MULT18X18D with their registers."),
     ] = FFTTechnology.generic,
-    frames: Annotated[int, typer.Option(help="Frames in fft_vectors.txt.")] = 16,
-    seed: Annotated[int, typer.Option(min=0, help="Of the random frames.")] = 0,
+    frames: Frames = 16,
+    seed: Seed = 0,
     out: VerilogFolder = _VERILOG,
 ) -> None:
     """Write the FFT with golden vectors and datasheet.
 
     fft.v, fft_vectors.txt for $readmemh in a testbench, fft.md.
     """
-    from spectramac.host import cli_report, fft_product
+    from spectramac.host import fft_product
     from spectramac.host.fft_datasheet import datasheet
 
     config = fft_product.configuration(points, width, twiddle_width, scaling.value, order.value)
@@ -372,12 +379,22 @@ def verilog_fft(
     writer, gateware = _gateware("verilog", "fft")
     text = writer.to_verilog(gateware.PipelinedFFT(config, technology=technology.value), "fft")
     sheet = datasheet(config, technology=technology.value, sha256=writer.sha256(text))
+    _write_product(out, writer, "fft", text, vectors, sheet)
+
+
+def _write_product(
+    out: Path, writer: Any, module: str, text: str, vectors: str, sheet: str
+) -> None:
+    """Write the three files of a stand-alone module and list them."""
+    from spectramac.host import cli_report
+
     out.mkdir(parents=True, exist_ok=True)
     rows = []
-    for name, content in (("fft.v", text), ("fft_vectors.txt", vectors), ("fft.md", sheet)):
-        (out / name).write_text(content, encoding="utf-8")
-        rows.append((str(out / name), len(content.encode()), writer.sha256(content)))
-    cli_report.show(cli_report.table("FFT", ("file", "bytes", "sha256"), rows))
+    for suffix, content in ((".v", text), ("_vectors.txt", vectors), (".md", sheet)):
+        path = out / f"{module}{suffix}"
+        path.write_text(content, encoding="utf-8")
+        rows.append((str(path), len(content.encode()), writer.sha256(content)))
+    cli_report.show(cli_report.table(module, ("file", "bytes", "sha256"), rows))
 
 
 @_command("bench")
@@ -408,3 +425,7 @@ def bench(
     failed = [r.preset for r in results if r.differences]
     if failed:
         raise MismatchError(f"RTL and golden model differ on {', '.join(failed)}")
+
+
+# Registers its commands here.
+from spectramac.host import cli_fft as _cli_fft  # noqa: E402, F401

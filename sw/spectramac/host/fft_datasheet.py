@@ -7,7 +7,7 @@ Ports and layouts come from :mod:`spectramac.spec.stream`, cycles from :mod:`spe
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -51,6 +51,39 @@ _BENCH_COLUMNS = {
 }
 
 
+DEVICES = {
+    "generic": "The Verilog is free of vendor primitives; block RAM and multipliers are inferred.",
+    "ecp5": (
+        "Block RAM and multipliers are the ECP5's `DP16KD` and `MULT18X18D`, instantiated with their registers; a "
+        "multiplier wider than 18 bits is inferred."
+    ),
+}
+"""What the Verilog of each technology is made of."""
+
+TRANSFER_RULE = (
+    "A word is transferred at a rising edge of `clk` at which `valid` and `ready` are high. A word offered "
+    "must stay, unchanged, until it is transferred; `o` keeps to that too."
+)
+FRAMING_RULE = (
+    "Frames are counted from reset on. `i`'s `last` is only compared with the count: a wrong one strobes "
+    "`framing_error` in the next cycle and has no other effect."
+)
+GAP_RULE = (
+    "A frame comes out completely although no other follows. Gaps in the input are allowed anywhere. The "
+    "pipeline never stalls: samples are taken while a queue has room for their results."
+)
+RUN_TIME_RULES = [
+    (
+        "A frame that is shorter than its predecessor waits for the difference of their sizes, in cycles: "
+        "`i__ready` depends on `log2_n`. All other outputs depend on registers only."
+    ),
+    (
+        "In two dimensions, N = T² samples come at place n1·T + n2, and bin (k1, k2) has number k2·T + k1; the "
+        "inverse takes them there and gives n1·T + n2. Outputs are in bit-reversed order all the same."
+    ),
+]
+
+
 def n_multipliers(config: FFTConfig) -> int:
     """Hardware multipliers, one for each real product."""
     return MULTIPLIERS_PER_PRODUCT * sum(stage.product is not None for stage in plan(config))
@@ -91,21 +124,21 @@ def datasheet(
             ("port", "direction", "bits", "meaning"),
             [(f"`{p.name}`", p.direction, p.width, p.meaning) for p in ports(config)],
         ),
-        _payload_table(config),
+        payload_table(input_payload(config), output_payload(config)),
         "## Streams\n",
         _streams(config),
         "## Scaling and overflow\n",
-        _scaling(config),
+        scaling_text(config),
         "## Cycles\n",
         _cycles(config),
         "## Stages\n",
-        _stages(config),
+        stage_table(config),
         "## Noise\n",
-        _noise(config),
+        noise_text(config),
         "## Resources and clock\n",
-        _resources(config, technology, bench),
+        resources(config, technology, bench),
         "## Instantiation\n",
-        _instance(config),
+        instance("fft", input_payload(config), output_payload(config), control_payload(config)),
     ]
     return "\n".join(sections)
 
@@ -119,51 +152,30 @@ def _function(config: FFTConfig, technology: str) -> str:
             f"Discrete Fourier transform of frames of {low} to {config.n_max} complex samples; size, direction, "
             "dimension (one or two) and scaling are chosen for every frame"
         )
-    device = {
-        "generic": "The Verilog is free of vendor primitives; block RAM and multipliers are inferred.",
-        "ecp5": (
-            "Block RAM and multipliers are the ECP5's `DP16KD` and `MULT18X18D`, instantiated with their registers; a "
-            "multiplier wider than 18 bits is inferred."
-        ),
-    }[technology]
     return (
         f"{what}: X[k] = Σ x[n] exp(-2πj kn/N). Radix-2² single-path delay feedback, one sample a clock, no gap "
         f"between frames of one size. Bit for bit the function `spectramac.model.fft.fft`; `fft_vectors.txt` has "
-        f"samples of it. {device}\n"
+        f"samples of it. {DEVICES[technology]}\n"
     )
 
 
-def _payload_table(config: FFTConfig) -> str:
+def payload_table(i: Payload, o: Payload, kinds: Mapping[str, str] | None = None) -> str:
+    """Fields of both streams; ``kinds`` of those that are not signed numbers."""
     rows = []
-    streams: tuple[tuple[str, Payload], ...] = (
-        ("i", input_payload(config)),
-        ("o", output_payload(config)),
-    )
-    for stream, payload in streams:
+    known = {"last": "1 with the last of a frame", **(kinds or {})}
+    for stream, payload in (("i", i), ("o", o)):
         for name, low, fmt in bit_fields(payload):
-            kind = {
-                "last": "1 with the last of a frame",
-                "exponent": "signed, two's complement, the same for all bins of a frame",
-            }.get(name, "signed, two's complement")
+            kind = known.get(name, "signed, two's complement")
             rows.append((f"`{stream}__payload`", bit_range(low, fmt.width), f"`{name}`", kind))
     return markdown_table(("port", "bits", "field", "format"), rows)
 
 
 def _streams(config: FFTConfig) -> str:
     rules = [
-        (
-            "A word is transferred at a rising edge of `clk` at which `valid` and `ready` are high. A word offered "
-            "must stay, unchanged, until it is transferred; `o` keeps to that too."
-        ),
+        TRANSFER_RULE,
         f"Samples come in natural order. Bins leave in {order_text(config)}{_reversal(config)}.",
-        (
-            "Frames are counted from reset on. `i`'s `last` is only compared with the count: a wrong one strobes "
-            "`framing_error` in the next cycle and has no other effect."
-        ),
-        (
-            "A frame comes out completely although no other follows. Gaps in the input are allowed anywhere. The "
-            "pipeline never stalls: samples are taken while a queue has room for their results."
-        ),
+        FRAMING_RULE,
+        GAP_RULE,
     ]
     if config.is_fixed:
         rules.append("All outputs depend on registers only.")
@@ -171,14 +183,7 @@ def _streams(config: FFTConfig) -> str:
         names = ", ".join(f"`{field.name}`" for field in control_payload(config).fields)
         rules += [
             f"{names} are sampled with the first sample of a frame and must be there while it is offered.",
-            (
-                "A frame that is shorter than its predecessor waits for the difference of their sizes, in cycles: "
-                "`i__ready` depends on `log2_n`. All other outputs depend on registers only."
-            ),
-            (
-                "In two dimensions, N = T² samples come at place n1·T + n2, and bin (k1, k2) has number k2·T + k1; the "
-                "inverse takes them there and gives n1·T + n2. Outputs are in bit-reversed order all the same."
-            ),
+            *RUN_TIME_RULES,
         ]
     return "".join(f"- {rule}\n" for rule in rules)
 
@@ -190,11 +195,12 @@ def _reversal(config: FFTConfig) -> str:
     return f": the bin in place j of a frame is k, the {n_bits} bits of j in reverse"
 
 
-def _scaling(config: FFTConfig) -> str:
+def scaling_text(config: FFTConfig) -> str:
+    """Scale, roundings and overflow of the transform."""
     width = config.output.width
     result = {
         "halving": f"The output is X/N, rounded, {width} bits",
-        "growth": f"The output is X in full, {width} bits = input + log2 N + 1",
+        "growth": f"The output is X in full, {width} bits = input + log2 N{_diagonal(config)}",
         "block": _block_scaling(config),
         "per_stage": f"The output is X/2^h, {width} bits, h the number of ones in the low log2 N bits of `halve`",
     }[config.scaling]
@@ -236,6 +242,12 @@ def _block_scaling(config: FFTConfig) -> str:
     )
 
 
+def _diagonal(config: FFTConfig) -> str:
+    """The bit that a product may need, which turns a value from the diagonal of the complex plane to an axis."""
+    more = config.output.width - config.data_width - config.log2_n_max
+    return f" + {more}" if more else ""
+
+
 def _clips(narrowing: Narrowing | None) -> bool:
     return narrowing is not None and narrowing.saturates
 
@@ -246,6 +258,11 @@ def _cycles(config: FFTConfig) -> str:
         (1 << log2_n, fft_latency(config, log2_n), fft_cycles_per_frame(config, log2_n))
         for log2_n in range(low, config.log2_n_max + 1)
     ]
+    return cycles_table(rows)
+
+
+def cycles_table(rows: Sequence[tuple[int, int, int]]) -> str:
+    """Rows (points, latency, cycles a frame)."""
     table = markdown_table(("points", "latency", "cycles a frame"), rows)
     return (
         f"{table}\nLatency: from the cycle in which the first sample is taken to the first in which the first bin is "
@@ -253,7 +270,8 @@ def _cycles(config: FFTConfig) -> str:
     )
 
 
-def _stages(config: FFTConfig) -> str:
+def stage_table(config: FFTConfig) -> str:
+    """Widths, memories and multipliers of each stage."""
     rows = [
         (
             stage.m,
@@ -307,7 +325,8 @@ def _shifts(stage: StagePlan) -> str:
     return f", samples shifted by {', '.join(map(str, stage.shifts[:-1]))} or {stage.shifts[-1]}"
 
 
-def _noise(config: FFTConfig) -> str:
+def noise_text(config: FFTConfig) -> str:
+    """Measured noise of the transform, and its bound."""
     rows = [
         (row.signal, f"{row.together:.1f}", f"{row.worst:.1f}", row.n_frames, row.n_saturated)
         for row in noise(config)
@@ -327,10 +346,11 @@ def _noise(config: FFTConfig) -> str:
     )
 
 
-def _resources(config: FFTConfig, technology: str, bench: Path) -> str:
+def resources(config: FFTConfig, technology: str, bench: Path, *, product: str = "fft") -> str:
+    """What ``bench`` has on the product of that module name with this configuration."""
     if bench.is_file():
         try:
-            entries = _bench_entries(config, technology, bench)
+            entries = _bench_entries(config, technology, bench, product)
             rows = [
                 (*(entry[key] for key in _BENCH_COLUMNS), _clock(entry["mhz"])) for entry in entries
             ]
@@ -347,10 +367,14 @@ def _resources(config: FFTConfig, technology: str, bench: Path) -> str:
         if rows:
             made = f"\nMade with {', '.join(tools)}.\n" if tools else ""
             return markdown_table((*_BENCH_COLUMNS.values(), "clock, MHz"), rows) + made
+    if product != "fft":
+        return "Not measured for this configuration.\n"
     return "Not measured for this configuration: `make bench-fft` measures them.\n"
 
 
-def _bench_entries(config: FFTConfig, technology: str, bench: Path) -> list[dict[str, Any]]:
+def _bench_entries(
+    config: FFTConfig, technology: str, bench: Path, product: str
+) -> list[dict[str, Any]]:
     """Placed entries of this configuration; others hold noise only."""
     wanted = {
         "points": config.n_max,
@@ -364,6 +388,8 @@ def _bench_entries(config: FFTConfig, technology: str, bench: Path) -> list[dict
         for entry in json.loads(bench.read_text(encoding="utf-8"))["results"]
         if all(entry[key] == value for key, value in wanted.items())
         and entry.get("order", "bit_reversed") == config.order
+        and entry.get("product", "fft") == product
+        and entry.get("columns", 1) == 1 << config.log2_columns
         and "mhz" in entry
     ]
 
@@ -374,11 +400,12 @@ def _clock(mhz: Sequence[float]) -> str:
     return f"{min(mhz):.1f} to {max(mhz):.1f}, median {median(mhz):.1f} of {len(mhz)} seeds"
 
 
-def _instance(config: FFTConfig) -> str:
+def instance(module: str, i: Payload, o: Payload, control: Payload) -> str:
+    """Verilog that instantiates the module."""
+
     def vector(width: int) -> str:
         return "" if width == 1 else f"[{width - 1}:0] "
 
-    i, o, control = input_payload(config), output_payload(config), control_payload(config)
     widths = {name: fmt.width for name, _, fmt in bit_fields(i)}
     out_widths = {name: fmt.width for name, _, fmt in bit_fields(o)}
 
@@ -393,7 +420,7 @@ def _instance(config: FFTConfig) -> str:
         "wire overflow, framing_error;",
         *(f"wire {vector(field.width)}{field.name};" for field in control.fields),
         "",
-        "fft fft (",
+        f"{module} {module} (",
         "    .clk(clk), .rst(rst),",
         f"    .i__payload({names(i, 'x_')}), .i__valid(x_valid), .i__ready(x_ready),",
         f"    .o__payload({names(o, 'y_')}), .o__valid(y_valid), .o__ready(y_ready),",

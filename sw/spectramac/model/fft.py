@@ -105,13 +105,18 @@ def twiddle_table(log2_block: int, width: int) -> tuple[Ints, Ints]:
     )
 
 
-def twiddle_index(m: int, log2_n: int, two_d: bool) -> NDArray[np.int64]:
-    """Exponent of ``exp(-2πj / 2**(m + 1))`` for each index of a frame after stage ``m``, m odd."""
+def twiddle_index(
+    m: int, log2_n: int, two_d: bool, log2_columns: int | None = None
+) -> NDArray[np.int64]:
+    """Exponent of ``exp(-2πj / 2**(m + 1))`` for each index of a frame after stage ``m``, m odd.
+
+    ``log2_columns`` is of a frame in two dimensions; by default it is square.
+    """
     index = np.arange(1 << log2_n)
     half = 1 << (m - 1)
     i, r = index % half, (index // half) & 1
     p = (index >> m) & 1 if m < log2_n else np.zeros_like(index)
-    t = log2_n // 2
+    t = log2_n // 2 if log2_columns is None else log2_columns
     outer_p = i & -(1 << t) if two_d and m + 1 > t else i
     outer_r = i & -(1 << t) if two_d and m > t else i
     return np.asarray(p * outer_p + 2 * r * outer_r, np.int64)
@@ -139,13 +144,15 @@ def fft(
     log2_n : int
         Size of the transform, from 3 to ``config.log2_n_max``.
     two_d : bool
-        T-by-T transform of N = T² values; the spectrum index is ``k2*T + k1``. Needs an even ``log2_n``.
+        T-by-T transform of N = T² values; the spectrum index is ``k2*T + k1``. Needs an even ``log2_n``. With
+        :attr:`FFTConfig.log2_columns` it must be true; R rows of C columns then have index ``k2*R + k1``, see
+        :func:`spectramac.model.fft2d.fft2d`.
     inverse : bool
         Positive exponent.
     halve : int
         Bit ``m - 1`` halves the stage with blocks of ``2**m``. Bits from ``log2_n`` up are ignored.
     bit_reversed : bool
-        Leave the result in the order in which the hardware emits it.
+        Leave the result in the order in which the pipeline emits it.
 
     Returns
     -------
@@ -161,16 +168,18 @@ def fft(
     overflow = np.zeros(len(re), np.bool_)
     if inverse:
         re, im = im, re
+    columns = config.log2_columns or None
     exponent = np.full(len(re), _n_halvings(config, log2_n, halve), np.int64)
     for stage in plan(config)[config.log2_n_max - log2_n :]:
-        plain = two_d and stage.m == log2_n // 2 + 1
+        plain = two_d and stage.m == (columns or log2_n // 2) + 1
         re, im = _butterfly(re, im, stage, rotate=stage.rotates and not plain)
         if stage.narrowing:
             shift = stage.narrowing.shift
             dropped = (halve >> (stage.m - 1)) & 1 if shift is None else shift
             re, im = (_narrow(part, dropped, stage.narrowing, overflow) for part in (re, im))
         if stage.product:
-            re, im = _product(re, im, stage, twiddle_index(stage.m, log2_n, two_d), config)
+            index = twiddle_index(stage.m, log2_n, two_d, columns)
+            re, im = _product(re, im, stage, index, config)
             assert stage.product.shift is not None
             dropped = stage.product.shift
             re, im = (_narrow(part, dropped, stage.product, overflow) for part in (re, im))
@@ -210,11 +219,15 @@ def _common_exponent(re: Ints, im: Ints, config: FFTConfig) -> Ints:
 def _check_arguments(config: FFTConfig, log2_n: int, two_d: bool, inverse: bool, halve: int) -> int:
     if not 3 <= log2_n <= config.log2_n_max:
         raise ValueError(f"log2_n must be from 3 to {config.log2_n_max}, not {log2_n!r}")
-    if two_d and log2_n % 2:
+    if two_d and log2_n % 2 and not config.log2_columns:
         raise ValueError(f"log2_n must be even in two dimensions, not {log2_n!r}")
-    if config.is_fixed and (log2_n != config.log2_n_max or two_d or inverse or halve):
+    fixed_two_d = config.log2_columns > 0
+    if config.is_fixed and (
+        log2_n != config.log2_n_max or two_d != fixed_two_d or inverse or halve
+    ):
+        dimension = "two dimensions" if fixed_two_d else "one dimension"
         raise ValueError(
-            f"a transform with scaling {config.scaling!r} must be forward, in one dimension, of "
+            f"a transform with scaling {config.scaling!r} must be forward, in {dimension}, of "
             f"{config.n_max} points, without halve"
         )
     if not 0 <= halve < 1 << config.log2_n_max:
@@ -376,8 +389,15 @@ def quantization_noise(
     """
     n = np.shape(re)[-1]
     halve = n - 1 if scaling == "halving" and not config.is_fixed else 0
-    y = fft(re, im, config=config, log2_n=n.bit_length() - 1, halve=halve)
-    exact = np.fft.fft(re + 1j * im)
+    z = np.asarray(re) + 1j * np.asarray(im)
+    if config.log2_columns:
+        # Index k2*R + k1, like the model's.
+        tiles = z.reshape(*z.shape[:-1], -1, 1 << config.log2_columns)
+        exact = np.fft.fft2(tiles).swapaxes(-1, -2).reshape(z.shape)
+    else:
+        exact = np.fft.fft(z)
+    two_d = config.log2_columns > 0
+    y = fft(re, im, config=config, log2_n=n.bit_length() - 1, two_d=two_d, halve=halve)
     power = np.sum(np.abs(exact) ** 2, axis=-1)
     rounded = (y.re + 1j * y.im) * np.exp2(y.exponent)[..., None]
     return power, np.sum(np.abs(rounded - exact) ** 2, axis=-1), y.overflow

@@ -48,6 +48,9 @@ class FFTConfig:
     order : str
         Of the results: ``"bit_reversed"``, or, with a fixed scaling and 16 points or more, ``"natural"``, for which the
         queue behind the pipeline holds four frames (as it does with ``"block"`` in either order).
+    log2_columns : int
+        With a fixed scaling: frames are tiles of ``2**log2_columns`` columns and as many rows as make
+        ``2**log2_n_max`` points, at least 4 of each, transformed in two dimensions. 0: one dimension.
     """
 
     log2_n_max: int
@@ -56,6 +59,7 @@ class FFTConfig:
     architecture: Literal["pipelined", "iterative"] = "pipelined"
     scaling: Literal["per_stage", "halving", "growth", "block"] = "per_stage"
     order: Literal["bit_reversed", "natural"] = "bit_reversed"
+    log2_columns: int = 0
 
     log2_n_range = (3, 13)
     data_width_range = (8, 24)
@@ -84,11 +88,32 @@ class FFTConfig:
                 "order must be 'bit_reversed' with scaling 'per_stage' or fewer than 16 points, "
                 f"not {self.order!r}"
             )
+        _check_range("log2_columns", self.log2_columns, 0, self.log2_n_max)
+        if self.log2_columns and self.scaling == "per_stage":
+            raise ValueError(
+                "log2_columns must be 0 with scaling 'per_stage', where the dimension is chosen at run time, "
+                f"not {self.log2_columns!r}"
+            )
+        if self.log2_columns and not 2 <= self.log2_columns <= self.log2_n_max - 2:
+            raise ValueError(
+                f"log2_columns must be 0 or from 2 to {self.log2_n_max - 2}, for at least 4 columns and rows, "
+                f"not {self.log2_columns!r}"
+            )
 
     @property
     def n_max(self) -> int:
         """Largest transform length."""
         return 1 << self.log2_n_max
+
+    @property
+    def reversed_fields(self) -> tuple[int, ...]:
+        """Bits of the fields of a result's place, lowest first, that are each in reverse order.
+
+        One dimension: the bin's number. Two: that of the column, then that of the row.
+        """
+        if self.log2_columns:
+            return (self.log2_columns, self.log2_n_max - self.log2_columns)
+        return (self.log2_n_max,)
 
     @property
     def is_fixed(self) -> bool:
@@ -104,7 +129,9 @@ class FFTConfig:
     def output(self) -> Format:
         """Format of re and of im at the output."""
         if self.scaling == "growth":
-            return Format(self.data_width + self.log2_n_max + (self.log2_n_max > 2))
+            # One bit more if a product may turn a value from the diagonal of the complex plane to an axis.
+            turns = self.log2_n_max > 2 and (self.log2_n_max, self.log2_columns) != (4, 2)
+            return Format(self.data_width + self.log2_n_max + turns)
         return self.data
 
     @property

@@ -27,8 +27,12 @@ Scalings (:attr:`spectramac.spec.config.FFTConfig.scaling`):
     bits before its product by one of four right shifts, the same for its two parts, and shifted back after it, when
     all bits of the product are still there: small samples lose nothing, large ones little of what they are.
 
-In all but the first, differences of the second of a pair are kept negative (``a - b`` as ``-(b - a)``), which saves the
-hardware an adder, and their twiddle factors have the opposite sign.
+In two dimensions (:attr:`spectramac.spec.config.FFTConfig.log2_columns`) the stages of the rows' number come first. The
+last of them does not rotate if it is the first of a pair, and has no product if it is the second, where all factors
+would be 1.
+
+In all scalings but the first, differences of the second of a pair are kept negative (``a - b`` as ``-(b - a)``), which
+saves the hardware an adder, and their twiddle factors have the opposite sign.
 """
 
 from dataclasses import dataclass
@@ -137,7 +141,8 @@ def plan(config: FFTConfig) -> tuple[StagePlan, ...]:
     inside = config.data_width + 1 + GUARD
     product_shift = config.twiddle.fraction
     for m in range(config.log2_n_max, 0, -1):
-        twiddle = has_twiddle(m)
+        rows_end = m == config.log2_columns + 1 > 1
+        twiddle = has_twiddle(m) and not rows_end
         narrowing = product = None
         sum_width = 0
         shifts: tuple[int, ...] = (0,)
@@ -171,7 +176,7 @@ def plan(config: FFTConfig) -> tuple[StagePlan, ...]:
             StagePlan(
                 m=m,
                 width=width,
-                rotates=m % 2 == 0,
+                rotates=m % 2 == 0 and not rows_end,
                 narrowing=narrowing,
                 negates=twiddle and config.scaling != "per_stage",
                 sum_width=sum_width,

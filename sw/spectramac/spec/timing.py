@@ -11,17 +11,23 @@ from typing import Literal
 
 from spectramac.spec.config import FFTConfig
 from spectramac.spec.fft_plan import StagePlan, plan
+from spectramac.spec.fft_real import final_narrowing
 
 __all__ = [
+    "REAL_LATENCY",
     "SERIAL_ENTRY_CYCLES",
     "SERIAL_JUDGE_CYCLES",
     "SERIAL_SAMPLE_CYCLES",
+    "SPLIT_LATENCY",
+    "THRESHOLD_LATENCY",
     "FFTPhases",
     "butterfly_latency",
     "delay_storage",
     "fft_cycles_per_frame",
     "fft_latency",
     "fft_phases",
+    "fft_real_latency",
+    "fft_real_pair_latency",
     "pipeline_latency",
     "reorder_delay",
     "twiddle_latency",
@@ -37,6 +43,12 @@ NORMALISE_LATENCY = 3
 """Of the shift to a frame's exponent."""
 SHIFT_LATENCY = 3
 """Of the shift of a sample before its product, with scaling ``"block"``."""
+SPLIT_LATENCY = 4
+"""From a frame's last bin leaving the transform to E and O of bin 0: address, block RAM, sums."""
+REAL_LATENCY = 8
+"""From E and O to a bin: operands, their sum, multiplier (3), difference, E added, rounding; one more to clip."""
+THRESHOLD_LATENCY = 6
+"""From a bin leaving the transform to its passing the threshold: multiplier, sum, comparison, choice."""
 SERIAL_JUDGE_CYCLES = 6
 """Cycles in which the serial lane judges a column pair."""
 SERIAL_ENTRY_CYCLES = 2
@@ -107,12 +119,18 @@ def pipeline_latency(config: FFTConfig) -> int:
     return edges + sum(butterfly_latency(stage) + twiddle_latency(stage) for stage in plan(config))
 
 
-def reorder_delay(log2_n: int) -> int:
+def reorder_delay(*log2_sizes: int) -> int:
     """Results that must have come in bit-reversed order before reading in natural order may begin.
 
-    Then, at one a cycle, each result has come when it is its turn: the largest ``reverse(k) - k``.
+    Then, at one a cycle, each result has come when it is its turn: the largest ``reverse(k) - k``. Several sizes:
+    those of the fields of k that are reversed each on its own, lowest first.
     """
-    return max((1 << log2_n) - (1 << (log2_n - j)) - (1 << j) + 1 for j in range(log2_n + 1))
+    largest, offset = 0, 0
+    for log2_n in log2_sizes:
+        n = 1 << log2_n
+        largest += max(n - (n >> j) - (1 << j) + 1 for j in range(log2_n + 1)) << offset
+        offset += log2_n
+    return largest
 
 
 def fft_latency(config: FFTConfig, log2_n: int, *, queue: bool = True) -> int:
@@ -129,8 +147,19 @@ def fft_latency(config: FFTConfig, log2_n: int, *, queue: bool = True) -> int:
         # The whole frame is there before its exponent is known, whatever the order.
         latency += (1 << log2_n) - 1 + EXPONENT_LATENCY + REORDER_LATENCY + NORMALISE_LATENCY
     elif config.order == "natural":
-        latency += reorder_delay(log2_n) + REORDER_LATENCY
+        latency += reorder_delay(*config.reversed_fields) + REORDER_LATENCY
     return latency
+
+
+def fft_real_pair_latency(config: FFTConfig) -> int:
+    """As :func:`fft_latency`, of two real frames at once (:mod:`spectramac.spec.fft_real`)."""
+    pipeline = config.n_max - 1 + pipeline_latency(config)
+    return pipeline + config.n_max - 1 + SPLIT_LATENCY + 1
+
+
+def fft_real_latency(config: FFTConfig) -> int:
+    """As :func:`fft_latency`, of a real frame of twice ``config.n_max`` samples."""
+    return fft_real_pair_latency(config) + REAL_LATENCY + final_narrowing(config).saturates
 
 
 def fft_cycles_per_frame(config: FFTConfig, log2_n: int) -> int:

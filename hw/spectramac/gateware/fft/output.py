@@ -33,9 +33,10 @@ class OutputQueue(wiring.Component):
         Of a word.
     depth : int
         Items that may be on their way, a power of two.
-    reverse : int
-        Words come in frames of ``2**reverse`` in bit-reversed order, without a gap in a frame, and leave in natural
-        order; ``depth`` must be four frames. All go through the long queue. 0: nothing is moved.
+    reverse : tuple of int
+        Words come in frames of ``2**sum(reverse)`` in bit-reversed order, without a gap in a frame, and leave in
+        natural order; ``depth`` must be at least four frames. All go through the long queue. The fields of a word's
+        number have these widths, lowest first, and each is reversed on its own. Empty: nothing is moved.
     block : :class:`FFTConfig`, optional
         Of a transform in block floating point, whose words these are: frames go through the long queue and leave
         normalised, once they are complete. ``depth`` must be four frames or more.
@@ -59,7 +60,7 @@ class OutputQueue(wiring.Component):
         shape: Any,
         depth: int,
         *,
-        reverse: int = 0,
+        reverse: tuple[int, ...] = (),
         block: FFTConfig | None = None,
         technology: str = "generic",
     ) -> None:
@@ -94,6 +95,10 @@ class OutputQueue(wiring.Component):
 
         m.submodules.long = long = BlockRAM(len(word), self.depth, technology=self.technology)
         written, read = Signal(long.address_width), Signal(long.address_width)
+        fields, moved = [], 0
+        for size in self.reverse:
+            fields.append(written[moved : moved + size][::-1])
+            moved += size
         issue = Signal()
         stored, latency = long.read_data, BlockRAM.latency
         if self.block:
@@ -117,14 +122,14 @@ class OutputQueue(wiring.Component):
         # Registers on the safe side: 0 only if no word is in the long queue; 1 only if one is free.
         behind, some_free = Signal(), Signal(init=1)
         direct, spill, fill = Signal(), Signal(), Signal()
-        whole = self.block is not None or self.reverse > 0
+        whole = self.block is not None or bool(self.reverse)
         m.d.comb += [
             direct.eq(0 if whole else self.i_valid & ~behind & some_free),
             spill.eq(self.i_valid & ~direct),
             issue.eq(some_waiting & some_free),
             fill.eq(direct | arrived),
             long.write_enable.eq(spill),
-            long.write_address.eq(Cat(written[: self.reverse][::-1], written[self.reverse :])),
+            long.write_address.eq(Cat(fields, written[moved:])),
             long.write_data.eq(word),
             long.read_address.eq(read),
             write_port.en.eq(fill),
@@ -151,8 +156,8 @@ class OutputQueue(wiring.Component):
                 complete = spill & written[:log2_n].all()
                 m.d.comb += more.eq(delayed(m, complete, EXPONENT_LATENCY, "complete", reset=True))
             else:
-                log2_n = self.reverse
-                m.d.comb += more.eq(spill & (written[:log2_n] == reorder_delay(log2_n)))
+                log2_n = moved
+                m.d.comb += more.eq(spill & (written[:moved] == reorder_delay(*self.reverse)))
             m.d.sync += waiting.eq(waiting + Mux(more, 1 << log2_n, 0) - issue)
         else:
             m.d.comb += more.eq(spill)

@@ -14,9 +14,14 @@ from spectramac.gateware.fft.output import OutputQueue
 from spectramac.gateware.fft.twiddle import Twiddle
 from spectramac.spec.config import FFTConfig
 from spectramac.spec.fft_plan import plan
-from spectramac.spec.timing import fft_cycles_per_frame, fft_latency, pipeline_latency
+from spectramac.spec.timing import (
+    fft_cycles_per_frame,
+    fft_latency,
+    pipeline_latency,
+    reorder_delay,
+)
 
-__all__ = ["FFTPipeline", "PipelinedFFT"]
+__all__ = ["FFTPipeline", "PipelinedFFT", "queue_size"]
 
 
 class FFTPipeline(wiring.Component):
@@ -88,6 +93,20 @@ class FFTPipeline(wiring.Component):
         wiring.connect(m, source, wiring.flipped(self.o))
         m.d.sync += self.overflow.eq(Cat(overflows).any())
         return m
+
+
+def queue_size(config: FFTConfig, latency: int) -> tuple[int, tuple[int, ...]]:
+    """``depth`` and ``reverse`` of an :class:`OutputQueue` behind a pipeline.
+
+    Its latency is besides collecting a frame.
+    """
+    fields = config.reversed_fields if config.order == "natural" else ()
+    words = config.n_max + latency + 8 + reorder_delay(*fields)
+    if config.scaling == "block":
+        # A frame comes in while the one before waits for its exponent or leaves.
+        words = 2 * config.n_max + latency + 16
+    whole = fields or config.scaling == "block"
+    return max(1 << words.bit_length(), 4 * config.n_max if whole else 0), fields
 
 
 class PipelinedFFT(wiring.Component):
@@ -230,13 +249,7 @@ class PipelinedFFT(wiring.Component):
         if not self.queue:
             m.d.comb += [self.o.valid.eq(result_valid), self.o.payload.eq(result)]
             return m
-        depth, reverse = 1 << (self.config.n_max + pipeline.latency + 8).bit_length(), 0
-        if self.config.order == "natural":
-            depth, reverse = 4 * self.config.n_max, self.config.log2_n_max
-        if block:
-            # A frame comes in while the one before waits for its exponent or leaves.
-            need = 2 * self.config.n_max + pipeline.latency + 16
-            depth = max(4 * self.config.n_max, 1 << need.bit_length())
+        depth, reverse = queue_size(self.config, pipeline.latency)
         m.submodules.queue = queue = OutputQueue(
             result.shape(),
             depth,

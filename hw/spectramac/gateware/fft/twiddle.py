@@ -105,7 +105,10 @@ class Twiddle(wiring.Component):
         if not self.config.is_fixed:
             return words[: 3 << (number - 1)]
         opposite = [words[k ^ (1 << number)] for k in range(len(words))]
-        indices = twiddle_index(number, number + (not self._top), False).tolist()
+        config = self.config
+        indices = twiddle_index(
+            number, config.log2_n_max, config.log2_columns > 0, config.log2_columns or None
+        )[: 1 << (number + (not self._top))].tolist()
         return [
             (opposite if self.stage.negates and n >> (number - 1) & 1 else words)[e]
             for n, e in enumerate(indices)

