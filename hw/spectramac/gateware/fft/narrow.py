@@ -84,6 +84,8 @@ class Narrow(wiring.Component):
             m.d.comb += output.eq(rounded)
             return None
         floor = value[shift:]
+        if len(floor) == len(output):
+            floor = Cat(floor, floor[-1])  # a tile without product: only rounding can exceed
         below = value[: shift - 1].any() if shift > 1 else Const(0, 1)
         up = value[shift - 1] & (below | value[shift]) if shift else Const(0, 1)
         return round_or_clip(m, name, floor, up, output, technology=self.technology)
