@@ -21,11 +21,12 @@ from spectramac.spec.payloads import fft_input, fft_output
 from spectramac.spec.timing import fft_latency
 
 CELLS = files("spectramac.sim").joinpath("ecp5_cells.v").read_text()
+CARRY = files("spectramac.sim").joinpath("ecp5_ccu2c.v").read_text()
 
 
 def verilog(config: FFTConfig, technology: str) -> str:
     text = to_verilog(PipelinedFFT(config, technology=technology), "fft")
-    return text + CELLS if technology == "ecp5" else text
+    return text + CELLS + CARRY if technology == "ecp5" else text
 
 
 def check(text: str, config: FFTConfig, n_frames: int) -> None:
@@ -66,6 +67,38 @@ CONFIGS = [
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda c: f"{c.scaling}{c.n_max}")
 def test_a_thousand_frames(config: FFTConfig, technology: str) -> None:
     check(verilog(config, technology), config, 1000)
+
+
+@pytest.mark.parametrize("technology", ["generic", "ecp5"])
+def test_choices_at_run_time(technology: str) -> None:
+    """Sizes, directions, dimensions and halvings of full-scale frames, half of which saturate somewhere."""
+    config = FFTConfig(log2_n_max=6)
+    source, sink = fft_input(config), fft_output(config)
+    rng = np.random.default_rng(9)
+    n_saturated = 0
+    ports = StreamPorts({"i": source}, {"o": sink})
+    with VerilatedLibrary(verilog(config, technology), "fft", ports) as dut:
+        dut.reset()
+        for _ in range(400):
+            log2_n = int(rng.integers(3, 7))
+            n = 1 << log2_n
+            two_d, inverse = (bool(bit) for bit in rng.integers(0, 2, 2))
+            two_d = two_d and log2_n % 2 == 0
+            halve = int(rng.integers(0, 64)) | int(rng.integers(0, 64))
+            re, im = rng.integers(config.data.minimum, config.data.maximum + 1, (2, n))
+            if rng.integers(0, 3) == 0:  # corners
+                re, im = np.where(re > 0, config.data.maximum, config.data.minimum), im
+            choice = {"log2_n": log2_n, "two_d": two_d, "inverse": inverse, "halve": halve}
+            y = fft(re, im, config=config, bit_reversed=True, **choice)
+            n_saturated += bool(y.overflow)
+            for name, value in choice.items():
+                dut.set(name, int(value))
+            last = (np.arange(n) == n - 1).astype(np.int64)
+            words = pack_words(source, {"data.re": re, "data.im": im, "last": last})
+            got = unpack_words(sink, dut.exchange({"i": words}, {"o": n})["o"])
+            np.testing.assert_array_equal(got["data.re"], y.re)
+            np.testing.assert_array_equal(got["data.im"], y.im)
+    assert 100 < n_saturated < 300
 
 
 @pytest.mark.long

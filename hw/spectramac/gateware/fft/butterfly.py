@@ -109,7 +109,7 @@ class Butterfly(wiring.Component):
         taken = Signal(number)
         # Slot to be read: of the next sample's partner, then of the next difference. It comes round in time for both.
         slot = Signal(number - 1)
-        draining = Signal()
+        draining, draining_next = Signal(), Signal()
         fresh = Signal()
         held = Signal(control_layout(self.config))
         accept, computing, first = Signal(), Signal(), Signal()
@@ -124,8 +124,9 @@ class Butterfly(wiring.Component):
             m.d.sync += taken.eq(taken + 1)
         with m.If(computing | draining):
             m.d.sync += slot.eq(slot + 1)
-            with m.If(slot.all()):
-                m.d.sync += draining.eq(computing)
+        last_slot = (computing | draining) & slot.all()
+        m.d.comb += draining_next.eq(Mux(last_slot, computing, draining))
+        m.d.sync += draining.eq(draining_next)
         with m.If(accept & self.i.first):
             m.d.sync += fresh.eq(1)
         with m.If(first):
@@ -140,16 +141,27 @@ class Butterfly(wiring.Component):
         if number == 1:
             raw_re, raw_im = self._adjacent(m, accept, computing, draining)
         else:
-            rotate = Signal()
+            rotate, rotate_next = Signal(), Signal()
+            m.d.comb += rotate_next.eq(rotate)
             if stage.rotates:
                 plain = Signal()
                 if not self.config.is_fixed:
                     with m.If(first):
                         m.d.sync += plain.eq(is_square(control, number - 1))
                 with m.If(draining & slot[:-1].all()):
-                    m.d.sync += rotate.eq(~slot[-1] & ~plain)
+                    m.d.comb += rotate_next.eq(~slot[-1] & ~plain)
+                m.d.sync += rotate.eq(rotate_next)
             idle = ~active & ~draining
-            raw_re, raw_im = self._stored(m, accept, computing, draining, idle, rotate, taken, slot)
+            # Stored differences are b - a. Emitted are a - b, or -j(a - b) (j in the inverse), or b - a.
+            inverts: list[Any] = [Const(0, 1), Const(0, 1)]
+            if not stage.negates:
+                inverse = Const(0, 1) if self.config.is_fixed else held.inverse
+                for k in range(2):
+                    positive = rotate_next & (inverse == 1 - k)
+                    inverts[k] = delayed(m, draining_next & ~positive, 1, f"invert{k}", reset=True)
+            raw_re, raw_im = self._stored(
+                m, accept, computing, draining, idle, rotate, inverts, taken, slot
+            )
         self._emit(m, raw_re, raw_im, valid, first, halve, held)
         return m
 
@@ -216,6 +228,7 @@ class Butterfly(wiring.Component):
         draining: Any,
         passing: Any,
         rotate: Any,
+        inverts: list[Any],
         taken: Any,
         slot: Any,
     ) -> tuple[Any, Any]:
@@ -256,11 +269,7 @@ class Butterfly(wiring.Component):
             )
             augend = Signal(signed(self.stage.width), name=f"augend_{name}", reset_less=True)
             carry = Signal(name=f"carry_{name}", reset_less=True)
-            # Stored differences are b - a. Emitted are a - b, or -j(a - b), or b - a.
-            positive = rotate_w & (k == 1)
-            invert: Any = draining_w & ~positive
-            if self.stage.negates:
-                invert = Const(0, 1)
+            invert = later(inverts[k], f"invert{k}")
             operand = stored[k]
             if self.stage.rotates and storage != "registers":
                 operand = Mux(rotate_w, stored[1 - k], operand)

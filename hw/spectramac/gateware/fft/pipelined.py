@@ -25,7 +25,10 @@ __all__ = ["FFTPipeline", "PipelinedFFT", "queue_size"]
 
 
 class FFTPipeline(wiring.Component):
-    """Forward transforms, samples in natural order in, bit-reversed order out, no handshake.
+    """Transforms, samples in natural order in, bit-reversed order out, no handshake.
+
+    The inverse rotates by j where the forward transform does by -j, and takes conjugate twiddle factors: what
+    exchanging re and im before and after would give, bit for bit, since every narrowing treats both alike.
 
     A frame may come with gaps; its results leave as early as they can. A frame that is shorter than its
     predecessor must wait for the difference of their sizes, in cycles.
@@ -219,13 +222,12 @@ class PipelinedFFT(wiring.Component):
                 pipeline.i.im.eq(data.im),
             ]
         else:
-            # Inverse: re and im are exchanged here and at the end. The register also waits for the control.
-            inverse = Mux(control.first, self.inverse, control.held.inverse)
+            # The register waits for the control.
             m.d.sync += [
                 pipeline.i.valid.eq(accept),
                 pipeline.i.first.eq(control.first),
-                pipeline.i.re.eq(Mux(inverse, data.im, data.re)),
-                pipeline.i.im.eq(Mux(inverse, data.re, data.im)),
+                pipeline.i.re.eq(data.re),
+                pipeline.i.im.eq(data.im),
             ]
             m.d.comb += pipeline.i.control.eq(control.held)
         m.d.comb += self.overflow.eq(pipeline.overflow)
@@ -238,12 +240,11 @@ class PipelinedFFT(wiring.Component):
             final = (count | ~pipeline.o.control.size).all()
         with m.If(valid):
             m.d.sync += count.eq(Mux(final, 0, count + 1))
-        inverse = Const(0, 1) if self.config.is_fixed else pipeline.o.control.inverse
         domain = m.d.comb if self.config.is_fixed else m.d.sync
         domain += [
             result_valid.eq(valid),
-            result.data.re.eq(Mux(inverse, pipeline.o.im, pipeline.o.re)),
-            result.data.im.eq(Mux(inverse, pipeline.o.re, pipeline.o.im)),
+            result.data.re.eq(pipeline.o.re),
+            result.data.im.eq(pipeline.o.im),
             result.last.eq(final),
         ]
         if not self.queue:

@@ -30,7 +30,7 @@ class Twiddle(wiring.Component):
     Sample ``n`` of a frame is multiplied by ``exp(-2πj e / 2**(m + 1))`` with ``e = p·i + 2·r·i``:
     i is the low ``m - 1`` bits of n, r and p the two bits above; the transform in two dimensions
     clears low bits of i. Where differences are negative (:attr:`StagePlan.negates`), so are the factors of r = 1.
-    A frame shorter than the block has e = 0 and passes unchanged.
+    A frame shorter than the block has e = 0 and passes unchanged. The inverse has -e.
 
     With ``k1 = c(a + b)``, ``k2 = a(c - s)`` and ``k3 = b(c + s)``, the product is ``(k1 - k3) + j(k1 - k2)``. A tie in
     its narrowing is recognised before the subtractions, where the low bits of the products are half a unit apart.
@@ -93,6 +93,22 @@ class Twiddle(wiring.Component):
         """Whether the pair has no first stage, so that p is always 0."""
         return self.stage.m == self.config.log2_n_max
 
+    @property
+    def _inverse_in_rom(self) -> bool:
+        """Whether the factors of the inverse have words of their own: where that costs no more block RAM."""
+        n_words = 4 << (self.stage.m - 1)
+        return not self._in_logic and 2 * n_words <= 512
+
+    @property
+    def _in_logic(self) -> bool:
+        return self.small_roms_in_logic and self._n_factors <= 64
+
+    @property
+    def _n_factors(self) -> int:
+        """Words of one direction."""
+        number = self.stage.m
+        return (2 << number) >> self._top if self.config.is_fixed else 3 << (number - 1)
+
     def _rom(self) -> list[int]:
         """Packed words ``c, c - s, c + s``: by e, or by the number of the sample if the size is fixed."""
         number, width = self.stage.m, self.config.twiddle_width
@@ -103,7 +119,9 @@ class Twiddle(wiring.Component):
             for c, s in zip(*(part.tolist() for part in table), strict=True)
         ]
         if not self.config.is_fixed:
-            return words[: 3 << (number - 1)]
+            n = self._n_factors
+            inverse = [words[-e] for e in range(n)] if self._inverse_in_rom else []
+            return words[: len(words) if inverse else n] + inverse
         opposite = [words[k ^ (1 << number)] for k in range(len(words))]
         config = self.config
         indices = twiddle_index(
@@ -123,7 +141,7 @@ class Twiddle(wiring.Component):
             len(words),
             init=words,
             technology=self.technology,
-            in_logic=self.small_roms_in_logic and len(words) <= 64,
+            in_logic=self._in_logic,
         )
         re, im, before = self.i.re, self.i.im, 0
         choice: Any = None
@@ -138,7 +156,11 @@ class Twiddle(wiring.Component):
             address.eq(self._address(m)),
             rom.read_address.eq(delayed(m, address, self.lead - 1 + before, "address")),
         ]
-        factors = [rom.read_data[k * width : (k + 1) * width].as_signed() for k in range(3)]
+        c, minus, plus = (rom.read_data[k * width : (k + 1) * width] for k in range(3))
+        if not (self.config.is_fixed or self._inverse_in_rom):
+            inverse = delayed(m, self.early.control.inverse, self.lead + 1, "inverse")
+            minus, plus = Mux(inverse, plus, minus), Mux(inverse, minus, plus)
+        factors = [factor.as_signed() for factor in (c, minus, plus)]
         # Cycle 0 (behind the shift): a + b. Cycle 1: clipped, into the multipliers.
         a, b = delayed(m, re, 1, "a"), delayed(m, im, 1, "b")
         total = Signal(signed(self.stage.factor_width + 1), reset_less=True)
@@ -263,4 +285,5 @@ class Twiddle(wiring.Component):
         if not self._top:
             p = p & control.size[block]
         r = r & control.size[block - 1]
-        return Mux(p, i & ~clear_p, 0) + (Mux(r, i & ~clear_r, 0) << 1)
+        e = (Mux(p, i & ~clear_p, 0) + (Mux(r, i & ~clear_r, 0) << 1))[: block + 1]
+        return Cat(e, control.inverse) if self._inverse_in_rom else e
