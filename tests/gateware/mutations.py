@@ -46,7 +46,7 @@ PIPELINED = FFTConfig(log2_n_max=4)
 HALVING = FFTConfig(log2_n_max=5, twiddle_width=18, scaling="halving")
 BLOCK = FFTConfig(log2_n_max=4, twiddle_width=18, scaling="block")
 TILE = FFTConfig(log2_n_max=5, scaling="halving", log2_columns=3, order="natural")
-REAL = FFTConfig(log2_n_max=3, data_width=10, scaling="halving")
+REAL = FFTConfig(log2_n_max=3, data_width=10, scaling="halving", headroom=1)
 ITERATIVE = FFTConfig(log2_n_max=3, data_width=15, architecture="iterative")
 
 

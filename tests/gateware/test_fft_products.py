@@ -84,9 +84,9 @@ def test_threshold_with_a_long_stall(config):
 
 
 REAL = [
-    FFTConfig(log2_n_max=3, scaling="halving"),
+    FFTConfig(log2_n_max=3, scaling="halving", headroom=1),
     FFTConfig(log2_n_max=4, scaling="growth", twiddle_width=18),
-    FFTConfig(log2_n_max=5, scaling="halving", data_width=12),
+    FFTConfig(log2_n_max=5, scaling="halving", headroom=1, data_width=12),
     FFTConfig(log2_n_max=3, scaling="growth", data_width=24, twiddle_width=18),
 ]
 
@@ -122,6 +122,7 @@ def check_random_configuration(seed):
     log2_n = int(rng.integers(4 if check is check_fft2d else 3, 8))
     natural = fixed and log2_n > 3 and rng.random() < 0.5
     flat = check in (check_real, check_real_pair) or not fixed or log2_n < 4
+    scaling = str(rng.choice(["halving", "growth"])) if fixed else "per_stage"
     columns = 0
     if not flat and (check is check_fft2d or rng.random() < 0.5):
         columns = int(rng.integers(2, log2_n - 1))
@@ -129,9 +130,10 @@ def check_random_configuration(seed):
         log2_n_max=log2_n,
         data_width=int(rng.integers(8, 25)),
         twiddle_width=int(rng.integers(8, 19)),
-        scaling=str(rng.choice(["halving", "growth"])) if fixed else "per_stage",
+        scaling=scaling,
         order="natural" if natural else "bit_reversed",
         log2_columns=columns,
+        headroom=int(scaling == "halving" and check in (check_real, check_real_pair)),
     )
     options = {} if fixed else {"any_size": True}
     check(config, stalls=STALLS[int(rng.integers(4))], n_frames=4, **options)

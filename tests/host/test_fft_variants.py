@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spectramac.host import fft_product, fft_variants, variant_sheet
+from spectramac.host import fft_product, fft_real_product, fft_variants, variant_sheet
 from spectramac.host.vector_file import VectorFrame, bit_fields, vector_file
 from spectramac.model.fft import error_bound
 from spectramac.spec.stream import Payload
@@ -33,12 +33,20 @@ def tile(rows: int, columns: int, scaling: str, order: str = "bit_reversed") -> 
     return fft_variants.tile(fft_variants.tile_configuration(rows, columns, 16, 18, scaling, order))
 
 
+def real(kind: str, points: int, scaling: str) -> fft_variants.Variant:
+    config = fft_real_product.real_configuration(kind, points, 16, 18, scaling)
+    return {"real": fft_real_product.real, "real-pair": fft_real_product.real_pair}[kind](config)
+
+
 VARIANTS = {
     "threshold": threshold(16, "halving"),
     "threshold natural": threshold(16, "halving", "natural"),
     "threshold at run time": threshold(16, "per_stage"),
     "tile": tile(4, 8, "growth"),
     "tile natural": tile(4, 4, "halving", "natural"),
+    "real pair": real("real-pair", 8, "halving"),
+    "real": real("real", 16, "halving"),
+    "real growing": real("real", 16, "growth"),
 }
 
 
@@ -80,6 +88,13 @@ def read_vectors(text: str) -> list[list[list[str]]]:
 def column(rows: list[list[str]], k: int) -> list[int]:
     """Word k of each line that has it."""
     return [int(row[k], 16) for row in rows if "x" not in row[k]]
+
+
+def as_words(payload: Payload, values: list[int]) -> np.ndarray:
+    """As :mod:`spectramac.sim.packing` has them: 64 bits each, in rows if the payload is wider."""
+    n = (payload.width + 63) // 64
+    rows = [[value >> 64 * k & (1 << 64) - 1 for k in range(n)] for value in values]
+    return np.array(rows, np.uint64).squeeze(axis=1 if n == 1 else ())
 
 
 def test_files_are_the_same_on_a_second_run(product: Any, tmp_path: Path) -> None:
@@ -144,8 +159,10 @@ def test_verilog_gives_the_expected_outputs(product: Any) -> None:
                 choice = variant.control.unpack(int(rows[0][2], 16))
                 for name, value in choice.items():
                     dut.set(name, value)
-            wanted = np.array(column(rows, 1), np.uint64)
-            words = np.array(column(rows, 0), np.uint64)
+            words, wanted = (
+                as_words(payload, column(rows, k))
+                for k, payload in ((0, variant.i), (1, variant.o))
+            )
             given = dut.exchange({"i": words}, {"o": len(wanted)}, max_cycles=20_000)
             assert np.array_equal(given["o"], wanted)
 
@@ -202,6 +219,44 @@ def test_vectors_of_the_threshold_have_both_kinds_of_bins(name: str) -> None:
     assert min(n_at_level, n_kept, n_dropped) > 5
 
 
+@pytest.mark.parametrize("name", ["real pair", "real", "real growing"])
+def test_vectors_of_real_frames_are_fourier_transforms(name: str) -> None:
+    """Laid out as the datasheet tells."""
+    variant = VARIANTS[name]
+    n = variant.cycles[0][0]
+    divisor = n if variant.config.scaling == "halving" else 1
+    for frame in read_vectors(fft_variants.vectors(variant)):
+        given = [variant.i.unpack(word)["data"] for word in column(frame, 0)]
+        found = [variant.o.unpack(word)["data"] for word in column(frame, 1)]
+        pairs = []
+        if name == "real pair":
+            for member in ("first", "second"):
+                x = [sample[member] for sample in given]
+                bins = [b[member]["re"] + 1j * b[member]["im"] for b in found]
+                pairs.append((bins, 2 * np.fft.rfft(x) / divisor))
+        else:
+            x = [sample[member] for sample in given for member in ("even", "odd")]
+            bins = [b["re"] + 1j * b["im"] for b in found]
+            ends = [found[0]["re"], found[0]["im"]]
+            pairs.append((ends[:1] + bins[1:] + ends[1:], np.fft.rfft(x) / divisor))
+        for bins, exact in pairs:
+            assert len(bins) == n // 2 + 1
+            assert np.abs(np.array(bins) - exact).max() <= variant.error
+
+
+def test_noise_of_real_frames_is_on_the_sheet() -> None:
+    variant = VARIANTS["real"]
+    sheet = variant_sheet.sheet(variant)
+    assert variant.noise
+    rows = variant.noise()
+    assert len(rows) == 3
+    for row in rows:
+        assert re.search(
+            rf"\| {re.escape(row.signal)} +\| {row.together:.1f} +\| {row.worst:.1f} ", sheet
+        )
+    assert f"more than {variant.error:.1f} units" in sheet
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
@@ -217,6 +272,18 @@ def test_vectors_of_the_threshold_have_both_kinds_of_bins(name: str) -> None:
         ),
         (["fft2d", "--scaling", "per_stage"], 2, "'halving', 'growth'"),
         (["fft2d", "--width", 25], 2, "--width"),
+        (
+            ["fft", "--input", "real", "--points", 8],
+            1,
+            "points must be a power of two from 16 to 16384",
+        ),
+        (
+            ["fft", "--input", "real", "--scaling", "per_stage"],
+            1,
+            "config must have scaling 'halving'",
+        ),
+        (["fft", "--input", "real-pair", "--frames", 5], 1, "frames must be at least 6, not 5"),
+        (["fft", "--input", "quaternion"], 2, "'complex', 'real-pair', 'real'"),
     ],
 )
 def test_bad_options_are_refused(
@@ -278,7 +345,7 @@ def test_fewer_results_than_samples_are_marked() -> None:
 def test_importing_it_needs_no_amaranth() -> None:
     code = (
         f"import sys; sys.path[:0] = {sys.path!r}\n"
-        "import spectramac.host.fft_variants, spectramac.host.variant_sheet\n"
+        "import spectramac.host.fft_real_product, spectramac.host.variant_sheet\n"
         "print([m for m in ('amaranth', 'typer', 'rich') if m in sys.modules])"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -343,6 +343,14 @@ Frames = Annotated[int, typer.Option(help="Frames in the file of golden vectors.
 Seed = Annotated[int, typer.Option(min=0, help="Of the random frames.")]
 
 
+class Input(StrEnum):
+    """Of the FFT."""
+
+    complex = "complex"
+    real_pair = "real-pair"
+    real = "real"
+
+
 @_command("fft", of=verilog_app)
 def verilog_fft(
     points: Points = 64,
@@ -363,6 +371,14 @@ def verilog_fft(
         FFTTechnology,
         typer.Option(help="'ecp5' instantiates DP16KD and MULT18X18D with their registers."),
     ] = FFTTechnology.generic,
+    input_kind: Annotated[
+        Input,
+        typer.Option(
+            "--input",
+            help="real-pair: two real frames at once. real: one, two samples a clock. Both need a fixed scaling and "
+            "give natural order; files are then fft_real_pair.v, fft_real.v and so on.",
+        ),
+    ] = Input.complex,
     frames: Frames = 16,
     seed: Seed = 0,
     out: VerilogFolder = _VERILOG,
@@ -371,6 +387,16 @@ def verilog_fft(
 
     fft.v, fft_vectors.txt for $readmemh in a testbench, fft.md.
     """
+    if input_kind is not Input.complex:
+        _cli_fft.write_real(
+            input_kind.value,
+            (points, width, twiddle_width, scaling.value),
+            technology.value,
+            frames,
+            seed,
+            out,
+        )
+        return
     from spectramac.host import fft_product
     from spectramac.host.fft_datasheet import datasheet
 
@@ -428,4 +454,4 @@ def bench(
 
 
 # Registers its commands here.
-from spectramac.host import cli_fft as _cli_fft  # noqa: E402, F401
+from spectramac.host import cli_fft as _cli_fft  # noqa: E402

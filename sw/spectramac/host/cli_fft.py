@@ -130,3 +130,30 @@ def verilog_fft2d(
         frames,
         seed,
     )
+
+
+def write_real(
+    kind: str,
+    parameters: tuple[int, int, int, str],
+    technology: str,
+    frames: int,
+    seed: int,
+    out: Path,
+) -> None:
+    """What ``fft --input`` other than complex writes; ``parameters`` are points, width, twiddle width and scaling."""
+    from spectramac.host import fft_real_product
+
+    config = fft_real_product.real_configuration(kind, *parameters)
+    make, component = {
+        "real-pair": (fft_real_product.real_pair, "fft.real.RealPairFFT"),
+        "real": (fft_real_product.real, "fft.real.RealFFT"),
+    }[kind]
+    _write(
+        out,
+        lambda core: core(config, technology=technology),
+        component,
+        make(config),
+        technology,
+        frames,
+        seed,
+    )

@@ -13,7 +13,7 @@ from statistics import median
 from typing import Any
 
 from spectramac.host.docs import bit_range, markdown_table
-from spectramac.host.fft_noise import noise
+from spectramac.host.fft_noise import Noise, noise
 from spectramac.host.fft_product import (
     bit_fields,
     concatenation,
@@ -327,19 +327,24 @@ def _shifts(stage: StagePlan) -> str:
 
 def noise_text(config: FFTConfig) -> str:
     """Measured noise of the transform, and its bound."""
-    rows = [
-        (row.signal, f"{row.together:.1f}", f"{row.worst:.1f}", row.n_frames, row.n_saturated)
-        for row in noise(config)
-    ]
-    header = ("signal", "SQNR, dB", "worst frame, dB", "frames", "saturated")
     halve = 0 if config.is_fixed else config.n_max - 1
     bound = error_bound(config, config.log2_n_max, halve)
     unit = "units of its last place"
     if config.scaling == "block":
         unit = "units of the input's last place, and √½ · 2^exponent for the mantissa"
     setting = "" if config.is_fixed else f"{config.n_max} points, all stages halving. "
+    return setting + noise_table(noise(config), bound)
+
+
+def noise_table(measured: Sequence[Noise], bound: float) -> str:
+    """Measured noise, and the bound of the error of a bin."""
+    rows = [
+        (row.signal, f"{row.together:.1f}", f"{row.worst:.1f}", row.n_frames, row.n_saturated)
+        for row in measured
+    ]
+    header = ("signal", "SQNR, dB", "worst frame, dB", "frames", "saturated")
     return (
-        f"{setting}Signal to quantization noise, the model against a floating-point transform of the same integers:\n\n"
+        f"Signal to quantization noise, the model against a floating-point transform of the same integers:\n\n"
         f"{markdown_table(header, rows)}\n"
         "Saturated frames count like the others.\n\n"
         f"Without saturation no bin is off by more than {bound:.1f} {unit} (proven bound).\n"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spectramac.host.fft_noise import Noise
 from spectramac.host.fft_product import (
     Stimulus,
     complex_words,
@@ -67,6 +68,10 @@ class Variant:
         Rows (points, latency, cycles a frame).
     frames : function
         Of a number and a seed: frames for the vectors.
+    noise : function or None
+        Measures the product's noise; None: it is the transform's.
+    error : float
+        With ``noise``: bound of the error of a bin, in units of its last place.
     """
 
     module: str
@@ -85,6 +90,8 @@ class Variant:
     multipliers: str
     cycles: tuple[tuple[int, int, int], ...]
     frames: Callable[[int, int], list[VectorFrame]]
+    noise: Callable[[], tuple[Noise, ...]] | None = None
+    error: float = 0.0
 
 
 def vectors(variant: Variant, *, n_frames: int = 16, seed: int = 0) -> str:

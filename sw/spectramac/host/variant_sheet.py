@@ -48,13 +48,19 @@ def sheet(
         "## Stages\n",
         f"{fft_datasheet.stage_table(config)}{more}",
         "## Noise\n",
-        fft_datasheet.noise_text(config),
+        _noise(variant),
         "## Resources and clock\n",
         fft_datasheet.resources(config, technology, bench, product=module),
         "## Instantiation\n",
         fft_datasheet.instance(module, variant.i, variant.o, variant.control),
     ]
     return "\n".join(sections)
+
+
+def _noise(variant: Variant) -> str:
+    if variant.noise is None:
+        return fft_datasheet.noise_text(variant.config)
+    return fft_datasheet.noise_table(variant.noise(), variant.error)
 
 
 def _rules(variant: Variant) -> list[str]:

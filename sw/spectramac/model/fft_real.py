@@ -7,7 +7,7 @@ r"""Real frames through a complex transform, the reference of :mod:`spectramac.g
 *Error.* Without overflow, the doubled spectra of two frames are off by at most twice the bound of the complex
 transform, :func:`spectramac.model.fft.error_bound`. One frame: :func:`real_error_bound`. With B that bound, ``|E|`` and
 ``|O|`` are off by 2B at most, and the product by another ``δ·A``: δ is the largest error of a rounded twiddle factor
-and ``A = 2·√2·2**(output bits - 1)`` the largest ``|O|``. Their sum is divided by two or four, then each part is
+and A the largest ``|O|``, twice full scale. Their sum is divided by two or four, then each part is
 rounded.
 """
 
@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramac.model.fft import error_bound, fft, twiddle_table
-from spectramac.model.fixed import Ints, round_shift, saturate
+from spectramac.model.fixed import Ints, check, round_shift, saturate
 from spectramac.spec.config import FFTConfig
-from spectramac.spec.fft_real import check_real, final_narrowing
+from spectramac.spec.fft_real import check_real, final_narrowing, parts_format
 from spectramac.spec.fixed import Format
 
 __all__ = ["RealPairResult", "RealResult", "fft_real", "fft_real_pair", "real_error_bound"]
@@ -28,13 +28,12 @@ __all__ = ["RealPairResult", "RealResult", "fft_real", "fft_real_pair", "real_er
 
 @dataclass(frozen=True)
 class RealPairResult:
-    """Doubled bins 0 to N/2 of two real frames, each array (..., N/2 + 1), and the transform's overflow (...)."""
+    """Doubled bins 0 to N/2 of two real frames, each array (..., N/2 + 1)."""
 
     first_re: Ints
     first_im: Ints
     second_re: Ints
     second_im: Ints
-    overflow: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -64,8 +63,8 @@ def fft_real_pair(x1: Any, x2: Any, *, config: FFTConfig) -> RealPairResult:
     x1, x2 : (..., N) integer arrays
         Must fit ``config.data``.
     config : FFTConfig
-        Of the complex transform: scaling ``"halving"`` gives ``2X[k]/N``, ``"growth"`` ``2X[k]``. Its order does not
-        matter.
+        Of the complex transform: scaling ``"halving"``, with headroom, gives ``2X[k]/N``, ``"growth"`` ``2X[k]``. Its
+        order does not matter.
 
     Raises
     ------
@@ -76,7 +75,7 @@ def fft_real_pair(x1: Any, x2: Any, *, config: FFTConfig) -> RealPairResult:
     z = fft(x1, x2, config=config, log2_n=config.log2_n_max)
     half = slice(config.n_max // 2 + 1)
     e_re, e_im, o_re, o_im = (part[..., half] for part in _parts(z.re, z.im))
-    return RealPairResult(e_re, e_im, o_re, o_im, z.overflow)
+    return RealPairResult(e_re, e_im, o_re, o_im)
 
 
 def fft_real(x: Any, *, config: FFTConfig) -> RealResult:
@@ -87,8 +86,8 @@ def fft_real(x: Any, *, config: FFTConfig) -> RealResult:
     x : (..., 2N) integer array
         Must fit ``config.data``.
     config : FFTConfig
-        Of the complex transform: scaling ``"halving"`` gives ``X[k]/2N``, ``"growth"`` ``X[k]``. Its order does not
-        matter.
+        Of the complex transform: scaling ``"halving"``, with headroom, gives ``X[k]/2N``, ``"growth"`` ``X[k]``. Its
+        order does not matter.
 
     Raises
     ------
@@ -101,6 +100,8 @@ def fft_real(x: Any, *, config: FFTConfig) -> RealResult:
         raise ValueError(f"x must have {2 * config.n_max} values in its last axis, not {x.shape}")
     z = fft(x[..., 0::2], x[..., 1::2], config=config, log2_n=config.log2_n_max)
     e_re, e_im, o_re, o_im = _parts(z.re, z.im)
+    # The hardware's sum of both parts has no bit more than they have.
+    check(o_re[..., 1:] + o_im[..., 1:], parts_format(config), "sum of the parts of O")
     c, s = (
         part[: config.n_max] for part in twiddle_table(config.log2_n_max + 1, config.twiddle_width)
     )
@@ -113,15 +114,15 @@ def fft_real(x: Any, *, config: FFTConfig) -> RealResult:
     (re, re_clipped), (im, im_clipped) = (
         saturate(round_shift(part, narrowing.shift), Format(narrowing.width)) for part in (re, im)
     )
-    clipped = (re_clipped | im_clipped).any(axis=-1)
+    clipped = np.asarray((re_clipped | im_clipped).any(axis=-1))
     assert narrowing.saturates or not clipped.any()
-    return RealResult(re, im, z.overflow | clipped)
+    return RealResult(re, im, clipped)
 
 
 def real_error_bound(config: FFTConfig) -> float:
     """Largest magnitude of the error of any bin of :func:`fft_real` without overflow (module docstring)."""
     delta = np.sqrt(0.5) / (1 << config.twiddle.fraction)
-    amplitude = 2 * np.sqrt(2) * (1 << (config.output.width - 1))
+    amplitude = (1 << config.data_width) * (config.n_max if config.scaling == "growth" else 1)
     transform = error_bound(config, config.log2_n_max)
     divisor = 1 << (final_narrowing(config).shift or 0) - config.twiddle.fraction
     return float((4 * transform + delta * (amplitude + 2 * transform)) / divisor + np.sqrt(0.5))

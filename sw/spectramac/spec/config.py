@@ -51,6 +51,9 @@ class FFTConfig:
     log2_columns : int
         With a fixed scaling: frames are tiles of ``2**log2_columns`` columns and as many rows as make
         ``2**log2_n_max`` points, at least 4 of each, transformed in two dimensions. 0: one dimension.
+    headroom : int
+        1, with scaling ``"halving"`` and one dimension: the result has an integer bit more than the input, and nothing
+        can overflow. 0: it has as many bits, and saturates.
     """
 
     log2_n_max: int
@@ -60,6 +63,7 @@ class FFTConfig:
     scaling: Literal["per_stage", "halving", "growth", "block"] = "per_stage"
     order: Literal["bit_reversed", "natural"] = "bit_reversed"
     log2_columns: int = 0
+    headroom: int = 0
 
     log2_n_range = (3, 13)
     data_width_range = (8, 24)
@@ -99,6 +103,12 @@ class FFTConfig:
                 f"log2_columns must be 0 or from 2 to {self.log2_n_max - 2}, for at least 4 columns and rows, "
                 f"not {self.log2_columns!r}"
             )
+        _check_range("headroom", self.headroom, 0, 1)
+        if self.headroom and (self.scaling != "halving" or self.log2_columns):
+            raise ValueError(
+                "headroom must be 0 unless scaling is 'halving' in one dimension, "
+                f"not {self.headroom!r}"
+            )
 
     @property
     def n_max(self) -> int:
@@ -132,7 +142,7 @@ class FFTConfig:
             # One bit more if a product may turn a value from the diagonal of the complex plane to an axis.
             turns = self.log2_n_max > 2 and (self.log2_n_max, self.log2_columns) != (4, 2)
             return Format(self.data_width + self.log2_n_max + turns)
-        return self.data
+        return Format(self.data_width + self.headroom)
 
     @property
     def twiddle(self) -> Format:

@@ -15,7 +15,8 @@ Scalings (:attr:`spectramac.spec.config.FFTConfig.scaling`):
     The result is X/N. Inside, a word has one fraction bit more than the result (a *guard* bit) and one integer bit,
     because |X[k]| may reach √2·N·2^(data_width-1) on the diagonal of the complex plane. Butterflies grow; one narrowing
     before each product brings words back to the guard bit, one after it drops the fraction of the product, the last
-    one gives ``data_width`` bits and saturates. Nothing else can overflow: magnitudes never exceed
+    one gives ``data_width`` bits and saturates, or one more and does not
+    (:attr:`spectramac.spec.config.FFTConfig.headroom`). Nothing else can overflow: magnitudes never exceed
     √2·2^(data_width-1) by more than the sum of the roundings (:func:`spectramac.model.fft.error_bound`).
 ``"growth"``
     The result is X, ``data_width + log2 N + 1`` bits. Only products are rounded.
@@ -155,7 +156,7 @@ def plan(config: FFTConfig) -> tuple[StagePlan, ...]:
             raw, fraction = width + 1, fraction + 1
             if config.scaling == "halving":
                 if m == 1:
-                    narrowing = Narrowing(fraction, config.data_width, True)
+                    narrowing = Narrowing(fraction, config.output.width, not config.headroom)
                 elif twiddle and fraction > GUARD:
                     narrowing = Narrowing(fraction - GUARD, raw - (fraction - GUARD), False)
                     fraction = GUARD

@@ -2,15 +2,17 @@
 # SPDX-License-Identifier: BSD-2-Clause
 r"""Real inputs of a complex transform: streams, widths and the one narrowing behind the transform.
 
-``Z[k]`` are the bins of the complex transform of N points, of ``config.output``. Behind it stand, in one bit more and
-exact, the doubled even and odd parts ``E = Z[k] + conj Z[N-k]`` and ``O = -j (Z[k] - conj Z[N-k])``.
+``Z[k]`` are the bins of the complex transform of N points, of ``config.output``, which nothing saturates. Behind it
+stand, in one bit more and exact, the doubled even and odd parts ``E = Z[k] + conj Z[N-k]`` and
+``O = -j (Z[k] - conj Z[N-k])``: twice the spectra of real frames, so that ``|E|`` and ``|O|`` are at most twice full
+scale, but for roundings.
 
 *Two frames of N real samples*, ``z = x1 + j x2``: their doubled spectra are E and O themselves. Nothing is rounded.
 
 *One frame of 2N real samples*, ``z[n] = x[2n] + j x[2n+1]``: ``2 X[k] = E + exp(-πj k/N) O``; the sum of E and the
 product is narrowed once. With scaling ``"halving"`` that is ``X[k]/2N`` in ``data_width`` bits, saturated, because a
-rounding may exceed the largest number; with ``"growth"`` it is ``X[k]``, in a bit more than ``Z[k]``, which always
-fits.
+rounding may exceed the largest number by a half; with ``"growth"`` it is ``X[k]``, in a bit more than ``Z[k]``, which
+always fits.
 """
 
 from spectramac.spec.config import FFTConfig
@@ -35,11 +37,16 @@ def check_real(config: FFTConfig) -> FFTConfig:
     Raises
     ------
     ValueError
-        If its size is chosen at run time, or it is in two dimensions.
+        If its size is chosen at run time, it is in two dimensions, or it saturates.
     """
     if not config.is_fixed or config.log2_columns:
         raise ValueError(
             "config must have scaling 'halving' or 'growth' and one dimension for real inputs, "
+            f"not {config!r}"
+        )
+    if config.scaling == "halving" and not config.headroom:
+        raise ValueError(
+            "config must have headroom 1 for real inputs, which may add up beyond full scale, "
             f"not {config!r}"
         )
     return config

@@ -63,7 +63,7 @@ class RealPairFFT(wiring.Component):
     """Spectra of two real frames of N samples from one complex transform.
 
     Gives, for k = 0 to N/2, ``2 X1[k]`` and ``2 X2[k]`` as scaled by the transform, exact in one bit more than its
-    result: nothing is rounded behind it. The other bins are the conjugates of these.
+    result: nothing is rounded behind it, and nothing can overflow. The other bins are the conjugates of these.
 
     Takes a sample of each frame a cycle without a gap between frames; N/2 + 1 results leave, one a cycle, once the
     transform is complete. Streams, room, ``overflow`` and ``framing_error`` are as of :class:`PipelinedFFT`. All
@@ -72,7 +72,7 @@ class RealPairFFT(wiring.Component):
     Parameters
     ----------
     config : :class:`FFTConfig`
-        Of the complex transform, fixed and in one dimension; its order does not matter.
+        Of the complex transform, see :func:`spectramac.spec.fft_real.check_real`; its order does not matter.
     technology, small_roms_in_logic
         See :class:`PipelinedFFT`.
 
@@ -225,7 +225,8 @@ class RealButterfly(wiring.Component):
             e_re.eq(self.e_re),
             e_im.eq(Mux(self.first, self.e_re, self.e_im)),
         ]
-        total = Signal(signed(part_width + 1), reset_less=True)
+        # No bit more: |O| is at most twice full scale (and for k = 0 the sum is multiplied by 0).
+        total = Signal(signed(part_width), reset_less=True)
         m.d.sync += total.eq(a + b)
         products = []
         for name, value, factor in (
@@ -243,12 +244,10 @@ class RealButterfly(wiring.Component):
         exact = final_narrowing(self.config)
         assert exact.shift is not None
         narrowing = Narrowing(exact.shift - fraction + 1, exact.width, exact.saturates)
-        m.submodules.narrow = narrow = Narrow(part_width + 3, narrowing)
+        m.submodules.narrow = narrow = Narrow(part_width + 2, narrowing)
         for name, other, part in (("re", k3, e_re), ("im", k2, e_im)):
-            product = Signal(
-                signed(part_width + 1 + fraction), name=f"product_{name}", reset_less=True
-            )
-            above = Signal(signed(part_width + 2), name=f"above_{name}", reset_less=True)
+            product = Signal(signed(part_width + fraction), name=f"product_{name}", reset_less=True)
+            above = Signal(signed(part_width + 1), name=f"above_{name}", reset_less=True)
             left = Signal(name=f"left_{name}", reset_less=True)
             m.d.sync += [
                 product.eq(k1 - other),
@@ -281,7 +280,8 @@ class RealFFT(wiring.Component):
     Parameters
     ----------
     config : :class:`FFTConfig`
-        Of the complex transform of N points, fixed and in one dimension; its order does not matter.
+        Of the complex transform of N points, see :func:`spectramac.spec.fft_real.check_real`; its order does not
+        matter.
     technology, small_roms_in_logic
         See :class:`PipelinedFFT`.
 
