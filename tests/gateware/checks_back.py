@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from tests.gateware.cases import SETTLE
@@ -13,6 +14,7 @@ from tests.gateware.cases_back import lanes_case, merge_case, requantize_case
 from tests.gateware.drive import Sink, Source, memory, put, simulate
 from tests.gateware.streams import assert_same
 
+from spectramac.gateware import accumulators
 from spectramac.gateware.lanes import Lanes
 from spectramac.gateware.merge import Merge
 from spectramac.gateware.requantize import Requantize
@@ -43,8 +45,12 @@ def check_lanes(
     loud: float = 0.2,
     stall: float = 0.0,
     n_jobs: int = 12,
+    block: bool = False,
 ) -> Timing:
-    """Row groups, banks in turn; measures from the marker's transfer to ``group_done``."""
+    """Row groups, banks in turn; measures from the marker's transfer to ``group_done``.
+
+    ``block``: accumulators in block RAM, however few rows.
+    """
     rng = np.random.default_rng(seed)
     kind = {"is_narrow": is_narrow, "is_indexed": is_indexed}
     case = lanes_case(config, rng, **kind, loud=loud, n_jobs=n_jobs)
@@ -118,7 +124,8 @@ def check_lanes(
             state["overflow"] |= bool(flag)
 
     memories = (memory(dut.coefficients, case.coefficients), memory(dut.indices, case.indices))
-    simulate(dut, bench, overflows, *memories)
+    with patch.object(accumulators, "BLOCK_DEPTH", 1 if block else accumulators.BLOCK_DEPTH):
+        simulate(dut, bench, overflows, *memories)
     return timing
 
 

@@ -24,6 +24,11 @@ from tests.gateware.checks_fft import check_fft2d, check_real, check_real_pair, 
 from tests.gateware.checks_registers import check_registers
 
 from spectramac.gateware import fixed
+from spectramac.gateware.accumulators import (
+    BlockAccumulators,
+    LogicAccumulators,
+    _Accumulators,
+)
 from spectramac.gateware.fft import block, butterfly, iterative, narrow, output, pipelined, twiddle
 from spectramac.gateware.fft.real import RealButterfly, RealPairFFT
 from spectramac.gateware.fft.split import ConjugateSplit
@@ -68,6 +73,7 @@ CHECKS: dict[str, Callable[[], Any]] = {
     "gather": lambda: check_gather(CONFIG, 3, stalls="none", seed=1),
     "iterative_fft": lambda: fft(ITERATIVE),
     "lanes": lambda: check_lanes(CONFIG, seed=1),
+    "block_lanes": lambda: check_lanes(CONFIG, seed=1, block=True),
     "merge": lambda: check_merge(
         CONFIG, log2_n=4, two_d=True, per_row_shift=True, loud=True, seed=1
     ),
@@ -379,29 +385,45 @@ MUTATIONS = {
     ),
     # Lanes.
     "lanes: no forwarding from the entry ahead": Mutation(
-        Lane, "elaborate", "use_sums.eq(ahead[0])", "use_sums.eq(0)", "lanes"
+        BlockAccumulators,
+        "elaborate",
+        "use_sums.eq(ahead[0])",
+        "use_sums.eq(0)",
+        "block_lanes",
     ),
     "lanes: no forwarding from two entries ahead": Mutation(
-        Lane, "elaborate", "Mux(ahead[1], sums, sums_5)", "sums_5", "lanes"
+        BlockAccumulators,
+        "elaborate",
+        "Mux(ahead[1], sums, sums_3)",
+        "sums_3",
+        "block_lanes",
     ),
     "lanes: no forwarding from three entries ahead": Mutation(
-        Lane, "elaborate", "(ahead[1] | ahead[2])", "ahead[1]", "lanes"
+        BlockAccumulators,
+        "elaborate",
+        "(ahead[1] | ahead[2])",
+        "ahead[1]",
+        "block_lanes",
     ),
     "lanes: forwarding from other rows": Mutation(
-        Lane, "elaborate", "(rows[0] == rows[k])", "1", "lanes"
+        BlockAccumulators, "elaborate", "(row[0] == row[k])", "1", "block_lanes"
     ),
     "lanes: the backward loop reads the other bank": Mutation(
-        Lane, "elaborate", "wanted[0] & draining[b]", "wanted[0] & ~draining[b]", "lanes"
+        BlockAccumulators,
+        "elaborate",
+        "drain_select & draining[b]",
+        "drain_select & ~draining[b]",
+        "block_lanes",
     ),
     "lanes: cleared sums come back": Mutation(
-        Lane, "elaborate", "storage.read.data[-1]", "Const(1)", "lanes"
+        LogicAccumulators, "elaborate", "read.data[-1]", "Const(1)", "lanes"
     ),
     "lanes: the neighbour answers": Mutation(
         Lanes, "elaborate", "self.drain_lane == i", "self.drain_lane == i ^ 1", "lanes"
     ),
     "lanes: sums wrap": Mutation(
-        Lane,
-        "elaborate",
+        _Accumulators,
+        "_add",
         "saturate(",
         "(lambda value, width: (value[:width].as_signed(), saturate(value, width)[1]))(",
         "lanes",
