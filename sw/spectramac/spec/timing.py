@@ -20,6 +20,7 @@ __all__ = [
     "SERIAL_SAMPLE_CYCLES",
     "SPLIT_LATENCY",
     "THRESHOLD_LATENCY",
+    "WINDOW_LATENCY",
     "FFTPhases",
     "butterfly_latency",
     "delay_storage",
@@ -37,6 +38,8 @@ DISTRIBUTED_DEPTH_MAX = 16
 """Delay lines up to this depth are small memories made of logic cells, read in the same cycle."""
 REORDER_LATENCY = 3
 """From the result that allows reading in natural order to the first one being offered, besides the queue's cycle."""
+WINDOW_LATENCY = 6
+"""From a sample taken to its product with the window: block RAM (2), multiplier (3), rounding."""
 SPLIT_LATENCY = 4
 """From a frame's last bin leaving the transform to E and O of bin 0: address, block RAM, sums."""
 REAL_LATENCY = 8
