@@ -12,16 +12,27 @@ from tests.gateware.test_fft import Frame, random_frame
 from spectramac.gateware.fft import PipelinedFFT
 from spectramac.gateware.fft.real import RealFFT, RealPairFFT
 from spectramac.gateware.fft.threshold import ThresholdFFT
+from spectramac.gateware.fft.window import WindowedFFT
+from spectramac.model.fft import fft
 from spectramac.model.fft2d import fft2d
 from spectramac.model.fft_real import fft_real, fft_real_pair
 from spectramac.model.fft_threshold import fft_threshold
+from spectramac.model.window import apply_window, window
 from spectramac.spec.config import FFTConfig
 from spectramac.spec.fft_real import pair_input, pair_output, real_input, real_output
 from spectramac.spec.fft_streams import level_format, threshold_payload
 from spectramac.spec.stream import Payload, complex_payload, frame
 from spectramac.spec.timing import THRESHOLD_LATENCY, fft_latency
 
-__all__ = ["check_fft2d", "check_real", "check_real_pair", "check_threshold", "compare", "packed"]
+__all__ = [
+    "check_fft2d",
+    "check_real",
+    "check_real_pair",
+    "check_threshold",
+    "check_window",
+    "compare",
+    "packed",
+]
 
 
 def packed(payload: Payload, rows: Sequence[dict[str, Any]]) -> list[int]:
@@ -76,6 +87,38 @@ def complex_words(config: FFTConfig, re: Any, im: Any, *, output: bool = False) 
     payload = frame(complex_payload(config.output if output else config.data))
     rows = zip(np.ravel(re).tolist(), np.ravel(im).tolist(), strict=True)
     return packed(payload, [{"data": {"re": a, "im": b}} for a, b in rows])
+
+
+def check_window(
+    config: FFTConfig,
+    *,
+    stalls: str = "none",
+    n_frames: int = 4,
+    name: str = "hann",
+    **options: Any,
+) -> None:
+    """Frames of full scale times a window, back to back."""
+    rng = np.random.default_rng(config.n_max)
+    low, high = config.data.minimum, config.data.maximum
+    coefficients = window(name, config)
+    if name == "rectangular":  # the least and the largest coefficient, on the least number
+        coefficients = np.where(np.arange(config.n_max) % 2, coefficients, -coefficients // 2)
+    natural = config.order == "natural"
+    frames, overflow = [], False
+    for f in range(n_frames):
+        re, im = rng.integers(low, high, (2, config.n_max), endpoint=True)
+        if f == 0:
+            re[:] = low
+        parts = (apply_window(part, coefficients, config=config) for part in (re, im))
+        y = fft(*parts, config=config, log2_n=config.log2_n_max, bit_reversed=not natural)
+        overflow |= bool(y.overflow)
+        words = complex_words(config, y.re, y.im, output=True)
+        frames.append((complex_words(config, re, im), words))
+    dut = WindowedFFT(config, coefficients.tolist())
+    latency = dut.latency if stalls == "none" else None
+    payload = frame(complex_payload(config.output))
+    result = compare(dut, frames, payload, latency=latency, stalls=stalls, **options)
+    assert bool(result.strobes["overflow"]) == overflow, "overflow must be the model's"
 
 
 def check_fft2d(config: FFTConfig, *, stalls: str = "none", n_frames: int = 3) -> None:

@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from spectramac.gateware.accumulators import (
+    BlockAccumulators,
+    LogicAccumulators,
+    _Accumulators,
+)
 from tests.gateware import test_fft, test_fft_block
 from tests.gateware.cases import CONFIG, SINGLE
 from tests.gateware.checks import (
@@ -20,19 +25,21 @@ from tests.gateware.checks import (
     check_walker,
 )
 from tests.gateware.checks_back import check_lanes, check_merge, check_requantize
-from tests.gateware.checks_fft import check_fft2d, check_real, check_real_pair, check_threshold
+from tests.gateware.checks_fft import (
+    check_fft2d,
+    check_real,
+    check_real_pair,
+    check_threshold,
+    check_window,
+)
 from tests.gateware.checks_registers import check_registers
 
 from spectramac.gateware import fixed
-from spectramac.gateware.accumulators import (
-    BlockAccumulators,
-    LogicAccumulators,
-    _Accumulators,
-)
 from spectramac.gateware.fft import block, butterfly, iterative, narrow, output, pipelined, twiddle
 from spectramac.gateware.fft.real import RealButterfly, RealPairFFT
 from spectramac.gateware.fft.split import ConjugateSplit
 from spectramac.gateware.fft.threshold import ThresholdFFT
+from spectramac.gateware.fft.window import Window
 from spectramac.gateware.gather import Gather
 from spectramac.gateware.lanes import Lane, Lanes
 from spectramac.gateware.merge import Merge
@@ -90,6 +97,7 @@ CHECKS: dict[str, Callable[[], Any]] = {
         REAL, n_frames=24, stalls="sink", sink_delay=300
     ),
     "threshold_fft": lambda: check_threshold(PIPELINED, any_size=True),
+    "windowed_fft": lambda: check_window(REAL),
     "twiddle": lambda: test_fft.check_twiddle(HALVING),
     "falling_fft": lambda: test_fft.check_falling_sizes(PIPELINED),
     "stalled_fft": lambda: test_fft.check_long_stall(PIPELINED),
@@ -289,6 +297,16 @@ MUTATIONS = {
     ),
     "real FFT: ties are not recognised": Mutation(
         RealButterfly, "elaborate", "product[:fraction].any()", "0", "real_fft"
+    ),
+    "window: coefficients of the place behind": Mutation(
+        Window,
+        "elaborate",
+        "rom.read_address.eq(self.index)",
+        "rom.read_address.eq(self.index + 1)",
+        "windowed_fft",
+    ),
+    "window: samples a cycle early": Mutation(
+        Window, "elaborate", "BlockRAM.latency, name", "BlockRAM.latency - 1, name", "windowed_fft"
     ),
     "iterative FFT: a tie stays odd": Mutation(
         iterative.IterativeFFT,

@@ -4,8 +4,15 @@
 
 import numpy as np
 import pytest
-from tests.gateware.checks_fft import check_fft2d, check_real, check_real_pair, check_threshold
+from tests.gateware.checks_fft import (
+    check_fft2d,
+    check_real,
+    check_real_pair,
+    check_threshold,
+    check_window,
+)
 
+from spectramac.gateware.fft.window import check_coefficients
 from spectramac.spec.config import FFTConfig
 
 STALLS = ("none", "source", "sink", "both")
@@ -112,6 +119,43 @@ def test_real_for_long(check):
     assert max(result.in_cycles) > 300
     for k in range(1, len(result.outputs)):
         assert result.valid_cycles[k] >= result.out_cycles[k - 1] + 1
+
+
+WINDOWED = [
+    FFTConfig(log2_n_max=3, scaling="halving"),
+    FFTConfig(log2_n_max=4, scaling="growth", twiddle_width=18, data_width=12),
+    FFTConfig(log2_n_max=4, scaling="halving", order="natural", twiddle_width=18),
+]
+
+
+@pytest.mark.parametrize("window", ["hann", "rectangular"])
+@pytest.mark.parametrize("config", WINDOWED, ids=name)
+def test_window(config, window):
+    check_window(config, name=window)
+
+
+@pytest.mark.parametrize("stalls", STALLS[1:])
+def test_window_with_stalls(stalls):
+    check_window(WINDOWED[2], stalls=stalls, reset_after=5)
+
+
+def test_window_for_long():
+    check_window(WINDOWED[0], n_frames=20)
+    check_window(WINDOWED[0], n_frames=20, stalls="sink", sink_delay=300)
+
+
+@pytest.mark.parametrize(
+    ("config", "coefficients", "message"),
+    [
+        (FFTConfig(log2_n_max=3), [0] * 8, "scaling must be 'halving' or 'growth' with a window"),
+        (WINDOWED[0], [0] * 7, "coefficients must be 8 numbers, not 7"),
+        (WINDOWED[0], [0] * 7 + [16385], "coefficients must be from -8192 to 16384, not 16385"),
+        (WINDOWED[0], [-8193] + [0] * 7, "coefficients must be from -8192 to 16384, not -8193"),
+    ],
+)
+def test_bad_windows_are_refused(config, coefficients, message):
+    with pytest.raises(ValueError, match=message):
+        check_coefficients(config, coefficients)
 
 
 def check_random_configuration(seed):

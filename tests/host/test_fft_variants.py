@@ -12,7 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spectramac.host import fft_product, fft_real_product, fft_variants, variant_sheet
+from spectramac.host import (
+    fft_product,
+    fft_real_product,
+    fft_variants,
+    fft_window_product,
+    variant_sheet,
+)
 from spectramac.host.vector_file import VectorFrame, bit_fields, vector_file
 from spectramac.model.fft import error_bound
 from spectramac.spec.stream import Payload
@@ -38,6 +44,12 @@ def real(kind: str, points: int, scaling: str) -> fft_variants.Variant:
     return {"real": fft_real_product.real, "real-pair": fft_real_product.real_pair}[kind](config)
 
 
+def windowed(name: str, points: int, scaling: str) -> fft_variants.Variant:
+    config = fft_product.configuration(points, 16, 18, scaling)
+    factors = fft_window_product.coefficients(name, config)
+    return fft_window_product.windowed(config, factors, name)
+
+
 VARIANTS = {
     "threshold": threshold(16, "halving"),
     "threshold natural": threshold(16, "halving", "natural"),
@@ -47,6 +59,7 @@ VARIANTS = {
     "real pair": real("real-pair", 8, "halving"),
     "real": real("real", 16, "halving"),
     "real growing": real("real", 16, "growth"),
+    "window": windowed("hann", 16, "halving"),
 }
 
 
@@ -244,6 +257,47 @@ def test_vectors_of_real_frames_are_fourier_transforms(name: str) -> None:
             assert np.abs(np.array(bins) - exact).max() <= variant.error
 
 
+@pytest.mark.parametrize("scaling", ["halving", "growth"])
+def test_vectors_behind_a_window_are_a_fourier_transform(scaling: str, tmp_path: Path) -> None:
+    """One that the file gives, and that is no symmetric one."""
+    values = np.random.default_rng(0).uniform(-0.5, 1, 16)
+    path = tmp_path / "window.txt"
+    path.write_text("\n".join(map(str, values.tolist())))
+    variant = windowed(str(path), 16, scaling)
+    places = [int(f"{k:04b}"[::-1], 2) for k in range(16)]
+    for number, frame in enumerate(read_vectors(fft_variants.vectors(variant))):
+        x, y = (
+            np.array(
+                [v["re"] + 1j * v["im"] for v in (p.unpack(w)["data"] for w in column(frame, k))]
+            )
+            for k, p in ((0, variant.i), (1, variant.o))
+        )
+        exact = np.fft.fft(x * np.rint(values * (1 << 16)) / (1 << 16))[places]
+        if scaling == "halving":
+            exact /= 16
+        assert np.abs(y - exact).max() <= variant.error, number
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1 2 x", "must hold numbers: could not convert string to float: 'x'"),
+        ("0.5 " * 15, "window must have 16 values"),
+        ("1.5 " * 16, "window must have values from -0.5 to 1, not 1.5"),
+        (None, "window must be one of rectangular, hann, hamming, blackman or a file"),
+    ],
+)
+def test_bad_window_files_are_refused(text: str | None, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "window.txt"
+    if text is not None:
+        path.write_text(text)
+    arguments = ["fft", "--points", 16, "--window", path, "--out", tmp_path / "out"]
+    result = spectramac("verilog", *arguments)
+    assert result.exit_code == 1
+    assert message in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_noise_of_real_frames_is_on_the_sheet() -> None:
     variant = VARIANTS["real"]
     sheet = variant_sheet.sheet(variant)
@@ -283,6 +337,8 @@ def test_noise_of_real_frames_is_on_the_sheet() -> None:
             "config must have scaling 'halving'",
         ),
         (["fft", "--input", "real-pair", "--frames", 5], 1, "frames must be at least 6, not 5"),
+        (["fft", "--window", "hann", "--scaling", "per_stage"], 1, "scaling must be 'halving' or"),
+        (["fft", "--window", "hann", "--input", "real"], 2, "--window needs --input complex"),
         (["fft", "--input", "quaternion"], 2, "'complex', 'real-pair', 'real'"),
     ],
 )

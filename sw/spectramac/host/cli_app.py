@@ -379,6 +379,13 @@ def verilog_fft(
             "give natural order; files are then fft_real_pair.v, fft_real.v and so on.",
         ),
     ] = Input.complex,
+    window: Annotated[
+        str | None,
+        typer.Option(
+            help="Window in front: rectangular, hann, hamming, blackman, or a file with a number for each sample. With "
+            "complex input and a fixed scaling; files are then fft_window.v and so on."
+        ),
+    ] = None,
     frames: Frames = 16,
     seed: Seed = 0,
     out: VerilogFolder = _VERILOG,
@@ -387,6 +394,18 @@ def verilog_fft(
 
     fft.v, fft_vectors.txt for $readmemh in a testbench, fft.md.
     """
+    if window is not None:
+        if input_kind is not Input.complex:
+            raise typer.BadParameter("--window needs --input complex")
+        _cli_fft.write_windowed(
+            window,
+            (points, width, twiddle_width, scaling.value, order.value),
+            technology.value,
+            frames,
+            seed,
+            out,
+        )
+        return
     if input_kind is not Input.complex:
         _cli_fft.write_real(
             input_kind.value,

@@ -157,3 +157,27 @@ def write_real(
         frames,
         seed,
     )
+
+
+def write_windowed(
+    name: str,
+    parameters: tuple[int, int, int, str, str],
+    technology: str,
+    frames: int,
+    seed: int,
+    out: Path,
+) -> None:
+    """What ``fft --window`` writes; ``parameters`` are points, width, twiddle width, scaling and order."""
+    from spectramac.host import fft_product, fft_window_product
+
+    config = fft_product.configuration(*parameters)
+    factors = fft_window_product.coefficients(name, config)
+    _write(
+        out,
+        lambda core: core(config, factors.tolist(), technology=technology),
+        "fft.window.WindowedFFT",
+        fft_window_product.windowed(config, factors, name),
+        technology,
+        frames,
+        seed,
+    )

@@ -20,6 +20,7 @@ __all__ = [
     "SERIAL_SAMPLE_CYCLES",
     "SPLIT_LATENCY",
     "THRESHOLD_LATENCY",
+    "WINDOW_LATENCY",
     "FFTPhases",
     "butterfly_latency",
     "delay_storage",
@@ -43,6 +44,8 @@ NORMALISE_LATENCY = 3
 """Of the shift to a frame's exponent."""
 SHIFT_LATENCY = 3
 """Of the shift of a sample before its product, with scaling ``"block"``."""
+WINDOW_LATENCY = 6
+"""From a sample taken to its product with the window: block RAM (2), multiplier (3), rounding."""
 SPLIT_LATENCY = 4
 """From a frame's last bin leaving the transform to E and O of bin 0: address, block RAM, sums."""
 REAL_LATENCY = 8

@@ -69,10 +69,14 @@ class Chain:
             self.core.o.ready.eq(1),
         ]
 
-    def feed(self, m: Module, dut: Any, re: Any, im: Any) -> None:
-        """Give the transform the parts of the samples that are taken."""
+    def feed(self, m: Module, valid: Any, re: Any, im: Any) -> None:
+        """Give the transform its samples.
+
+        ``valid`` is high with one that was taken some cycles ago, with a fixed configuration, or else with one that is
+        offered while there is room.
+        """
         m.d.comb += [
-            self.core.i.valid.eq(dut.i.valid & self.room),
+            self.core.i.valid.eq(valid),
             self.core.i.payload.data.re.eq(re),
             self.core.i.payload.data.im.eq(im),
         ]

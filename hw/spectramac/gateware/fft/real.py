@@ -110,7 +110,7 @@ class RealPairFFT(wiring.Component):
         m = Module()
         n = self.config.n_max
         chain = Chain(m, self)
-        chain.feed(m, self, self.i.payload.data.first, self.i.payload.data.second)
+        chain.feed(m, chain.accept, self.i.payload.data.first, self.i.payload.data.second)
         split = _split(m, self, chain, n // 2 + 1)
         result = Signal(layout(pair_output(self.config)))
         m.d.comb += [
@@ -319,7 +319,7 @@ class RealFFT(wiring.Component):
         m = Module()
         n = self.config.n_max
         chain = Chain(m, self)
-        chain.feed(m, self, self.i.payload.data.even, self.i.payload.data.odd)
+        chain.feed(m, chain.accept, self.i.payload.data.even, self.i.payload.data.odd)
         split = _split(m, self, chain, n)
         m.submodules.butterfly = butterfly = RealButterfly(
             self.config,

@@ -81,7 +81,8 @@ class ThresholdFFT(wiring.Component):
         m = Module()
         chain = Chain(m, self)
         core = chain.core
-        chain.feed(m, self, self.i.payload.data.re, self.i.payload.data.im)
+        offered = self.i.valid & chain.room
+        chain.feed(m, offered, self.i.payload.data.re, self.i.payload.data.im)
         valid, result = core.o.valid, core.o.payload
         fresh = Signal(init=1)
         place = Signal(self.config.log2_n_max)
