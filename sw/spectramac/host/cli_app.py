@@ -354,7 +354,9 @@ def verilog_fft(
     ] = Order.bit_reversed,
     technology: Annotated[
         FFTTechnology,
-        typer.Option(help="'ecp5' instantiates DP16KD and MULT18X18D with their registers."),
+        typer.Option(
+            help="'ecp5' instantiates DP16KD and MULT18X18D with their registers, and CCU2C."
+        ),
     ] = FFTTechnology.generic,
     frames: Annotated[int, typer.Option(help="Frames in fft_vectors.txt.")] = 16,
     seed: Annotated[int, typer.Option(min=0, help="Of the random frames.")] = 0,
