@@ -150,16 +150,12 @@ MUTATIONS = {
     "FFT: rounding half up": Mutation(
         narrow.Narrow,
         "_halve_or_clip",
-        "round_half_even(value, 1)",
-        "((value + 1) >> 1)",
+        "self.halve & value[0] & value[1]",
+        "self.halve & value[0]",
         "pipelined_fft",
     ),
     "FFT: the greatest value is halved past the end": Mutation(
-        narrow.Narrow,
-        "_halve_or_clip",
-        "Mux(self.halve, greatest, sign ^ value[-2])",
-        "~self.halve & (sign ^ value[-2])",
-        "full_scale_fft",
+        narrow, "round_or_clip", "hold.eq(greatest)", "hold.eq(0)", "full_scale_fft"
     ),
     "FFT: last dropped": Mutation(
         pipelined.PipelinedFFT,
@@ -171,8 +167,8 @@ MUTATIONS = {
     "FFT: re and im swapped": Mutation(
         pipelined.PipelinedFFT,
         "elaborate",
-        "pipeline.i.re.eq(Mux(inverse, data.im, data.re))",
-        "pipeline.i.re.eq(Mux(inverse, data.re, data.im))",
+        "result.data.re.eq(pipeline.o.re)",
+        "result.data.re.eq(pipeline.o.im)",
         "pipelined_fft",
     ),
     "FFT: a shorter frame does not wait": Mutation(
@@ -195,6 +191,9 @@ MUTATIONS = {
     "FFT: twiddle table off by one": Mutation(
         twiddle.Twiddle, "_address", "Mux(self.early.first, 0, index)", "index", "falling_fft"
     ),
+    "FFT: the inverse takes the factors of the forward transform": Mutation(
+        twiddle.Twiddle, "_rom", "words[-e] for e", "words[e] for e", "pipelined_fft"
+    ),
     "FFT: wrong sign in the product": Mutation(
         twiddle.Twiddle,
         "_narrowed",
@@ -203,7 +202,7 @@ MUTATIONS = {
         "halving_fft",
     ),
     "FFT: a tie in the product rounds up": Mutation(
-        twiddle.Twiddle, "_narrowed", "exact[low] & ~(tie & ~exact[top])", "exact[low]", "twiddle"
+        twiddle.Twiddle, "_narrowed", "half & ~(tie & ~exact[top])", "half", "twiddle"
     ),
     "FFT: the sum of a product wraps": Mutation(
         twiddle.Twiddle,
@@ -214,16 +213,16 @@ MUTATIONS = {
     ),
     "FFT: multiplied by j instead of -j": Mutation(
         butterfly.Butterfly,
-        "_stored",
-        "positive = rotate_w & (k == 1)",
-        "positive = rotate_w & (k == 0)",
+        "elaborate",
+        "inverse == 1 - k",
+        "inverse == k",
         "pipelined_fft",
     ),
     "FFT: rotated too early": Mutation(
         butterfly.Butterfly,
         "elaborate",
-        "rotate.eq(~slot[-1] & ~plain)",
-        "rotate.eq(~plain)",
+        "rotate_next.eq(~slot[-1] & ~plain)",
+        "rotate_next.eq(~plain)",
         "pipelined_fft",
     ),
     "FFT: the queue forgets the words behind": Mutation(

@@ -79,8 +79,8 @@ def words(payload, re, im, exponent=0):
     ]
 
 
-def run(config, frames, **options):
-    """Simulate ``frames`` back to back and compare with the model."""
+def run(config, frames, *, core=None, **options):
+    """Simulate ``frames`` back to back on ``core``, ``FFT(config)`` by default, and compare with the model."""
     inputs, expected, where = [], [], []
     control = (
         {} if config.is_fixed else {key: [] for key in ("log2_n", "two_d", "inverse", "halve")}
@@ -94,7 +94,7 @@ def run(config, frames, **options):
             values += [int(getattr(item, key))] * len(item.re)
     phases = sum(fft_phases(item.log2_n).compute for item in frames)
     produced = run_stream(
-        FFT(config),
+        FFT(config) if core is None else core,
         inputs,
         len(expected),
         control=control,
@@ -313,6 +313,15 @@ def test_deep_delay_lines(config):
     run(config, [random_frame(config, rng, n) for n in sizes], stalls="source")
 
 
+def test_twiddle_factors_of_logic_cells():
+    """Where the factors of the inverse have no words of their own."""
+    config = PIPELINED[2]
+    rng = np.random.default_rng(8)
+    frames = [random_frame(config, rng) for _ in range(6)]
+    assert {frame.inverse for frame in frames} == {False, True}
+    run(config, frames, core=FFT(config, small_roms_in_logic=True))
+
+
 @pytest.mark.parametrize("two_d", [False, True])
 @pytest.mark.parametrize("config", [PIPELINED[3], ITERATIVE[3]], ids=name)
 def test_special_frames(config, two_d):
@@ -424,11 +433,10 @@ def test_framing_error(config):
 def test_wrong_rounding_is_seen(monkeypatch):
     """The comparison fails for half-up instead of half-even rounding."""
     monkeypatch.setattr(narrow, "round_half_even", lambda value, shift: (value + 1) >> shift)
-    config = PIPELINED[0]
     rng = np.random.default_rng(0)
-    re, im = rng.integers(-1000, 1000, (2, 8))
+    re, im = rng.integers(-1000, 1000, (2, 16))
     with pytest.raises(AssertionError, match="frame 0, position"):
-        run(config, [Frame(re, im, halve=7)])
+        run(FIXED[1], [Frame(re, im)])
 
 
 @pytest.mark.parametrize(

@@ -369,7 +369,9 @@ def verilog_fft(
     ] = Order.bit_reversed,
     technology: Annotated[
         FFTTechnology,
-        typer.Option(help="'ecp5' instantiates DP16KD and MULT18X18D with their registers."),
+        typer.Option(
+            help="'ecp5' instantiates DP16KD and MULT18X18D with their registers, and CCU2C."
+        ),
     ] = FFTTechnology.generic,
     input_kind: Annotated[
         Input,

@@ -54,8 +54,8 @@ _BENCH_COLUMNS = {
 DEVICES = {
     "generic": "The Verilog is free of vendor primitives; block RAM and multipliers are inferred.",
     "ecp5": (
-        "Block RAM and multipliers are the ECP5's `DP16KD` and `MULT18X18D`, instantiated with their registers; a "
-        "multiplier wider than 18 bits is inferred."
+        "Block RAM and multipliers are the ECP5's `DP16KD` and `MULT18X18D`, instantiated with their registers, and "
+        "saturating adders its `CCU2C`; a multiplier wider than 18 bits is inferred."
     ),
 }
 """What the Verilog of each technology is made of."""
@@ -333,10 +333,12 @@ def noise_text(config: FFTConfig) -> str:
     if config.scaling == "block":
         unit = "units of the input's last place, and √½ · 2^exponent for the mantissa"
     setting = "" if config.is_fixed else f"{config.n_max} points, all stages halving. "
-    return setting + noise_table(noise(config), bound)
+    return setting + noise_table(noise(config), bound, unit)
 
 
-def noise_table(measured: Sequence[Noise], bound: float) -> str:
+def noise_table(
+    measured: Sequence[Noise], bound: float, unit: str = "units of its last place"
+) -> str:
     """Measured noise, and the bound of the error of a bin."""
     rows = [
         (row.signal, f"{row.together:.1f}", f"{row.worst:.1f}", row.n_frames, row.n_saturated)
