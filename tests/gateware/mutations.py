@@ -7,11 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from spectramac.gateware.accumulators import (
-    BlockAccumulators,
-    LogicAccumulators,
-    _Accumulators,
-)
 from tests.gateware import test_fft, test_fft_block
 from tests.gateware.cases import CONFIG, SINGLE
 from tests.gateware.checks import (
@@ -35,6 +30,11 @@ from tests.gateware.checks_fft import (
 from tests.gateware.checks_registers import check_registers
 
 from spectramac.gateware import fixed
+from spectramac.gateware.accumulators import (
+    BlockAccumulators,
+    LogicAccumulators,
+    _Accumulators,
+)
 from spectramac.gateware.fft import block, butterfly, iterative, narrow, output, pipelined, twiddle
 from spectramac.gateware.fft.real import RealButterfly, RealPairFFT
 from spectramac.gateware.fft.split import ConjugateSplit
