@@ -49,14 +49,20 @@ def compare(
     output: Payload,
     *,
     latency: int | None = None,
+    wrong_last: Sequence[int] = (),
     control: dict[str, list[int]] | None = None,
     **options: Any,
 ) -> StreamRun:
     """Frames (words in, words out) back to back; with ``latency``, nothing stalls and no cycle is lost.
 
-    All frames then have one size, and as many words leave as enter, or fewer at the end of their time.
+    All frames then have one size, and as many words leave as enter, or fewer at the end of their time. The samples
+    whose numbers are in ``wrong_last`` have the wrong ``last``, which must be told in the next cycle and do nothing
+    else.
     """
     inputs = [word for given, _ in frames for word in given]
+    last = 1 << (len(dut.i.payload.as_value()) - 1)
+    for number in wrong_last:
+        inputs[number] ^= last
     expected = [word for _, wanted in frames for word in wanted]
     where = [f"frame {f}, word {k}" for f, (_, w) in enumerate(frames) for k in range(len(w))]
     result = run_stream(
@@ -69,7 +75,10 @@ def compare(
         **options,
     )
     assert_same(result.outputs, expected, where.__getitem__, lambda w: str(output.unpack(w)))
-    assert not result.strobes["framing_error"], "framing_error must stay low"
+    told = [result.in_cycles[number] + 1 for number in wrong_last]
+    assert result.strobes["framing_error"] == told, f"framing_error must be high in cycles {told}"
+    latest = result.valid_cycles[-1] + 1
+    assert all(cycle <= latest for cycle in result.strobes["overflow"]), "overflow must not be late"
     if latency is not None:
         assert result.in_cycles == list(range(len(inputs))), "a cycle must not be lost at the input"
         n, start = len(frames[0][0]), 0
@@ -121,7 +130,9 @@ def check_window(
     assert bool(result.strobes["overflow"]) == overflow, "overflow must be the model's"
 
 
-def check_fft2d(config: FFTConfig, *, stalls: str = "none", n_frames: int = 3) -> None:
+def check_fft2d(
+    config: FFTConfig, *, stalls: str = "none", n_frames: int = 3, **options: Any
+) -> None:
     """Tiles of full scale, back to back."""
     rng = np.random.default_rng([config.log2_n_max, config.log2_columns])
     low, high = config.data.minimum, config.data.maximum

@@ -158,6 +158,24 @@ def test_bad_windows_are_refused(config, coefficients, message):
         check_coefficients(config, coefficients)
 
 
+@pytest.mark.parametrize("stalls", ["none", "both"])
+@pytest.mark.parametrize(
+    ("check", "config"),
+    [
+        (check_fft2d, tile(2, 2)),
+        (check_threshold, THRESHOLD[0]),
+        (check_threshold, FFTConfig(log2_n_max=3)),
+        (check_real, REAL[0]),
+        (check_real_pair, REAL[0]),
+        (check_window, WINDOWED[0]),
+    ],
+)
+def test_framing_error(check, config, stalls):
+    """A missing and a premature ``last`` are reported; frames are made by count all the same."""
+    end = config.n_max
+    check(config, stalls=stalls, wrong_last=(end - 1, end, end + 4))
+
+
 def check_random_configuration(seed):
     """Any product, size, widths, scaling, order and stalls."""
     rng = np.random.default_rng([78, seed])
