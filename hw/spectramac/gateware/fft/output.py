@@ -6,10 +6,9 @@ from typing import Any
 
 from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from spectramac.gateware.fft.device import BlockRAM
+from spectramac.gateware.fft.device import BlockRAM, SmallRAM
 from spectramac.spec.timing import reorder_delay
 
 __all__ = ["OutputQueue"]
@@ -81,10 +80,7 @@ class OutputQueue(wiring.Component):
         written, read = Signal(long.address_width), Signal(long.address_width)
         reading = Signal(BlockRAM.latency)
         arrived = reading[-1]
-        m.submodules.short = short = Memory(
-            shape=len(word), depth=self.short, init=[], attrs={"ram_style": "distributed"}
-        )
-        write_port, read_port = short.write_port(), short.read_port(domain="comb")
+        m.submodules.short = short = SmallRAM(len(word), self.short, technology=self.technology)
         head, tail = Signal(range(self.short)), Signal(range(self.short))
         free = Signal(range(self.short + 1), init=self.short)  # neither filled nor about to be
         filled = Signal(range(self.short + 1))
@@ -103,11 +99,12 @@ class OutputQueue(wiring.Component):
             long.write_address.eq(Cat(written[: self.reverse][::-1], written[self.reverse :])),
             long.write_data.eq(word),
             long.read_address.eq(read),
-            write_port.en.eq(fill),
-            write_port.addr.eq(tail),
-            write_port.data.eq(Mux(arrived, long.read_data, word)),
-            read_port.addr.eq(head),
-            self.o.payload.as_value().eq(read_port.data),
+            short.write_enable.eq(fill),
+            short.write_address.eq(tail),
+            short.write_data.eq(Mux(arrived, long.read_data, word)),
+            short.read_address.eq(head),
+            short.next_address.eq(Mux(pop, head + 1, head)),
+            self.o.payload.as_value().eq(short.read_data),
             self.o.valid.eq(filled != 0),
         ]
         reserve = Signal()

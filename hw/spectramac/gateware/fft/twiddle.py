@@ -88,6 +88,12 @@ class Twiddle(wiring.Component):
         """Whether the pair has no first stage, so that p is always 0."""
         return self.stage.m == self.config.log2_n_max
 
+    @property
+    def _exact_width(self) -> int:
+        """Bits of a difference of products before narrowing; higher bits of the products do not matter."""
+        assert self.product.shift is not None
+        return self.product.shift + self.product.width + self.product.saturates
+
     def _rom(self) -> list[int]:
         """Packed words ``c, c - s, c + s``: by e, or by the number of the sample if the size is fixed."""
         number, width = self.stage.m, self.config.twiddle_width
@@ -150,7 +156,9 @@ class Twiddle(wiring.Component):
         return m
 
     def _multiplier(self, m: Module, name: str, value: Any, factor: Any) -> Signal:
-        multiplier = Multiplier(len(value), len(factor), technology=self.technology)
+        multiplier = Multiplier(
+            len(value), len(factor), self._exact_width, technology=self.technology
+        )
         m.submodules[name] = multiplier
         m.d.comb += [multiplier.a.eq(value), multiplier.b.eq(factor)]
         return multiplier.p
@@ -160,7 +168,7 @@ class Twiddle(wiring.Component):
         shift = self.product.shift
         assert shift is not None
         width = self.product.width + self.product.saturates
-        exact = Signal(signed(shift + width), name=f"exact_{name}", reset_less=True)
+        exact = Signal(signed(self._exact_width), name=f"exact_{name}", reset_less=True)
         low, top = shift - 1, shift
         unequal = [
             common[k : min(k + 4, low)] ^ other[k : min(k + 4, low)] for k in range(0, low, 4)
