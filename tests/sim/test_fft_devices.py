@@ -3,7 +3,6 @@
 """The pipelined transform in volume on Verilated RTL: portable, and mapped to a device's primitives."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from spectramac.gateware.fft import PipelinedFFT
 from spectramac.gateware.fft.device import TECHNOLOGIES
 from spectramac.gateware.verilog import to_verilog
+from spectramac.host import fft_product
 from spectramac.model.fft import fft
 from spectramac.sim.cells import FLOWS, cell_models
 from spectramac.sim.library import StreamPorts, VerilatedLibrary
@@ -21,10 +21,13 @@ from spectramac.spec.config import FFTConfig
 from spectramac.spec.stream import complex_payload, frame
 from spectramac.spec.timing import fft_latency
 
+
 def verilog(config: FFTConfig, technology: str) -> str:
     """The gateware, with models of the cells that it instantiates."""
     if technology != "generic":
-        pytest.importorskip("pyosys", reason="synthesis is an extra: pip install 'spectramac[fpga]'")
+        pytest.importorskip(
+            "pyosys", reason="synthesis is an extra: pip install 'spectramac[fpga]'"
+        )
     core = PipelinedFFT(config, technology=technology)
     return to_verilog(core, "fft") + cell_models(technology)
 
@@ -52,17 +55,18 @@ def check(text: str, config: FFTConfig, n_frames: int) -> None:
     assert spent <= n_frames * n + fft_latency(config, config.log2_n_max) + 4
 
 
-def configuration(technology: str, log2_n: int, scaling: Any) -> FFTConfig:
+def configuration(technology: str, log2_n: int, scaling: str) -> FFTConfig:
     """With factors as wide as the technology's multipliers take."""
-    width = 16 if technology == "ice40" else 18
-    return FFTConfig(log2_n_max=log2_n, twiddle_width=width, scaling=scaling)
+    return fft_product.configuration(
+        1 << log2_n, 16, fft_product.default_twiddle_width(technology), scaling
+    )
 
 
 @pytest.mark.parametrize("technology", TECHNOLOGIES)
 @pytest.mark.parametrize(
     ("scaling", "log2_n"), [("halving", 6), ("halving", 9), ("growth", 5)], ids=lambda x: f"{x}"
 )
-def test_a_thousand_frames(scaling: Any, log2_n: int, technology: str) -> None:
+def test_a_thousand_frames(scaling: str, log2_n: int, technology: str) -> None:
     config = configuration(technology, log2_n, scaling)
     check(verilog(config, technology), config, 1000)
 

@@ -4,20 +4,26 @@
 
 import re
 from importlib.resources import files
+from typing import Any
 
 __all__ = ["FLOWS", "cell_models"]
 
 FLOWS = {
     "ecp5": "synth_ecp5 -abc9",
-    "ice40": "synth_ice40 -device u -dsp",
+    "ice40": "synth_ice40 -device u",  # -dsp would overwrite the registers of instances of SB_MAC16
+    "gowin": "synth_gowin -family gw1n",
+    "nexus": "synth_nexus -abc9",
 }
 """Yosys command by technology."""
-_OURS = {"ecp5": "ecp5_cells.v"}
+_OURS = {"ecp5": "ecp5_cells.v", "gowin": "gowin_cells.v", "nexus": "nexus_cells.v"}
 _YOSYS = {
     "ecp5": ("ecp5/common_sim.vh", "ecp5/ccu2c_sim.vh"),
     "ice40": ("ice40/cells_sim.v",),
+    "gowin": ("gowin/cells_sim.v",),
+    "nexus": ("nexus/cells_sim.v",),
 }
 _NOT_SIMULATED = re.compile(r"(?s)`ifndef NO_INCLUDES.*?`endif|\bspecify\b.*?\bendspecify\b")
+_INCLUDE = re.compile(r'(?m)^`include "(.*)"$')
 
 
 def cell_models(technology: str) -> str:
@@ -39,6 +45,12 @@ def cell_models(technology: str) -> str:
     if technology in _OURS:
         texts.append(files("spectramac.sim").joinpath(_OURS[technology]).read_text())
     for name in _YOSYS.get(technology, ()):
-        text = files("pyosys").joinpath("share", *name.split("/")).read_text()
-        texts.append(_NOT_SIMULATED.sub("", text))
+        path = files("pyosys").joinpath("share", *name.split("/"))
+        text = _NOT_SIMULATED.sub("", path.read_text())
+        texts.append(_INCLUDE.sub(lambda match, path=path: _included(path, match[1]), text))
     return "\n".join(texts)
+
+
+def _included(path: Any, name: str) -> str:
+    text: str = path.parent.joinpath(name).read_text()
+    return text

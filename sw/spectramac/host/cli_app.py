@@ -66,6 +66,9 @@ class FFTTechnology(StrEnum):
 
     generic = "generic"
     ecp5 = "ecp5"
+    ice40 = "ice40"
+    gowin = "gowin"
+    nexus = "nexus"
 
 
 class Scaling(StrEnum):
@@ -337,9 +340,12 @@ def verilog_fft(
         int, typer.Option(help="Bits of re and of im.", **_range(FFTConfig.data_width_range))
     ] = 16,
     twiddle_width: Annotated[
-        int,
-        typer.Option(help="Bits of a twiddle factor.", **_range(FFTConfig.twiddle_width_range)),
-    ] = 18,
+        int | None,
+        typer.Option(
+            help="Bits of a twiddle factor; by default what multipliers take: 18, with 'ice40' 16.",
+            **_range(FFTConfig.twiddle_width_range),
+        ),
+    ] = None,
     scaling: Annotated[
         Scaling,
         typer.Option(
@@ -352,7 +358,9 @@ def verilog_fft(
     ] = Order.bit_reversed,
     technology: Annotated[
         FFTTechnology,
-        typer.Option(help="'ecp5' instantiates DP16KD and MULT18X18D with their registers."),
+        typer.Option(
+            help="Whose multipliers and block RAM are instantiated, with their registers; 'ice40': UP5K."
+        ),
     ] = FFTTechnology.generic,
     frames: Annotated[int, typer.Option(help="Frames in fft_vectors.txt.")] = 16,
     seed: Annotated[int, typer.Option(min=0, help="Of the random frames.")] = 0,
@@ -365,6 +373,8 @@ def verilog_fft(
     from spectramac.host import cli_report, fft_product
     from spectramac.host.fft_datasheet import datasheet
 
+    if twiddle_width is None:
+        twiddle_width = fft_product.default_twiddle_width(technology.value)
     config = fft_product.configuration(points, width, twiddle_width, scaling.value, order.value)
     vectors = fft_product.vectors(config, n_frames=frames, seed=seed)
     writer, gateware = _gateware("verilog", "fft")

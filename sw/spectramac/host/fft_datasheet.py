@@ -44,10 +44,33 @@ MULTIPLIERS_PER_PRODUCT = 3
 
 _BENCH_COLUMNS = {
     "device": "device",
+    "logic_cell": "logic cells",
     "lut": "LUT",
     "ff": "flip-flops",
     "block_ram": "block RAM",
     "dsp": "multipliers",
+}
+
+_DEVICES = {
+    "generic": "The Verilog is free of vendor primitives; block RAM and multipliers are inferred.",
+    "ecp5": (
+        "Block RAM and multipliers are the ECP5's `DP16KD` and `MULT18X18D`, instantiated with their registers; a "
+        "multiplier wider than 18 bits is inferred."
+    ),
+    "ice40": (
+        "For the iCE40 UP5K: multipliers of up to 18 by 16 bits are `SB_MAC16`, instantiated with their registers; the "
+        "32 low bits of the product are enough there. All memories, the small ones too, are inferred as block RAM. "
+        "Synthesise with `synth_ice40 -device u`, without `-dsp`, which overwrites the registers of instances; a "
+        "multiplier that is wider then becomes logic cells."
+    ),
+    "gowin": (
+        "Block RAM up to 2048 words and multipliers are Gowin's `SDPX9B` and `MULT18X18` (GW1N, GW2A), instantiated "
+        "with their registers; deeper memories and a multiplier wider than 18 bits are inferred."
+    ),
+    "nexus": (
+        "Block RAM up to 2048 words and multipliers are the Nexus family's `PDPSC16K` and `MULTADDSUB18X18`, "
+        "instantiated with their registers; deeper memories and a multiplier wider than 18 bits are inferred."
+    ),
 }
 
 
@@ -66,7 +89,7 @@ def datasheet(
     config : FFTConfig
         Pipelined.
     technology : str
-        ``"generic"`` or ``"ecp5"``.
+        One of those of :class:`spectramac.gateware.fft.device.BlockRAM`.
     sha256 : str
         Of the Verilog that it describes; left out if empty.
     bench : path
@@ -99,7 +122,7 @@ def datasheet(
         "## Cycles\n",
         _cycles(config),
         "## Stages\n",
-        _stages(config),
+        _stages(config, technology),
         "## Noise\n",
         _noise(config),
         "## Resources and clock\n",
@@ -119,17 +142,10 @@ def _function(config: FFTConfig, technology: str) -> str:
             f"Discrete Fourier transform of frames of {low} to {config.n_max} complex samples; size, direction, "
             "dimension (one or two) and scaling are chosen for every frame"
         )
-    device = {
-        "generic": "The Verilog is free of vendor primitives; block RAM and multipliers are inferred.",
-        "ecp5": (
-            "Block RAM and multipliers are the ECP5's `DP16KD` and `MULT18X18D`, instantiated with their registers; a "
-            "multiplier wider than 18 bits is inferred."
-        ),
-    }[technology]
     return (
         f"{what}: X[k] = Σ x[n] exp(-2πj kn/N). Radix-2² single-path delay feedback, one sample a clock, no gap "
         f"between frames of one size. Bit for bit the function `spectramac.model.fft.fft`; `fft_vectors.txt` has "
-        f"samples of it. {device}\n"
+        f"samples of it. {_DEVICES[technology]}\n"
     )
 
 
@@ -230,12 +246,12 @@ def _cycles(config: FFTConfig) -> str:
     )
 
 
-def _stages(config: FFTConfig) -> str:
+def _stages(config: FFTConfig, technology: str) -> str:
     rows = [
         (
             stage.m,
             stage.width,
-            f"{1 << (stage.m - 1)} × {2 * (stage.width + 1)}, {delay_storage(stage)}",
+            f"{1 << (stage.m - 1)} × {2 * (stage.width + 1)}, {_storage(stage, technology)}",
             _drops(stage.narrowing, stage.m),
             _multipliers(config, stage),
             _drops(stage.product, stage.m),
@@ -259,6 +275,11 @@ def _stages(config: FFTConfig) -> str:
         f"{config.twiddle_width} bits, `{config.twiddle}`, and come from block RAM.\n"
     )
     return markdown_table(header, rows) + text
+
+
+def _storage(stage: StagePlan, technology: str) -> str:
+    storage = delay_storage(stage)
+    return "block" if technology == "ice40" and storage == "distributed" else storage
 
 
 def _drops(narrowing: Narrowing | None, m: int) -> str:
@@ -299,9 +320,8 @@ def _resources(config: FFTConfig, technology: str, bench: Path) -> str:
     if bench.is_file():
         try:
             entries = _bench_entries(config, technology, bench)
-            rows = [
-                (*(entry[key] for key in _BENCH_COLUMNS), _clock(entry["mhz"])) for entry in entries
-            ]
+            keys = [key for key in _BENCH_COLUMNS if key != "logic_cell" or technology == "ice40"]
+            rows = [(*(entry[key] for key in keys), _clock(entry["mhz"])) for entry in entries]
             tools = dict.fromkeys(
                 f"{name} {version}"
                 for entry in entries
@@ -314,7 +334,9 @@ def _resources(config: FFTConfig, technology: str, bench: Path) -> str:
             ) from None
         if rows:
             made = f"\nMade with {', '.join(tools)}.\n" if tools else ""
-            return markdown_table((*_BENCH_COLUMNS.values(), "clock, MHz"), rows) + made
+            return (
+                markdown_table((*(_BENCH_COLUMNS[key] for key in keys), "clock, MHz"), rows) + made
+            )
     return "Not measured for this configuration: `make bench-fft` measures them.\n"
 
 

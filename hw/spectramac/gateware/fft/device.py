@@ -91,8 +91,9 @@ class BlockRAM(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        if self.primitives.block_ram and not self.in_logic:
-            self.primitives.block_ram(m, self)
+        primitives = self.primitives
+        if primitives.block_ram and self.depth <= primitives.depth_max and not self.in_logic:
+            primitives.block_ram(m, self)
             return m
         style = "logic" if self.in_logic else "block"
         attrs = {"ram_style": style, "rom_style": style, "no_rw_check": 1}

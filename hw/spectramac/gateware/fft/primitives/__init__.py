@@ -8,7 +8,7 @@ from typing import Any
 
 from amaranth import Module
 
-from spectramac.gateware.fft.primitives import ecp5, ice40
+from spectramac.gateware.fft.primitives import ecp5, gowin, ice40, nexus, sliced
 
 __all__ = ["PRIMITIVES", "Primitives"]
 
@@ -22,12 +22,15 @@ class Primitives:
     block_ram, small_ram, multiplier : function of (m, component), or None
     can_multiply : function of (a_width, b_width, p_width)
         Whether ``multiplier`` is for these widths.
+    depth_max : int
+        Words for which ``block_ram`` is; deeper memories are inferred.
     """
 
     block_ram: Callable[[Module, Any], None] | None = None
     small_ram: Callable[[Module, Any], None] | None = None
     multiplier: Callable[[Module, Any], None] | None = None
     can_multiply: Callable[[int, int, int], bool] = lambda a_width, b_width, p_width: True
+    depth_max: int = 1 << 14
 
 
 PRIMITIVES = {
@@ -40,6 +43,18 @@ PRIMITIVES = {
         small_ram=ice40.small_ram,
         multiplier=ice40.multiplier,
         can_multiply=ice40.can_multiply,
+    ),
+    "gowin": Primitives(
+        block_ram=gowin.block_ram,
+        multiplier=gowin.multiplier,
+        can_multiply=gowin.can_multiply,
+        depth_max=sliced.DEPTH_MAX,
+    ),
+    "nexus": Primitives(
+        block_ram=nexus.block_ram,
+        multiplier=nexus.multiplier,
+        can_multiply=nexus.can_multiply,
+        depth_max=sliced.DEPTH_MAX,
     ),
 }
 """By the name of the technology."""

@@ -11,12 +11,9 @@ __all__ = ["block_ram", "can_multiply", "multiplier"]
 
 
 def block_ram(m: Module, ram: Any) -> None:
-    """Slices of 36 bits (up to 512 words), or 18, 9, 4, 2, 1, side by side; port A writes, port B reads."""
+    """Slices of 36 bits (up to 512 words), or 18, 9, 4, 2, 1 (16384), side by side; port A writes, port B reads."""
     slices = {36: 512, 18: 1024, 9: 2048, 4: 4096, 2: 8192, 1: 16384}
-    try:
-        slice_width = next(w for w, words in slices.items() if words >= ram.depth)
-    except StopIteration:
-        raise ValueError(f"depth must be at most 16384, not {ram.depth!r}") from None
+    slice_width = next(w for w, words in slices.items() if words >= ram.depth)
     low = {36: 5, 18: 4, 9: 3, 4: 2, 2: 1, 1: 0}[slice_width]  # address bits below the word's
     for k, start in enumerate(range(0, ram.width, slice_width)):
         width = min(slice_width, ram.width - start)
