@@ -4,7 +4,6 @@
 
 import re
 from importlib.resources import files
-from typing import Any
 
 __all__ = ["FLOWS", "cell_models"]
 
@@ -23,7 +22,7 @@ _YOSYS = {
     "nexus": ("nexus/cells_sim.v",),
 }
 _NOT_SIMULATED = re.compile(r"(?s)`ifndef NO_INCLUDES.*?`endif|\bspecify\b.*?\bendspecify\b")
-_INCLUDE = re.compile(r'(?m)^`include "(.*)"$')
+_INCLUDE = re.compile(r'(?m)^`include "(.*)"')
 
 
 def cell_models(technology: str) -> str:
@@ -45,12 +44,10 @@ def cell_models(technology: str) -> str:
     if technology in _OURS:
         texts.append(files("spectramac.sim").joinpath(_OURS[technology]).read_text())
     for name in _YOSYS.get(technology, ()):
-        path = files("pyosys").joinpath("share", *name.split("/"))
-        text = _NOT_SIMULATED.sub("", path.read_text())
-        texts.append(_INCLUDE.sub(lambda match, path=path: _included(path, match[1]), text))
+        folder, _, file = name.partition("/")
+        share = files("pyosys").joinpath("share", folder)
+        text = _NOT_SIMULATED.sub("", share.joinpath(file).read_text())
+        for include in set(_INCLUDE.findall(text)):
+            text = text.replace(f'`include "{include}"', share.joinpath(include).read_text())
+        texts.append(text)
     return "\n".join(texts)
-
-
-def _included(path: Any, name: str) -> str:
-    text: str = path.parent.joinpath(name).read_text()
-    return text

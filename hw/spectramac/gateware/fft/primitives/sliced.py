@@ -58,7 +58,7 @@ def slices(m: Any, ram: Any) -> Iterator[Slice]:
             data.eq(ram.write_data[start : start + width]),
             ram.read_data[start : start + width].eq(out),
         ]
-        yield Slice(size, low, *address, data, out, _rows(bits))
+        yield Slice(size, low, address[0], address[1], data, out, _rows(bits))
 
 
 def _rows(bits: int) -> Callable[[int], int]:
