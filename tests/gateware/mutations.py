@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from tests.gateware import test_fft, test_fft_block
+from tests.gateware import test_fft, test_fft_block, test_fft_primitives
 from tests.gateware.cases import CONFIG, SINGLE
 from tests.gateware.checks import (
     check_columns,
@@ -99,6 +99,8 @@ CHECKS: dict[str, Callable[[], Any]] = {
     "threshold_fft": lambda: check_threshold(PIPELINED, any_size=True),
     "windowed_fft": lambda: check_window(REAL),
     "twiddle": lambda: test_fft.check_twiddle(HALVING),
+    "ice40_butterfly": lambda: test_fft_primitives.check_butterfly(HALVING, 3, gaps=True),
+    "ice40_queue": test_fft_primitives.check_queue,
     "falling_fft": lambda: test_fft.check_falling_sizes(PIPELINED),
     "stalled_fft": lambda: test_fft.check_long_stall(PIPELINED),
     "placement": lambda: check_placement(CONFIG),
@@ -156,6 +158,23 @@ MUTATIONS = {
     ),
     "FFT: the greatest value is halved past the end": Mutation(
         narrow, "round_or_clip", "hold.eq(greatest)", "hold.eq(0)", "full_scale_fft"
+    ),
+    "FFT: a delay line is read a cycle late where the address is given ahead": Mutation(
+        butterfly.Butterfly,
+        "elaborate",
+        "Mux(computing | draining, slot + 1, slot)",
+        "slot",
+        "ice40_butterfly",
+    ),
+    "FFT: the output queue is, too": Mutation(
+        output.OutputQueue, "elaborate", "Mux(pop, head + 1, head)", "head", "ice40_queue"
+    ),
+    "FFT: the queue's newest word is read too early": Mutation(
+        output.OutputQueue,
+        "elaborate",
+        "self.short, technology=self.technology",
+        "self.short, technology=self.technology, fresh=False",
+        "ice40_queue",
     ),
     "FFT: last dropped": Mutation(
         pipelined.PipelinedFFT,

@@ -222,7 +222,7 @@ def test_verilog_gives_the_expected_outputs(product: Any) -> None:
         (["--width", 7], 2, "--width"),
         (["--twiddle-width", 19], 2, "--twiddle-width"),
         (["--scaling", "floating"], 2, "'per_stage', 'halving', 'growth', 'block'"),
-        (["--technology", "ice40"], 2, "'generic', 'ecp5'"),
+        (["--technology", "asic"], 2, "'generic', 'ecp5', 'ice40', 'gowin', 'nexus'"),
         (["--preset", "small"], 2, "--preset"),
         (["--order", "random"], 2, "'bit_reversed', 'natural'"),
         (["--order", "natural", "--points", 8], 1, "order must be 'bit_reversed' with"),
@@ -262,15 +262,31 @@ def test_the_accelerator_is_the_default() -> None:
     assert "No such command 'divider'" in result.stderr
 
 
-def test_ecp5_instantiates_its_primitives(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("technology", "multiplier"),
+    [
+        ("ecp5", "MULT18X18D"),
+        ("ice40", "SB_MAC16"),
+        ("gowin", "MULT18X18"),
+        ("nexus", "MULTADDSUB18X18"),
+    ],
+)
+def test_a_technology_instantiates_its_primitives(
+    technology: str, multiplier: str, tmp_path: Path
+) -> None:
     pytest.importorskip("amaranth")
-    result = spectramac("verilog", "fft", "--points", 16, "--technology", "ecp5", "--out", tmp_path)
+    arguments = ("--points", 16, "--technology", technology, "--out", tmp_path)
+    result = spectramac("verilog", "fft", *arguments)
     assert result.exit_code == 0, result.output
-    text = (tmp_path / "fft.v").read_text()
+    text, sheet = ((tmp_path / name).read_text() for name in ("fft.v", "fft.md"))
     config = configuration("halving")
-    assert len(re.findall(r"^ +MULT18X18D #", text, re.M)) == n_multipliers(config)
-    assert "DP16KD #" in text
-    assert "MULT18X18D" in (tmp_path / "fft.md").read_text()
+    assert len(re.findall(rf"^ +{multiplier} #", text, re.M)) == n_multipliers(config)
+    assert f"`{multiplier}`" in sheet
+    assert ("distributed" in sheet) == (technology != "ice40")  # which has no memories of logic
+    width = fft_product.default_twiddle_width(technology)
+    assert f"--twiddle-width {width} " in sheet
+    memory = {"ecp5": "DP16KD #", "gowin": "SDPX9B #", "nexus": "PDPSC16K #"}.get(technology, "")
+    assert memory in text
 
 
 # Datasheet.

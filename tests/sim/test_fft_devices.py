@@ -2,31 +2,34 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The pipelined transform in volume on Verilated RTL: portable, and mapped to a device's primitives."""
 
-import re
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import pytest
-from amaranth.back import rtlil
 
 from spectramac.gateware.fft import PipelinedFFT
+from spectramac.gateware.fft.device import TECHNOLOGIES
 from spectramac.gateware.verilog import to_verilog
+from spectramac.host import fft_product
 from spectramac.model.fft import fft
+from spectramac.sim.cells import FLOWS, cell_models
 from spectramac.sim.library import StreamPorts, VerilatedLibrary
 from spectramac.sim.packing import pack_words, unpack_words
 from spectramac.sim.synth import run_yosys
+from spectramac.sim.synth_wrapper import to_rtlil
 from spectramac.spec.config import FFTConfig
 from spectramac.spec.payloads import fft_input, fft_output
 from spectramac.spec.timing import fft_latency
 
-CELLS = files("spectramac.sim").joinpath("ecp5_cells.v").read_text()
-CARRY = files("spectramac.sim").joinpath("ecp5_ccu2c.v").read_text()
-
 
 def verilog(config: FFTConfig, technology: str) -> str:
-    text = to_verilog(PipelinedFFT(config, technology=technology), "fft")
-    return text + CELLS + CARRY if technology == "ecp5" else text
+    """The gateware, with models of the cells that it instantiates."""
+    if technology != "generic":
+        pytest.importorskip(
+            "pyosys", reason="synthesis is an extra: pip install 'spectramac[fpga]'"
+        )
+    core = PipelinedFFT(config, technology=technology)
+    return to_verilog(core, "fft") + cell_models(technology)
 
 
 def check(text: str, config: FFTConfig, n_frames: int) -> None:
@@ -55,17 +58,21 @@ def check(text: str, config: FFTConfig, n_frames: int) -> None:
     assert spent <= n_frames * n + fft_latency(config, config.log2_n_max) + 4
 
 
-CONFIGS = [
-    FFTConfig(log2_n_max=6, twiddle_width=18, scaling="halving"),
-    FFTConfig(log2_n_max=9, twiddle_width=18, scaling="halving"),
-    FFTConfig(log2_n_max=5, twiddle_width=18, scaling="growth"),
-    FFTConfig(log2_n_max=6, twiddle_width=18, scaling="block"),
-]
+def configuration(technology: str, log2_n: int, scaling: str) -> FFTConfig:
+    """With factors as wide as the technology's multipliers take."""
+    return fft_product.configuration(
+        1 << log2_n, 16, fft_product.default_twiddle_width(technology), scaling
+    )
 
 
-@pytest.mark.parametrize("technology", ["generic", "ecp5"])
-@pytest.mark.parametrize("config", CONFIGS, ids=lambda c: f"{c.scaling}{c.n_max}")
-def test_a_thousand_frames(config: FFTConfig, technology: str) -> None:
+@pytest.mark.parametrize("technology", TECHNOLOGIES)
+@pytest.mark.parametrize(
+    ("scaling", "log2_n"),
+    [("halving", 6), ("halving", 9), ("growth", 5), ("block", 6)],
+    ids=lambda x: f"{x}",
+)
+def test_a_thousand_frames(scaling: str, log2_n: int, technology: str) -> None:
+    config = configuration(technology, log2_n, scaling)
     check(verilog(config, technology), config, 1000)
 
 
@@ -102,29 +109,32 @@ def test_choices_at_run_time(technology: str) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("technology", ["generic", "ecp5"])
+@pytest.mark.parametrize("technology", TECHNOLOGIES)
 @pytest.mark.parametrize("log2_n", [11, 12, 13])
 def test_long_transforms(log2_n: int, technology: str) -> None:
-    config = FFTConfig(log2_n_max=log2_n, twiddle_width=18, scaling="halving")
+    config = configuration(technology, log2_n, "halving")
     check(verilog(config, technology), config, 20)
 
 
-def netlist(config: FFTConfig, work: Path) -> str:
-    """The cells that Yosys maps the core to, with the models of them that ship with Yosys (and ours for the rest)."""
-    core = PipelinedFFT(config, technology="ecp5")
-    (work / "fft.il").write_text(rtlil.convert(core, name="fft", emit_src=False))
-    script = ["read_rtlil fft.il", "synth_ecp5 -abc9 -top fft", "write_verilog -noattr fft.v"]
+def netlist(config: FFTConfig, technology: str, work: Path) -> str:
+    """The cells that Yosys maps the core to, with their models."""
+    (work / "fft.il").write_text(to_rtlil(PipelinedFFT(config, technology=technology), "fft"))
+    script = [
+        "read_rtlil fft.il",
+        f"{FLOWS[technology]} -top fft",
+        "write_verilog -noattr fft.v",
+    ]
     run_yosys(script, cwd=work)
-    share = files("pyosys").joinpath("share", "ecp5")
-    models = [share.joinpath(name).read_text() for name in ("common_sim.vh", "ccu2c_sim.vh")]
-    timing = re.compile(r"(?s)`ifndef NO_INCLUDES.*?`endif|\bspecify\b.*?\bendspecify\b")
-    models = [timing.sub("", text) for text in models]
-    return "\n".join([(work / "fft.v").read_text(), *models, CELLS])
+    return (work / "fft.v").read_text() + cell_models(technology)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("config", CONFIGS[:1] + CONFIGS[3:], ids=lambda c: c.scaling)
-def test_mapped_netlist(config: FFTConfig, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("technology", "scaling"),
+    [*((technology, "halving") for technology in FLOWS), ("ecp5", "block")],
+)
+def test_mapped_netlist(tmp_path: Path, technology: str, scaling: str) -> None:
     """What goes to place and route computes the same, clock for clock."""
     pytest.importorskip("pyosys", reason="synthesis is an extra: pip install 'spectramac[fpga]'")
-    check(netlist(config, tmp_path), config, 1000)
+    config = configuration(technology, 6, scaling)
+    check(netlist(config, technology, tmp_path), config, 1000)

@@ -66,6 +66,9 @@ class FFTTechnology(StrEnum):
 
     generic = "generic"
     ecp5 = "ecp5"
+    ice40 = "ice40"
+    gowin = "gowin"
+    nexus = "nexus"
 
 
 class Scaling(StrEnum):
@@ -336,8 +339,11 @@ Width = Annotated[
     int, typer.Option(help="Bits of re and of im.", **_range(FFTConfig.data_width_range))
 ]
 TwiddleWidth = Annotated[
-    int,
-    typer.Option(help="Bits of a twiddle factor.", **_range(FFTConfig.twiddle_width_range)),
+    int | None,
+    typer.Option(
+        help="Bits of a twiddle factor; by default what multipliers take: 18, with 'ice40' 16.",
+        **_range(FFTConfig.twiddle_width_range),
+    ),
 ]
 Frames = Annotated[int, typer.Option(help="Frames in the file of golden vectors.")]
 Seed = Annotated[int, typer.Option(min=0, help="Of the random frames.")]
@@ -355,7 +361,7 @@ class Input(StrEnum):
 def verilog_fft(
     points: Points = 64,
     width: Width = 16,
-    twiddle_width: TwiddleWidth = 18,
+    twiddle_width: TwiddleWidth = None,
     scaling: Annotated[
         Scaling,
         typer.Option(
@@ -370,7 +376,7 @@ def verilog_fft(
     technology: Annotated[
         FFTTechnology,
         typer.Option(
-            help="'ecp5' instantiates DP16KD and MULT18X18D with their registers, and CCU2C."
+            help="Whose multipliers and block RAM are instantiated, with their registers; 'ice40': UP5K."
         ),
     ] = FFTTechnology.generic,
     input_kind: Annotated[
@@ -396,6 +402,10 @@ def verilog_fft(
 
     fft.v, fft_vectors.txt for $readmemh in a testbench, fft.md.
     """
+    from spectramac.host import fft_product
+
+    if twiddle_width is None:
+        twiddle_width = fft_product.default_twiddle_width(technology.value)
     if window is not None:
         if input_kind is not Input.complex:
             raise typer.BadParameter("--window needs --input complex")
@@ -418,7 +428,6 @@ def verilog_fft(
             out,
         )
         return
-    from spectramac.host import fft_product
     from spectramac.host.fft_datasheet import datasheet
 
     config = fft_product.configuration(points, width, twiddle_width, scaling.value, order.value)

@@ -61,7 +61,7 @@ def _write(
 def verilog_fft_threshold(
     points: Points = 64,
     width: Width = 16,
-    twiddle_width: TwiddleWidth = 18,
+    twiddle_width: TwiddleWidth = None,
     scaling: Annotated[
         Scaling,
         typer.Option(
@@ -80,7 +80,8 @@ def verilog_fft_threshold(
     """
     from spectramac.host import fft_product, fft_variants
 
-    config = fft_product.configuration(points, width, twiddle_width, scaling.value, order.value)
+    factors = twiddle_width or fft_product.default_twiddle_width(technology.value)
+    config = fft_product.configuration(points, width, factors, scaling.value, order.value)
     _write(
         out,
         lambda core: core(config, technology=technology.value),
@@ -102,7 +103,7 @@ def verilog_fft2d(
     rows: Side = 8,
     columns: Side = 8,
     width: Width = 16,
-    twiddle_width: TwiddleWidth = 18,
+    twiddle_width: TwiddleWidth = None,
     scaling: FixedScalingOption = FixedScaling.halving,
     order: Annotated[Order, typer.Option(help="Of the rows and of the columns.")] = (
         Order.bit_reversed
@@ -116,10 +117,11 @@ def verilog_fft2d(
 
     fft2d.v, fft2d_vectors.txt for $readmemh in a testbench, fft2d.md.
     """
-    from spectramac.host import fft_variants
+    from spectramac.host import fft_product, fft_variants
 
+    factors = twiddle_width or fft_product.default_twiddle_width(technology.value)
     config = fft_variants.tile_configuration(
-        rows, columns, width, twiddle_width, scaling.value, order.value
+        rows, columns, width, factors, scaling.value, order.value
     )
     _write(
         out,

@@ -44,18 +44,32 @@ MULTIPLIERS_PER_PRODUCT = 3
 
 _BENCH_COLUMNS = {
     "device": "device",
+    "logic_cell": "logic cells",
     "lut": "LUT",
     "ff": "flip-flops",
     "block_ram": "block RAM",
     "dsp": "multipliers",
 }
 
-
 DEVICES = {
     "generic": "The Verilog is free of vendor primitives; block RAM and multipliers are inferred.",
     "ecp5": (
         "Block RAM and multipliers are the ECP5's `DP16KD` and `MULT18X18D`, instantiated with their registers, and "
         "saturating adders its `CCU2C`; a multiplier wider than 18 bits is inferred."
+    ),
+    "ice40": (
+        "For the iCE40 UP5K: multipliers of up to 18 by 16 bits are `SB_MAC16`, instantiated with their registers; the "
+        "32 low bits of the product are enough there. All memories, the small ones too, are inferred as block RAM. "
+        "Synthesise with `synth_ice40 -device u`, without `-dsp`, which overwrites the registers of instances; a "
+        "multiplier that is wider then becomes logic cells."
+    ),
+    "gowin": (
+        "Block RAM up to 2048 words and multipliers are Gowin's `SDPX9B` and `MULT18X18` (GW1N, GW2A), instantiated "
+        "with their registers; deeper memories and a multiplier wider than 18 bits are inferred."
+    ),
+    "nexus": (
+        "Block RAM up to 2048 words and multipliers are the Nexus family's `PDPSC16K` and `MULTADDSUB18X18`, "
+        "instantiated with their registers; deeper memories and a multiplier wider than 18 bits are inferred."
     ),
 }
 """What the Verilog of each technology is made of."""
@@ -99,7 +113,7 @@ def datasheet(
     config : FFTConfig
         Pipelined.
     technology : str
-        ``"generic"`` or ``"ecp5"``.
+        One of those of :class:`spectramac.gateware.fft.device.BlockRAM`.
     sha256 : str
         Of the Verilog that it describes; left out if empty.
     bench : path
@@ -132,7 +146,7 @@ def datasheet(
         "## Cycles\n",
         _cycles(config),
         "## Stages\n",
-        stage_table(config),
+        stage_table(config, technology),
         "## Noise\n",
         noise_text(config),
         "## Resources and clock\n",
@@ -270,13 +284,13 @@ def cycles_table(rows: Sequence[tuple[int, int, int]]) -> str:
     )
 
 
-def stage_table(config: FFTConfig) -> str:
+def stage_table(config: FFTConfig, technology: str) -> str:
     """Widths, memories and multipliers of each stage."""
     rows = [
         (
             stage.m,
             stage.width,
-            f"{1 << (stage.m - 1)} × {2 * (stage.width + 1)}, {delay_storage(stage)}",
+            f"{1 << (stage.m - 1)} × {2 * (stage.width + 1)}, {_storage(stage, technology)}",
             _drops(stage.narrowing, stage.m),
             _multipliers(config, stage) + _shifts(stage),
             _drops(stage.product, stage.m),
@@ -300,6 +314,11 @@ def stage_table(config: FFTConfig) -> str:
         f"{config.twiddle_width} bits, `{config.twiddle}`, and come from block RAM.\n"
     )
     return markdown_table(header, rows) + text
+
+
+def _storage(stage: StagePlan, technology: str) -> str:
+    storage = delay_storage(stage)
+    return "block" if technology == "ice40" and storage == "distributed" else storage
 
 
 def _drops(narrowing: Narrowing | None, m: int) -> str:
@@ -358,9 +377,8 @@ def resources(config: FFTConfig, technology: str, bench: Path, *, product: str =
     if bench.is_file():
         try:
             entries = _bench_entries(config, technology, bench, product)
-            rows = [
-                (*(entry[key] for key in _BENCH_COLUMNS), _clock(entry["mhz"])) for entry in entries
-            ]
+            keys = [key for key in _BENCH_COLUMNS if key != "logic_cell" or technology == "ice40"]
+            rows = [(*(entry[key] for key in keys), _clock(entry["mhz"])) for entry in entries]
             tools = dict.fromkeys(
                 f"{name} {version}"
                 for entry in entries
@@ -373,7 +391,9 @@ def resources(config: FFTConfig, technology: str, bench: Path, *, product: str =
             ) from None
         if rows:
             made = f"\nMade with {', '.join(tools)}.\n" if tools else ""
-            return markdown_table((*_BENCH_COLUMNS.values(), "clock, MHz"), rows) + made
+            return (
+                markdown_table((*(_BENCH_COLUMNS[key] for key in keys), "clock, MHz"), rows) + made
+            )
     if product != "fft":
         return "Not measured for this configuration.\n"
     return "Not measured for this configuration: `make bench-fft` measures them.\n"

@@ -30,6 +30,7 @@ __all__ = [
     "control_meanings",
     "control_payload",
     "corners",
+    "default_twiddle_width",
     "input_payload",
     "options",
     "order_text",
@@ -63,6 +64,11 @@ def configuration(
         scaling=scaling,  # type: ignore[arg-type]  # checked there
         order=order,  # type: ignore[arg-type]
     )
+
+
+def default_twiddle_width(technology: str) -> int:
+    """Bits of a twiddle factor that the multipliers of a technology take: iCE40's 16, others' 18."""
+    return 16 if technology == "ice40" else 18
 
 
 def options(config: FFTConfig) -> str:

@@ -46,7 +46,7 @@ def sheet(
         "## Cycles\n",
         fft_datasheet.cycles_table(variant.cycles),
         "## Stages\n",
-        f"{fft_datasheet.stage_table(config)}{more}",
+        f"{fft_datasheet.stage_table(config, technology)}{more}",
         "## Noise\n",
         _noise(variant),
         "## Resources and clock\n",

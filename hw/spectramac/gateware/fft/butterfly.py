@@ -6,12 +6,11 @@ from typing import Any
 
 from amaranth import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from spectramac.gateware.fft.control import control_layout, is_square
 from spectramac.gateware.fft.delay import delayed
-from spectramac.gateware.fft.device import BlockRAM
+from spectramac.gateware.fft.device import BlockRAM, SmallRAM
 from spectramac.gateware.fft.narrow import Narrow
 from spectramac.spec.config import FFTConfig
 from spectramac.spec.fft_plan import StagePlan
@@ -108,7 +107,7 @@ class Butterfly(wiring.Component):
             active = control.size[number - 1]
         taken = Signal(number)
         # Slot to be read: of the next sample's partner, then of the next difference. It comes round in time for both.
-        slot = Signal(number - 1)
+        slot, next_slot = Signal(number - 1), Signal(number - 1)
         draining, draining_next = Signal(), Signal()
         fresh = Signal()
         held = Signal(control_layout(self.config))
@@ -118,6 +117,7 @@ class Butterfly(wiring.Component):
             accept.eq(self.i.valid & active),
             passing.eq(self.i.valid & ~active),
             computing.eq(accept & taken[-1]),
+            next_slot.eq(Mux(computing | draining, slot + 1, slot)),
             first.eq((computing & fresh) | (passing & self.i.first)),
         ]
         with m.If(accept):
@@ -160,7 +160,7 @@ class Butterfly(wiring.Component):
                     positive = rotate_next & (inverse == 1 - k)
                     inverts[k] = delayed(m, draining_next & ~positive, 1, f"invert{k}", reset=True)
             raw_re, raw_im = self._stored(
-                m, accept, computing, draining, idle, rotate, inverts, taken, slot
+                m, accept, computing, draining, idle, rotate, inverts, taken, (slot, next_slot)
             )
         self._emit(m, raw_re, raw_im, valid, first, halve, held)
         return m
@@ -230,7 +230,7 @@ class Butterfly(wiring.Component):
         rotate: Any,
         inverts: list[Any],
         taken: Any,
-        slot: Any,
+        slots: tuple[Signal, Signal],
     ) -> tuple[Any, Any]:
         """Stages with a memory: read, register, add; latency 2 behind the memory's."""
         width = self.stage.width + 1
@@ -258,8 +258,14 @@ class Butterfly(wiring.Component):
         if storage == "registers":
             before = self._two_before(m, accept)
             partner = [before[:width].as_signed(), before[width:].as_signed()]
+            # The second difference is rotated, with re and im exchanged ahead of the subtraction.
+            turned = taken[0]
+            if not self.config.is_fixed:
+                turned = turned & ~is_square(self.i.control, self.stage.m - 1)
+            minuends = [Mux(turned, x[1 - k], x[k]) for k in range(2)]
+            subtrahends = [Mux(turned, partner[1 - k], partner[k]) for k in range(2)]
         else:
-            partner = stored
+            minuends, subtrahends = x, stored
         sums, differences = [], []
         for k, name in enumerate(("re", "im")):
             minuend = Signal(signed(self.stage.width), name=f"minuend_{name}", reset_less=True)
@@ -275,8 +281,8 @@ class Butterfly(wiring.Component):
                 operand = Mux(rotate_w, stored[1 - k], operand)
             inverted = operand[:] ^ invert.replicate(width)
             m.d.sync += [
-                minuend.eq(x[k]),
-                subtrahend.eq(Mux(second_w, partner[k], 0)),
+                minuend.eq(minuends[k]),
+                subtrahend.eq(Mux(second_w, subtrahends[k], 0)),
                 augend.eq(Mux(draining_w, 0, x[k])),
                 addend.eq(Mux(passing_w, 0, inverted.as_signed())),
                 carry.eq(invert),
@@ -291,15 +297,10 @@ class Butterfly(wiring.Component):
             sums.append(total)
             differences.append(minuend - subtrahend)
         if storage == "registers":
-            turned = delayed(m, taken[0], 1, "turned")
-            if not self.config.is_fixed:
-                plain = is_square(self.i.control, self.stage.m - 1)
-                turned = turned & ~delayed(m, plain, 1, "plain")
-            re, im = (value[:width] for value in differences)
             # One difference is enough: the second is computed while the first is emitted.
             waiting = Signal(2 * width, reset_less=True)
             with m.If(push):
-                m.d.sync += waiting.eq(Mux(turned, Cat(im, re), Cat(re, im)))
+                m.d.sync += waiting.eq(Cat(value[:width] for value in differences))
             m.d.comb += word.eq(Mux(draining, waiting, before))
         else:
             slot_w = delayed(m, taken, wait + 2, "slot")
@@ -308,7 +309,7 @@ class Butterfly(wiring.Component):
                 write_now.eq(write),
                 write_word.eq(Cat(value[:width] for value in differences)),
             ]
-            self._memory(m, storage, word, slot, write_now, slot_w, write_word)
+            self._memory(m, storage, word, slots, write_now, slot_w, write_word)
         return sums[0], sums[1]
 
     def _memory(
@@ -316,32 +317,26 @@ class Butterfly(wiring.Component):
         m: Module,
         storage: str,
         word: Signal,
-        slot: Value,
+        slots: tuple[Signal, Signal],
         write: Signal,
         write_slot: Value,
         write_word: Signal,
     ) -> None:
-        depth = 1 << (self.stage.m - 1)
+        size = len(word), 1 << (self.stage.m - 1)
+        delay: Any
         if storage == "block":
-            m.submodules.delay = delay = BlockRAM(len(word), depth, technology=self.technology)
-            m.d.comb += [
-                delay.read_address.eq(slot),
-                word.eq(delay.read_data),
-                delay.write_enable.eq(write),
-                delay.write_address.eq(write_slot),
-                delay.write_data.eq(write_word),
-            ]
-            return
-        m.submodules.delay = memory = Memory(
-            shape=len(word), depth=depth, init=[], attrs={"ram_style": "distributed"}
-        )
-        read_port, write_port = memory.read_port(domain="comb"), memory.write_port()
+            delay = BlockRAM(*size, technology=self.technology)
+        else:
+            # A word is written three cycles after its sample, and a block has at least four.
+            delay = SmallRAM(*size, technology=self.technology, fresh=False)
+            m.d.comb += delay.next_address.eq(slots[1])
+        m.submodules.delay = delay
         m.d.comb += [
-            read_port.addr.eq(slot),
-            word.eq(read_port.data),
-            write_port.en.eq(write),
-            write_port.addr.eq(write_slot),
-            write_port.data.eq(write_word),
+            delay.read_address.eq(slots[0]),
+            word.eq(delay.read_data),
+            delay.write_enable.eq(write),
+            delay.write_address.eq(write_slot),
+            delay.write_data.eq(write_word),
         ]
 
     def _two_before(self, m: Module, accept: Any) -> Signal:

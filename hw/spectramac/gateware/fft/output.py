@@ -12,7 +12,7 @@ from amaranth.lib.wiring import In, Out
 from spectramac.gateware.fft.block import FrameExponent, Normalise
 from spectramac.gateware.fft.control import output_layout
 from spectramac.gateware.fft.delay import delayed
-from spectramac.gateware.fft.device import BlockRAM
+from spectramac.gateware.fft.device import BlockRAM, SmallRAM
 from spectramac.spec.config import FFTConfig
 from spectramac.spec.timing import EXPONENT_LATENCY, reorder_delay
 
@@ -106,13 +106,9 @@ class OutputQueue(wiring.Component):
             latency += Normalise.latency
         reading = Signal(latency)
         arrived = reading[-1]
-        m.submodules.short = short = Memory(
-            shape=len(self.o.payload.as_value()),
-            depth=self.short,
-            init=[],
-            attrs={"ram_style": "distributed"},
+        m.submodules.short = short = SmallRAM(
+            len(self.o.payload.as_value()), self.short, technology=self.technology
         )
-        write_port, read_port = short.write_port(), short.read_port(domain="comb")
         head, tail = Signal(range(self.short)), Signal(range(self.short))
         free = Signal(range(self.short + 1), init=self.short)  # neither filled nor about to be
         filled = Signal(range(self.short + 1))
@@ -132,11 +128,12 @@ class OutputQueue(wiring.Component):
             long.write_address.eq(Cat(fields, written[moved:])),
             long.write_data.eq(word),
             long.read_address.eq(read),
-            write_port.en.eq(fill),
-            write_port.addr.eq(tail),
-            write_port.data.eq(stored if whole else Mux(arrived, stored, word)),
-            read_port.addr.eq(head),
-            self.o.payload.as_value().eq(read_port.data),
+            short.write_enable.eq(fill),
+            short.write_address.eq(tail),
+            short.write_data.eq(stored if whole else Mux(arrived, stored, word)),
+            short.read_address.eq(head),
+            short.next_address.eq(Mux(pop, head + 1, head)),
+            self.o.payload.as_value().eq(short.read_data),
             self.o.valid.eq(filled != 0),
         ]
         reserve = Signal()

@@ -109,6 +109,15 @@ class Twiddle(wiring.Component):
         number = self.stage.m
         return (2 << number) >> self._top if self.config.is_fixed else 3 << (number - 1)
 
+    @property
+    def _exact_width(self) -> int:
+        """Bits of a difference of products before narrowing; higher bits of the products do not matter."""
+        if self.stage.shifts[-1]:
+            # |a + jb| < √2 · 2**(factor_width - 1).
+            return self.stage.factor_width + self.config.twiddle.fraction
+        assert self.product.shift is not None
+        return self.product.shift + self.product.width + self.product.saturates
+
     def _rom(self) -> list[int]:
         """Packed words ``c, c - s, c + s``: by e, or by the number of the sample if the size is fixed."""
         number, width = self.stage.m, self.config.twiddle_width
@@ -191,7 +200,9 @@ class Twiddle(wiring.Component):
         return m
 
     def _multiplier(self, m: Module, name: str, value: Any, factor: Any) -> Signal:
-        multiplier = Multiplier(len(value), len(factor), technology=self.technology)
+        multiplier = Multiplier(
+            len(value), len(factor), self._exact_width, technology=self.technology
+        )
         m.submodules[name] = multiplier
         m.d.comb += [multiplier.a.eq(value), multiplier.b.eq(factor)]
         return multiplier.p
@@ -200,8 +211,7 @@ class Twiddle(wiring.Component):
         """``common - other`` into part ``name`` of the output; returns whether it is being clipped."""
         shift = self.product.shift
         assert shift is not None
-        width = self.product.width + self.product.saturates
-        exact = Signal(signed(shift + width), name=f"exact_{name}", reset_less=True)
+        exact = Signal(signed(self._exact_width), name=f"exact_{name}", reset_less=True)
         low, top = shift - 1, shift
         unequal = [
             common[k : min(k + 4, low)] ^ other[k : min(k + 4, low)] for k in range(0, low, 4)
@@ -227,12 +237,7 @@ class Twiddle(wiring.Component):
         assert drop is not None
         assert not self.product.saturates
         shifts, width = self.stage.shifts, self.product.width
-        # The difference fits factor_width + fraction bits: |a + jb| < √2 · 2**(factor_width - 1).
-        exact = Signal(
-            signed(self.stage.factor_width + self.config.twiddle.fraction),
-            name=f"exact_{name}",
-            reset_less=True,
-        )
+        exact = Signal(signed(self._exact_width), name=f"exact_{name}", reset_less=True)
         # Half a unit of the result is bit ``drop - 1 - shift`` of the difference.
         halves = [drop - 1 - shift for shift in shifts]
         edges = sorted({0, *range(0, drop - 1, 4), *(half for half in halves if half > 0)})
