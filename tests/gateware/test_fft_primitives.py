@@ -81,7 +81,8 @@ def check_queue(reverse: int = 0) -> None:
     def make(technology):
         shape = data.StructLayout({"word": 12})
         depth = 4 << reverse if reverse else 64
-        return OutputQueue(shape, depth, reverse=reverse, technology=technology)
+        fields = (reverse,) if reverse else ()
+        return OutputQueue(shape, depth, reverse=fields, technology=technology)
 
     lockstep(make, stimulus, observe, 1500)
 
