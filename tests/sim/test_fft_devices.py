@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from spectramac.gateware.fft import PipelinedFFT
-from spectramac.gateware.fft.device import TECHNOLOGIES
+from spectramac.gateware.fft.device import TECHNOLOGIES, BlockRAM
 from spectramac.gateware.verilog import to_verilog
 from spectramac.host import fft_product
 from spectramac.model.fft import fft
@@ -130,11 +130,56 @@ def netlist(config: FFTConfig, technology: str, work: Path) -> str:
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    ("technology", "scaling"),
-    [*((technology, "halving") for technology in FLOWS), ("ecp5", "block")],
+    ("technology", "scaling"), [("ecp5", "halving"), ("ice40", "halving"), ("ecp5", "block")]
 )
 def test_mapped_netlist(tmp_path: Path, technology: str, scaling: str) -> None:
     """What goes to place and route computes the same, clock for clock."""
     pytest.importorskip("pyosys", reason="synthesis is an extra: pip install 'spectramac[fpga]'")
     config = configuration(technology, 6, scaling)
     check(netlist(config, technology, tmp_path), config, 1000)
+
+
+WRAPPER = """
+module top(clk, rst, we, write, data, read, ram_data, rom_data);
+  input clk;
+  input rst;
+  input we;
+  input [{high}:0] write;
+  input [19:0] data;
+  input [{high}:0] read;
+  output [19:0] ram_data;
+  output [19:0] rom_data;
+  ram ram(.clk(clk), .rst(rst), .write_enable(we), .write_address(write), .write_data(data),
+    .read_address(read), .read_data(ram_data));
+  rom rom(.clk(clk), .rst(rst), .write_enable(1'b0), .write_address(write), .write_data(20'b0),
+    .read_address(read), .read_data(rom_data));
+endmodule
+"""
+
+
+@pytest.mark.parametrize("depth", [512, 1024, 2048])
+@pytest.mark.parametrize("technology", ["ecp5", "gowin", "nexus"])
+def test_block_ram_of_every_width(technology: str, depth: int) -> None:
+    """Words of 20 bits in block RAMs of 36, 18 and 9; contents, and what was written, come two cycles later."""
+    pytest.importorskip("pyosys", reason="synthesis is an extra: pip install 'spectramac[fpga]'")
+    rng = np.random.default_rng(depth)
+    contents = rng.integers(1 << 20, size=depth).tolist()
+    text = to_verilog(BlockRAM(20, depth, technology=technology), "ram")
+    text += to_verilog(BlockRAM(20, depth, init=contents, technology=technology), "rom")
+    text += WRAPPER.format(high=depth.bit_length() - 2) + cell_models(technology)
+    written: dict[int, int] = {}
+    expected: list[tuple[int | None, int]] = []
+    with VerilatedLibrary(text, "top", StreamPorts()) as dut:
+        dut.reset()
+        for cycle in range(3 * depth):
+            write, data = int(rng.integers(depth)), int(rng.integers(1 << 20))
+            read = (write + 1 + int(rng.integers(depth - 1))) % depth
+            for name, value in (("we", 1), ("write", write), ("data", data), ("read", read)):
+                dut.set(name, value)
+            expected.append((written.get(read), contents[read]))
+            written[write] = data
+            dut.step()
+            if cycle >= 1:
+                ram, rom = expected[cycle - 1]
+                assert dut.get("rom_data") == rom
+                assert ram is None or dut.get("ram_data") == ram

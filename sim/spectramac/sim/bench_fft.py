@@ -54,26 +54,6 @@ TARGETS = {
         ),
         60.0,
     ),
-    "gowin": (
-        Device(
-            "Gowin GW1NR-9C QN88P C6/I5",
-            "gowin",
-            FLOWS["gowin"],
-            ("--device", "GW1NR-LV9QN88PC6/I5", "--vopt", "family=GW1N-9C"),
-            technology="gowin",
-        ),
-        200.0,
-    ),
-    "nexus": (
-        Device(
-            "CrossLink-NX LIFCL-40-9 BG400",
-            "nexus",
-            FLOWS["nexus"],
-            ("--device", "LIFCL-40-9BG400C"),
-            technology="nexus",
-        ),
-        250.0,
-    ),
 }
 """Device of each technology, and the clock in MHz that nextpnr works towards."""
 VARIANTS = ("halving", "growth", "block", "per_stage")
@@ -113,7 +93,7 @@ def _place(config: FFTConfig, technology: str, seeds: int, mhz: float | None) ->
     return {
         "device": report.device,
         **cells,
-        "lut": used["LUT"] + used.get("ALU", 0) - wrapper_luts,
+        "lut": used["LUT"] - wrapper_luts,
         "ff": used["FF"] - report.wrapper_flip_flops,
         "block_ram": used["block RAM"],
         "dsp": used["DSP"],
@@ -126,10 +106,7 @@ def _place(config: FFTConfig, technology: str, seeds: int, mhz: float | None) ->
 def bench(
     points: int, variant: str, technology: str, *, width: int, seeds: int, mhz: float | None = None
 ) -> dict[str, Any]:
-    """Everything about one core, as it goes into the report file; ``seeds`` 0 places nothing.
-
-    ``"lut"`` counts a bit of carry logic as one where nextpnr counts it apart.
-    """
+    """Everything about one core, as it goes into the report file; ``seeds`` 0 places nothing."""
     config = configuration(points, variant, technology, width)
     natural = None
     if config.is_fixed:

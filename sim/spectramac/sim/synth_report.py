@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The spectramac authors
 # SPDX-License-Identifier: BSD-2-Clause
-"""What Yosys and nextpnr report, in one form for all families."""
+"""What Yosys and nextpnr report, in one form for both families."""
 
 import re
 import statistics
@@ -26,21 +26,6 @@ _KEYS: dict[str, dict[str, tuple[str, tuple[str, ...]]]] = {
         "block RAM": ("ICESTORM_RAM", ()),
         "SPRAM": ("ICESTORM_SPRAM", ()),
         "DSP": ("ICESTORM_DSP", ()),
-    },
-    "gowin": {
-        "LUT": ("LUT4", ()),
-        "ALU": ("ALU", ()),
-        "LUT RAM": ("RAM16SDP4", ()),
-        "FF": ("DFF", ()),
-        "block RAM": ("BSRAM", ()),
-        "DSP": ("MULT18X18", ()),
-    },
-    "nexus": {
-        "LUT": ("OXIDE_COMB", ()),
-        "FF": ("OXIDE_FF", ()),
-        "LUT RAM": ("RAMW", ()),
-        "block RAM": ("OXIDE_EBR", ()),
-        "DSP": ("MULT18_CORE", ()),
     },
 }
 

@@ -64,11 +64,11 @@ DEVICES = {
         "multiplier that is wider then becomes logic cells."
     ),
     "gowin": (
-        "Block RAM up to 2048 words and multipliers are Gowin's `SDPX9B` and `MULT18X18` (GW1N, GW2A), instantiated "
+        "Block RAM up to 1024 words and multipliers are Gowin's `SDPX9B` and `MULT18X18` (GW1N, GW2A), instantiated "
         "with their registers; deeper memories and a multiplier wider than 18 bits are inferred."
     ),
     "nexus": (
-        "Block RAM up to 2048 words and multipliers are the Nexus family's `PDPSC16K` and `MULTADDSUB18X18`, "
+        "Block RAM up to 512 words and multipliers are the Nexus family's `PDPSC16K` and `MULTADDSUB18X18`, "
         "instantiated with their registers; deeper memories and a multiplier wider than 18 bits are inferred."
     ),
 }

@@ -8,7 +8,7 @@ from typing import Any
 
 from amaranth import Module
 
-from spectramac.gateware.fft.primitives import ecp5, gowin, ice40, nexus, sliced
+from spectramac.gateware.fft.primitives import ecp5, gowin, ice40, nexus
 
 __all__ = ["PRIMITIVES", "Primitives"]
 
@@ -48,13 +48,13 @@ PRIMITIVES = {
         block_ram=gowin.block_ram,
         multiplier=gowin.multiplier,
         can_multiply=gowin.can_multiply,
-        depth_max=sliced.DEPTH_MAX,
+        depth_max=1024,
     ),
     "nexus": Primitives(
         block_ram=nexus.block_ram,
         multiplier=nexus.multiplier,
         can_multiply=nexus.can_multiply,
-        depth_max=sliced.DEPTH_MAX,
+        depth_max=512,
     ),
 }
 """By the name of the technology."""

@@ -8,9 +8,7 @@ from typing import Any
 
 from amaranth import Cat, Const, Signal
 
-__all__ = ["DEPTH_MAX", "Slice", "slices"]
-
-DEPTH_MAX = 2048
+__all__ = ["Slice", "slices"]
 
 
 @dataclass(frozen=True)
