@@ -122,8 +122,8 @@ def _function(config: FFTConfig, technology: str) -> str:
     device = {
         "generic": "The Verilog is free of vendor primitives; block RAM and multipliers are inferred.",
         "ecp5": (
-            "Block RAM and multipliers are the ECP5's `DP16KD` and `MULT18X18D`, instantiated with their registers, and "
-            "saturating adders its `CCU2C`; a multiplier wider than 18 bits is inferred."
+            "Block RAM and multipliers are the ECP5's `DP16KD` and `MULT18X18D`, instantiated with their registers, "
+            "and saturating adders its `CCU2C`; a multiplier wider than 18 bits is inferred."
         ),
     }[technology]
     return (
