@@ -9,8 +9,8 @@ from typing import Any
 from amaranth import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
-from spectramac.gateware.accumulators import BlockAccumulators, accumulators
 
+from spectramac.gateware.accumulators import BlockAccumulators, accumulators
 from spectramac.gateware.memory import ReadPort
 from spectramac.gateware.stream import layout
 from spectramac.spec.config import AcceleratorConfig
