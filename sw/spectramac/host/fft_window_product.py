@@ -36,9 +36,9 @@ def coefficients(name: str, config: FFTConfig) -> Ints:
     Raises
     ------
     ValueError
-        If it is neither, or a number is out of range, or the size is chosen at run time.
+        If it is neither, or a number is out of range, or the scaling is another than halving or growth.
     """
-    if not config.is_fixed:
+    if config.scaling not in ("halving", "growth"):
         raise ValueError(
             f"scaling must be 'halving' or 'growth' with a window, not {config.scaling!r}"
         )

@@ -37,9 +37,9 @@ def check_real(config: FFTConfig) -> FFTConfig:
     Raises
     ------
     ValueError
-        If its size is chosen at run time, it is in two dimensions, or it saturates.
+        If its size is chosen at run time, its scaling is ``"block"``, it is in two dimensions, or it saturates.
     """
-    if not config.is_fixed or config.log2_columns:
+    if config.scaling not in ("halving", "growth") or config.log2_columns:
         raise ValueError(
             "config must have scaling 'halving' or 'growth' and one dimension for real inputs, "
             f"not {config!r}"

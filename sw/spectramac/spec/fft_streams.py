@@ -12,7 +12,17 @@ _BIT = Format(1, signed=False)
 
 
 def threshold_payload(config: FFTConfig) -> Payload:
-    """``{data, bin, keep, last}``: a bin after the magnitude threshold, its number, and whether it was kept."""
+    """``{data, bin, keep, last}``: a bin after the magnitude threshold, its number, and whether it was kept.
+
+    Raises
+    ------
+    ValueError
+        With scaling ``"block"``: bins of different frames could not be compared with one level.
+    """
+    if config.scaling == "block":
+        raise ValueError(
+            f"scaling must be 'per_stage', 'halving' or 'growth' with a threshold, not {config.scaling!r}"
+        )
     return Payload(
         (
             Field("data", complex_payload(config.output)),

@@ -27,9 +27,9 @@ def check_coefficients(config: FFTConfig, coefficients: Sequence[int]) -> tuple[
     Raises
     ------
     ValueError
-        If the size is chosen at run time, or their number or one of them is out of range.
+        If the scaling is another than halving or growth, or their number or one of them is out of range.
     """
-    if not config.is_fixed:
+    if config.scaling not in ("halving", "growth"):
         raise ValueError(
             f"scaling must be 'halving' or 'growth' with a window, not {config.scaling!r}"
         )
