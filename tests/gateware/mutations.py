@@ -81,6 +81,7 @@ CHECKS: dict[str, Callable[[], Any]] = {
     "iterative_fft": lambda: fft(ITERATIVE),
     "lanes": lambda: check_lanes(CONFIG, seed=1),
     "block_lanes": lambda: check_lanes(CONFIG, seed=1, block=True),
+    "stalled_merge": lambda: check_merge(CONFIG, log2_n=4, stall=0.9),
     "merge": lambda: check_merge(
         CONFIG, log2_n=4, two_d=True, per_row_shift=True, loud=True, seed=1
     ),
@@ -452,7 +453,7 @@ MUTATIONS = {
         "block_lanes",
     ),
     "lanes: cleared sums come back": Mutation(
-        LogicAccumulators, "elaborate", "read.data[-1]", "Const(1)", "lanes"
+        LogicAccumulators, "elaborate", "read.data[-1]", "Value.cast(1)", "lanes"
     ),
     "lanes: the neighbour answers": Mutation(
         Lanes, "elaborate", "self.drain_lane == i", "self.drain_lane == i ^ 1", "lanes"
@@ -481,9 +482,7 @@ MUTATIONS = {
         "Mux(swap_1, pair[1], pair[0])",
         "lanes",
     ),
-    "lanes: rows off by one": Mutation(
-        Lane, "elaborate", "rows[0] + 1 + step", "rows[0] + step", "lanes"
-    ),
+    "lanes: rows off by one": Mutation(Lane, "elaborate", "row + 1 + step", "row + step", "lanes"),
     # Merge.
     "placement: off by one lane": Mutation(
         RowPlacement, "elaborate", "number % n_lanes |", "(number + 1) % n_lanes |", "placement"
@@ -496,7 +495,7 @@ MUTATIONS = {
         "bin_major_merge",
     ),
     "merge: more begun than there is room for": Mutation(
-        Merge, "elaborate", "& (room != 0)", "", "merge"
+        Merge, "elaborate", "& (room != 0)", "", "stalled_merge"
     ),
     "merge: last dropped": Mutation(
         Merge, "elaborate", "walked.last.eq(block_end)", "walked.last.eq(0)", "merge"
