@@ -58,6 +58,8 @@ TARGETS = {
 """Device of each technology, and the clock in MHz that nextpnr works towards."""
 VARIANTS = ("halving", "growth", "block", "per_stage")
 """``per_stage`` is the engine's: size, direction, dimension and scaling of each frame chosen at run time."""
+DEFAULTS = {"ecp5": ("halving", "per_stage"), "ice40": ("halving",)}
+"""What is measured on each device if no scaling is given."""
 
 
 def _noise(config: FFTConfig) -> dict[str, float]:
@@ -183,7 +185,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     work = [
         (points, variant, technology)
         for technology in options.technology
-        for variant in options.scaling or VARIANTS[:: 2 if technology == "ecp5" else 3]
+        for variant in options.scaling or DEFAULTS[technology]
         for points in options.points
     ]
     rows = []
