@@ -22,7 +22,7 @@ from spectramac.spec.timing import fft_latency
 pytest.importorskip("typer")
 from typer.testing import CliRunner, Result
 
-from spectramac.host.cli_app import app
+from spectramac.host.cli_fft import app
 
 ROOT = Path(__file__).resolve().parents[2]
 SCALINGS = ("per_stage", "halving", "growth", "block")

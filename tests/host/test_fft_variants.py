@@ -26,7 +26,7 @@ from spectramac.spec.stream import Payload
 pytest.importorskip("typer")
 from typer.testing import CliRunner, Result
 
-from spectramac.host.cli_app import app
+from spectramac.host.cli_fft import app
 
 ROOT = Path(__file__).resolve().parents[2]
 
