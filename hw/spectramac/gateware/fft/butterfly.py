@@ -129,8 +129,10 @@ class Butterfly(wiring.Component):
         m.d.sync += draining.eq(draining_next)
         with m.If(accept & self.i.first):
             m.d.sync += fresh.eq(1)
+        with m.If(computing):
+            m.d.sync += fresh.eq(0)
         with m.If(first):
-            m.d.sync += [fresh.eq(0), held.eq(control)]
+            m.d.sync += held.eq(control)
 
         valid = computing | draining | passing
         m.d.sync += [self.early.valid.eq(valid), self.early.first.eq(first)]
