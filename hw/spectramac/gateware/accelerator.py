@@ -21,7 +21,7 @@ from spectramac.gateware.sequencer import Sequencer
 from spectramac.gateware.serial_lanes import SerialLanes
 from spectramac.gateware.serial_merge import SerialMerge
 from spectramac.gateware.spectrum import ColumnReader, SpectrumMemory
-from spectramac.gateware.stream import Buffer, Queue, connect, connect_pipeline, layout
+from spectramac.gateware.stream import Queue, SkidBuffer, connect, connect_pipeline, layout
 from spectramac.gateware.threshold import Split, Threshold
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.memory import memories
@@ -238,10 +238,10 @@ class Engine(wiring.Component):
         return storage
 
     def _registered(self, m: Module, name: str, source: Any) -> Any:
-        """``source`` behind a register, where memory output to logic would be too long a path."""
+        """``source`` behind registers, where memory output to logic, or ready to ready, would be too long a path."""
         if not self.config.registered_paths:
             return source
-        m.submodules[name] = buffer = Buffer(source.payload.shape())
+        m.submodules[name] = buffer = SkidBuffer(source.payload.shape())
         connect(m, source, buffer.i)
         return buffer.o
 

@@ -16,7 +16,7 @@ from amaranth.lib.wiring import In, Out
 
 from spectramac.spec.stream import Field, Payload
 
-__all__ = ["Buffer", "Queue", "SkidBuffer", "connect", "connect_pipeline", "layout", "same_shape"]
+__all__ = ["Queue", "SkidBuffer", "connect", "connect_pipeline", "layout", "same_shape"]
 
 
 def layout(payload: Payload) -> data.StructLayout:
@@ -57,34 +57,6 @@ def connect_pipeline(m: Module, *components: Any) -> None:
     """Connect ``o`` of each component to ``i`` of the next."""
     for a, b in pairwise(components):
         connect(m, a.o, b.i, (f"{type(a).__name__}.o", f"{type(b).__name__}.i"))
-
-
-class Buffer(wiring.Component):
-    """One elastic register: latency 1 cycle, one transfer a cycle.
-
-    ``i.ready`` depends combinationally on ``o.ready``.
-
-    Parameters
-    ----------
-    shape : shape-like
-        Payload shape.
-
-    Members
-    -------
-    i : :py:`In(stream.Signature(shape))`
-    o : :py:`Out(stream.Signature(shape))`
-    """
-
-    def __init__(self, shape: Any) -> None:
-        self.shape = shape
-        super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
-
-    def elaborate(self, platform: Any) -> Module:
-        m = Module()
-        m.d.comb += self.i.ready.eq(~self.o.valid | self.o.ready)
-        with m.If(self.i.ready):
-            m.d.sync += [self.o.valid.eq(self.i.valid), self.o.payload.eq(self.i.payload)]
-        return m
 
 
 class SkidBuffer(wiring.Component):
