@@ -83,7 +83,9 @@ class _Accumulators(wiring.Component):
         histories: list[list[Any]] = [[self.valid], [self.bank], [self.row]]
         for name, history in zip(("valid", "bank", "row"), histories, strict=True):
             for stage in range(1, last + 1):
-                history.append(Signal.like(history[0], name=f"{name}_{stage}"))
+                history.append(
+                    Signal.like(history[0], name=f"{name}_{stage}", reset_less=name != "valid")
+                )
                 m.d.sync += history[stage].eq(history[stage - 1])
         valid, bank, row = histories
         return valid, bank, row
@@ -127,7 +129,7 @@ class LogicAccumulators(_Accumulators):
         acc = config.accumulator_width
         valid, bank, row = self._history(m, 2)
         draining, drain_row, clear, drain_select = self._requests(m, 1)
-        asked, use_last = Signal(), Signal()
+        asked, use_last = Signal(reset_less=True), Signal(reset_less=True)
         ahead = valid[1] & (row[0] == row[1]) & (bank[0] == bank[1])
         m.d.sync += [asked.eq(drain_select), use_last.eq(ahead)]
         chosen, drained = Value.cast(0), Value.cast(0)
@@ -141,10 +143,12 @@ class LogicAccumulators(_Accumulators):
             )
             write, read = memory.write_port(), memory.read_port(domain="comb")
             in_drain, in_use, enable = (
-                Signal(name=f"{name}_{b}") for name in ("in_drain", "in_use", "enable")
+                Signal(name=f"{name}_{b}", reset_less=name != "enable")
+                for name in ("in_drain", "in_use", "enable")
             )
             read_address, write_address = (
-                Signal.like(drain_row, name=f"{name}_address_{b}") for name in ("read", "write")
+                Signal.like(drain_row, name=f"{name}_address_{b}", reset_less=True)
+                for name in ("read", "write")
             )
             m.d.sync += [
                 in_drain.eq(draining[b]),
@@ -162,9 +166,12 @@ class LogicAccumulators(_Accumulators):
             chosen = chosen | Mux(in_use & written, sums, 0)
             drained = drained | Mux(in_drain & asked & written, sums, 0)
             ports.append((write, in_drain))
-        word, last = Signal(4 * acc), Signal(4 * acc)
-        use_last_2 = Signal()
-        m.d.sync += [word.eq(chosen), use_last_2.eq(use_last), self.drained.eq(drained)]
+        word, last, answer = (
+            Signal(4 * acc, name=name, reset_less=True) for name in ("word", "last", "answer")
+        )
+        use_last_2 = Signal(reset_less=True)
+        m.d.sync += [word.eq(chosen), use_last_2.eq(use_last), answer.eq(drained)]
+        m.d.comb += self.drained.eq(answer)
         sums = self._add(m, word | Mux(use_last_2, last, 0), valid[2])
         m.d.sync += last.eq(sums)
         for write, in_drain in ports:
@@ -185,7 +192,7 @@ class BlockAccumulators(_Accumulators):
         acc = config.accumulator_width
         valid, bank, row = self._history(m, 3)
         draining, drain_row, clear, drain_select = self._requests(m, 1)
-        sums, sums_3 = Signal(4 * acc), Signal(4 * acc)
+        sums, sums_3 = Signal(4 * acc), Signal(4 * acc, reset_less=True)
         read, drained = [], Value.cast(0)
         for b in range(config.n_accumulator_banks):
             storage = Storage(4 * acc, config.accumulator_depth, block=True)
@@ -208,18 +215,20 @@ class BlockAccumulators(_Accumulators):
             m.d.sync += asked.eq(drain_select & draining[b])
             drained = drained | Mux(asked, storage.read.data, 0)
             read.append(storage.read.data)
-        m.d.sync += self.drained.eq(drained)
+        answer = Signal(4 * acc, reset_less=True)
+        m.d.sync += answer.eq(drained)
+        m.d.comb += self.drained.eq(answer)
 
         # The row as the entries ahead leave it. Compared one stage early.
         ahead = [valid[k] & (row[0] == row[k]) & (bank[0] == bank[k]) for k in range(1, 4)]
-        forward = Signal(4 * acc)
+        forward = Signal(4 * acc, reset_less=True)
         use_sums, use_forward = Signal(), Signal()
         m.d.sync += [
             forward.eq(Mux(ahead[1], sums, sums_3)),
             use_sums.eq(ahead[0]),
             use_forward.eq(~ahead[0] & (ahead[1] | ahead[2])),
         ]
-        operand = Signal(4 * acc)
+        operand = Signal(4 * acc, reset_less=True)
         chosen = Mux(use_sums, sums, 0) | Mux(use_forward, forward, 0)
         for b, word in enumerate(read):
             use_read = Signal(name=f"use_read_{b}")

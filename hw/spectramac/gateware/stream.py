@@ -81,18 +81,20 @@ class SkidBuffer(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        spare = Signal(self.shape)
+        payload, spare = (
+            Signal(self.shape, name=name, reset_less=True) for name in ("payload", "spare")
+        )
         spare_valid = Signal()
-        m.d.comb += self.i.ready.eq(~spare_valid)
+        m.d.comb += [self.i.ready.eq(~spare_valid), self.o.payload.eq(payload)]
         with m.If(~self.o.valid | self.o.ready):
             m.d.sync += [
                 self.o.valid.eq(self.i.valid | spare_valid),
                 spare_valid.eq(0),
             ]
             with m.If(spare_valid):
-                m.d.sync += self.o.payload.eq(spare)
+                m.d.sync += payload.eq(spare)
             with m.Else():
-                m.d.sync += self.o.payload.eq(self.i.payload)
+                m.d.sync += payload.eq(self.i.payload)
         with m.Elif(self.i.valid & ~spare_valid):
             m.d.sync += [spare.eq(self.i.payload), spare_valid.eq(1)]
         return m
