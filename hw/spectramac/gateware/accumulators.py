@@ -9,6 +9,7 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from spectramac.gateware.fft.delay import delayed
 from spectramac.gateware.fixed import saturate
 from spectramac.gateware.memory import Storage
 from spectramac.spec.config import AcceleratorConfig
@@ -83,21 +84,16 @@ class _Accumulators(wiring.Component):
         histories: list[list[Any]] = [[self.valid], [self.bank], [self.row]]
         for name, history in zip(("valid", "bank", "row"), histories, strict=True):
             for stage in range(1, last + 1):
-                history.append(
-                    Signal.like(history[0], name=f"{name}_{stage}", reset_less=name != "valid")
-                )
-                m.d.sync += history[stage].eq(history[stage - 1])
+                history.append(delayed(m, history[stage - 1], 1, f"{name}_{stage}"))
         valid, bank, row = histories
         return valid, bank, row
 
     def _requests(self, m: Module, delay: int) -> tuple[Any, Any, Any, Any]:
         """``draining``, ``drain_row``, ``clear`` and ``drain_select``, so many cycles later."""
         requests = [self.draining, self.drain_row, self.clear, self.drain_select]
-        for stage in range(1, delay + 1):
-            later = [Signal.like(request, name=f"request_{stage}") for request in requests]
-            m.d.sync += [a.eq(b) for a, b in zip(later, requests, strict=True)]
-            requests = later
-        draining, drain_row, clear, drain_select = requests
+        draining, drain_row, clear, drain_select = (
+            delayed(m, request, delay, "request") for request in requests
+        )
         return draining, drain_row, clear, drain_select
 
     def _add(self, m: Module, operand: Any, valid: Any) -> Signal:
@@ -118,61 +114,70 @@ class LogicAccumulators(_Accumulators):
     """In memories of logic cells, which are read in the same cycle: a row is read in one cycle, and added to and
     written in the next.
 
-    So only the entry just ahead can be on its way when a row is read; its sums are forwarded. Addresses and write
-    enables come from registers. A bit more in each row says that it has been written since it was cleared; clearing
-    leaves the sums as they are.
+    So only the entry just ahead can be on its way when a row is read; its sums are forwarded. It is of the same bank,
+    for a marker is between the entries of two. A bit more in each row says that it has been written since it was
+    cleared; clearing leaves the sums as they are. There is a memory for every :attr:`ROWS` rows, so that all that
+    reaches a memory, and all that chooses among them, comes straight from registers.
+
+    Entries are not stopped by a reset, but are written before the rows are cleared that follows it.
     """
+
+    ROWS = 16
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         config = self.config
-        acc = config.accumulator_width
+        acc, low = config.accumulator_width, (self.ROWS - 1).bit_length()
         valid, bank, row = self._history(m, 2)
         draining, drain_row, clear, drain_select = self._requests(m, 1)
-        asked, use_last = Signal(reset_less=True), Signal(reset_less=True)
-        ahead = valid[1] & (row[0] == row[1]) & (bank[0] == bank[1])
-        m.d.sync += [asked.eq(drain_select), use_last.eq(ahead)]
+        ahead = valid[1] & (row[0] == row[1])
+        use_last = delayed(m, ahead, 2, "use_last")
         chosen, drained = Value.cast(0), Value.cast(0)
         ports = []
         for b in range(config.n_accumulator_banks):
-            m.submodules[f"bank_{b}"] = memory = Memory(
-                shape=4 * acc + 1,
-                depth=config.accumulator_depth,
-                init=[],
-                attrs={"ram_style": "distributed"},
-            )
-            write, read = memory.write_port(), memory.read_port(domain="comb")
-            in_drain, in_use, enable = (
-                Signal(name=f"{name}_{b}", reset_less=name != "enable")
-                for name in ("in_drain", "in_use", "enable")
-            )
+            in_drain = delayed(m, draining[b], 1, f"in_drain_{b}")
             read_address, write_address = (
-                Signal.like(drain_row, name=f"{name}_address_{b}", reset_less=True)
-                for name in ("read", "write")
+                delayed(m, Mux(draining[b], drain_row, entry)[:low], 1, f"{name}_address_{b}")
+                for name, entry in (("read", row[0]), ("write", row[1]))
             )
-            m.d.sync += [
-                in_drain.eq(draining[b]),
-                in_use.eq((bank[0] == b) & ~ahead),
-                read_address.eq(Mux(draining[b], drain_row, row[0])),
-                write_address.eq(Mux(draining[b], drain_row, row[1])),
-                enable.eq(Mux(draining[b], clear, valid[1] & (bank[1] == b))),
-            ]
-            m.d.comb += [
-                read.addr.eq(read_address),
-                write.addr.eq(write_address),
-                write.en.eq(enable),
-            ]
-            sums, written = read.data[:-1], read.data[-1]
-            chosen = chosen | Mux(in_use & written, sums, 0)
-            drained = drained | Mux(in_drain & asked & written, sums, 0)
-            ports.append((write, in_drain))
-        word, last, answer = (
-            Signal(4 * acc, name=name, reset_less=True) for name in ("word", "last", "answer")
-        )
-        use_last_2 = Signal(reset_less=True)
-        m.d.sync += [word.eq(chosen), use_last_2.eq(use_last), answer.eq(drained)]
-        m.d.comb += self.drained.eq(answer)
-        sums = self._add(m, word | Mux(use_last_2, last, 0), valid[2])
+            for k in range(-(-config.accumulator_depth // self.ROWS)):
+                m.submodules[f"bank_{b}_{k}"] = memory = Memory(
+                    shape=4 * acc + 1,
+                    depth=min(self.ROWS, config.accumulator_depth),
+                    init=[],
+                    attrs={"ram_style": "distributed"},
+                )
+                write, read = memory.write_port(), memory.read_port(domain="comb")
+                here, here_1, drain_here = (
+                    value[low:] == k for value in (row[0], row[1], drain_row)
+                )
+                in_use, asked, enable = (
+                    delayed(m, value, 1, f"{name}_{b}_{k}")
+                    for name, value in (
+                        ("in_use", (bank[0] == b) & here & ~ahead),
+                        ("asked", draining[b] & drain_select & drain_here),
+                        (
+                            "enable",
+                            Mux(
+                                draining[b],
+                                clear & drain_here,
+                                valid[1] & (bank[1] == b) & here_1,
+                            ),
+                        ),
+                    )
+                )
+                m.d.comb += [
+                    read.addr.eq(read_address),
+                    write.addr.eq(write_address),
+                    write.en.eq(enable),
+                ]
+                sums, written = read.data[:-1], read.data[-1]
+                chosen = chosen | Mux(in_use & written, sums, 0)
+                drained = drained | Mux(asked & written, sums, 0)
+                ports.append((write, in_drain))
+        word, last = delayed(m, chosen, 1, "word"), Signal(4 * acc, reset_less=True)
+        m.d.comb += self.drained.eq(delayed(m, drained, 1, "drained"))
+        sums = self._add(m, word | Mux(use_last, last, 0), valid[2])
         m.d.sync += last.eq(sums)
         for write, in_drain in ports:
             m.d.comb += write.data.eq(Cat(sums, ~in_drain))

@@ -107,9 +107,8 @@ class Lane(wiring.Component):
         valid = [self.valid]
         bank = [self.bank]
         for stage in (1, 2):
-            valid.append(Signal(name=f"valid_{stage}"))
-            bank.append(Signal(name=f"bank_{stage}", reset_less=True))
-            m.d.sync += [valid[stage].eq(valid[stage - 1]), bank[stage].eq(bank[stage - 1])]
+            valid.append(delayed(m, valid[-1], 1, f"valid_{stage}"))
+            bank.append(delayed(m, bank[-1], 1, f"bank_{stage}"))
         first_1, swap_1, base_1 = (
             delayed(m, value, 1, name)
             for name, value in (("first", self.first), ("swap", self.swap), ("base", self.base))
@@ -189,7 +188,7 @@ class Lanes(wiring.Component):
 
     LATENCY = 7
     """Cycles from issuing an entry to its row being written."""
-    DRAIN_LATENCY = BlockAccumulators.DRAIN_LATENCY + 1
+    DRAIN_LATENCY = BlockAccumulators.DRAIN_LATENCY + 2
     NEIGHBOURS = 4
     """Lanes whose answers are joined before they travel: a lane's own wires stay short."""
 
@@ -283,6 +282,11 @@ class Lanes(wiring.Component):
             x1.eq(Mux(second_step, current.b1, current.a1)),
             x2.eq(Mux(second_step, current.b2, current.a2)),
         ]
+        # The backward loop's requests pass a register here too, for they come late and go far.
+        draining, drain_row, drain_lane, clear = (
+            delayed(m, getattr(self, name), 1, name)
+            for name in ("draining", "drain_row", "drain_lane", "clear")
+        )
         overflows, drained = [], []
         for i in range(config.n_lanes):
             m.submodules[f"lane_{i}"] = lane = Lane(config, technology=self.technology)
@@ -299,10 +303,10 @@ class Lanes(wiring.Component):
                 lane.is_indexed.eq(self.is_indexed),
                 lane.coefficient.eq(self.coefficients.data.word_select(i, 16)),
                 lane.index.eq(self.indices.data.word_select(i, 8)),
-                lane.draining.eq(self.draining),
-                lane.drain_row.eq(self.drain_row),
-                lane.drain_select.eq(self.drain_lane == i),
-                lane.clear.eq(self.clear),
+                lane.draining.eq(draining),
+                lane.drain_row.eq(drain_row),
+                lane.drain_select.eq(drain_lane == i),
+                lane.clear.eq(clear),
             ]
             overflows.append(lane.overflow)
             drained.append(lane.drained)

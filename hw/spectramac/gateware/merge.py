@@ -60,7 +60,7 @@ class Merge(wiring.Component):
     o : :py:`Out(stream.Signature(sample(config)))`
     """
 
-    LATENCY = 13
+    LATENCY = 14
     """Cycles from ``start`` to the first sample."""
     ROOM = 16
     """Samples on their way or waiting; enough for one a cycle."""

@@ -35,7 +35,7 @@ GATHER_LATENCY = 2
 """From starting a gather to its first sample."""
 LANES_LATENCY = 8
 """From taking the marker that ends a row group to its accumulators being complete."""
-MERGE_LATENCY = 12
+MERGE_LATENCY = 13
 """From walking over a sample to offering it to the inverse FFT."""
 SERIAL_MERGE_LATENCY = 7
 """The same, where the merge is serial."""
