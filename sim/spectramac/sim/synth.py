@@ -19,6 +19,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from spectramac.sim.floorplan import ECP5_85_LANES, place_lanes
 from spectramac.sim.synth_report import SynthReport, critical_path, resources
 from spectramac.sim.synth_wrapper import PinWrapper, to_rtlil
 from spectramac.sim.toolchain import BuildError, ToolError, ToolNotFoundError, run_tool
@@ -47,6 +48,8 @@ class Device:
     route: tuple[str, ...]
     technology: str
     """Whose primitives the gateware instantiates (:mod:`spectramac.gateware.fft.device` and ``memory``)."""
+    lanes: tuple[tuple[str, ...], ...] = ()
+    """Places of each lane's multipliers (:mod:`spectramac.sim.floorplan`), where they are not left to the placer."""
 
 
 DEVICES = {
@@ -70,6 +73,7 @@ DEVICES = {
         "synth_ecp5 -abc9",
         ("--85k", "--package", "CABGA756", "--speed", "6", "--lpf-allow-unconstrained"),
         technology="ecp5",
+        lanes=ECP5_85_LANES,
     ),
 }
 
@@ -163,6 +167,8 @@ def synthesize(
             "tee -q -o stat.json stat -json",
         ]
         run_yosys(script, cwd=work, timeout=timeout)
+        if device.lanes:
+            place_lanes(work / "top.json", device.lanes)
         cells = _cells(work / "stat.json")
         report = SynthReport(
             design=design or type(component).__name__,
