@@ -12,7 +12,7 @@ from spectramac.gateware.fft.device import TECHNOLOGIES, BlockRAM
 from spectramac.gateware.verilog import to_verilog
 from spectramac.host import fft_product
 from spectramac.model.fft import fft
-from spectramac.sim.cells import FLOWS, cell_models
+from spectramac.sim.cells import FLOWS, REPAIRS, cell_models
 from spectramac.sim.library import StreamPorts, VerilatedLibrary
 from spectramac.sim.packing import pack_words, unpack_words
 from spectramac.sim.synth import run_yosys
@@ -122,6 +122,7 @@ def netlist(config: FFTConfig, technology: str, work: Path) -> str:
     script = [
         "read_rtlil fft.il",
         f"{FLOWS[technology]} -top fft",
+        *REPAIRS.get(technology, ()),
         "write_verilog -noattr fft.v",
     ]
     run_yosys(script, cwd=work)
