@@ -47,8 +47,6 @@ class Device:
     route: tuple[str, ...]
     technology: str
     """Whose primitives the gateware instantiates (:mod:`spectramac.gateware.fft.device` and ``memory``)."""
-    repairs: tuple[str, ...] = ()
-    """Yosys commands that must follow ``synth``."""
     pins: str = ""
     """Pins of the wrapper's ports, where nextpnr does not choose them: the file ``pins`` that ``route`` names."""
 
@@ -170,9 +168,7 @@ def synthesize(
         (work / "pins").write_text(device.pins)
         script = [
             "read_rtlil top.il",
-            f"{device.synth} -top top",
-            *device.repairs,
-            "write_json top.json",
+            f"{device.synth} -top top -json top.json",
             "tee -q -o stat.json stat -json",
         ]
         run_yosys(script, cwd=work, timeout=timeout)
