@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The pipelined transform in volume on Verilated RTL: portable, and mapped to a device's primitives."""
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from spectramac.gateware.fft.device import TECHNOLOGIES, BlockRAM
 from spectramac.gateware.verilog import to_verilog
 from spectramac.host import fft_product
 from spectramac.model.fft import fft
-from spectramac.sim.cells import FLOWS, cell_models
+from spectramac.sim.cells import FLOWS, REPAIRS, cell_models
 from spectramac.sim.library import StreamPorts, VerilatedLibrary
 from spectramac.sim.packing import pack_words, unpack_words
 from spectramac.sim.synth import run_yosys
@@ -65,18 +67,30 @@ def configuration(technology: str, log2_n: int, scaling: str) -> FFTConfig:
     )
 
 
-@pytest.mark.parametrize("technology", TECHNOLOGIES)
+def long_unless(quick: Iterable[Any], cases: Iterable[Any]) -> list[Any]:
+    """Sets of parameters of a test: all but the quick ones are for the long sweep."""
+    wanted = set(quick)
+    return [
+        case if case in wanted else pytest.param(*case, marks=pytest.mark.long) for case in cases
+    ]
+
+
+SIZES = [("halving", 6), ("halving", 9), ("growth", 5), ("block", 6)]
+QUICK = [(technology, "halving", 6) for technology in TECHNOLOGIES]
+# Wide products and blocks where most cells are instantiated; the iCE40's small memories.
+QUICK += [("ecp5", "growth", 5), ("ecp5", "block", 6), ("ice40", "block", 6)]
+
+
 @pytest.mark.parametrize(
-    ("scaling", "log2_n"),
-    [("halving", 6), ("halving", 9), ("growth", 5), ("block", 6)],
-    ids=lambda x: f"{x}",
+    ("technology", "scaling", "log2_n"),
+    long_unless(QUICK, [(technology, *size) for technology in TECHNOLOGIES for size in SIZES]),
 )
-def test_a_thousand_frames(scaling: str, log2_n: int, technology: str) -> None:
+def test_a_thousand_frames(technology: str, scaling: str, log2_n: int) -> None:
     config = configuration(technology, log2_n, scaling)
     check(verilog(config, technology), config, 1000)
 
 
-@pytest.mark.parametrize("technology", ["generic", "ecp5"])
+@pytest.mark.parametrize("technology", ["ecp5", pytest.param("generic", marks=pytest.mark.long)])
 def test_choices_at_run_time(technology: str) -> None:
     """Sizes, directions, dimensions and halvings of full-scale frames, half of which saturate somewhere."""
     config = FFTConfig(log2_n_max=6)
@@ -122,6 +136,7 @@ def netlist(config: FFTConfig, technology: str, work: Path) -> str:
     script = [
         "read_rtlil fft.il",
         f"{FLOWS[technology]} -top fft",
+        *REPAIRS.get(technology, ()),
         "write_verilog -noattr fft.v",
     ]
     run_yosys(script, cwd=work)
@@ -130,12 +145,20 @@ def netlist(config: FFTConfig, technology: str, work: Path) -> str:
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    ("technology", "scaling"), [("ecp5", "halving"), ("ice40", "halving"), ("ecp5", "block")]
+    ("technology", "scaling", "log2_n"),
+    [
+        ("ecp5", "halving", 6),
+        ("ice40", "halving", 6),
+        ("gowin", "halving", 4),
+        ("gowin", "halving", 6),
+        ("nexus", "halving", 4),
+        ("ecp5", "block", 6),
+    ],
 )
-def test_mapped_netlist(tmp_path: Path, technology: str, scaling: str) -> None:
+def test_mapped_netlist(tmp_path: Path, technology: str, scaling: str, log2_n: int) -> None:
     """What goes to place and route computes the same, clock for clock."""
     pytest.importorskip("pyosys", reason="synthesis is an extra: pip install 'spectramac[fpga]'")
-    config = configuration(technology, 6, scaling)
+    config = configuration(technology, log2_n, scaling)
     check(netlist(config, technology, tmp_path), config, 1000)
 
 
@@ -157,8 +180,15 @@ endmodule
 """
 
 
-@pytest.mark.parametrize("depth", [512, 1024, 2048])
-@pytest.mark.parametrize("technology", ["ecp5", "gowin", "nexus"])
+# Deeper ones are inferred: PRIMITIVES has the limits.
+INSTANTIATED = [("ecp5", 512), ("ecp5", 1024), ("ecp5", 2048)]
+INSTANTIATED += [("gowin", 512), ("gowin", 1024), ("nexus", 512)]
+INFERRED = [("gowin", 2048), ("nexus", 1024), ("nexus", 2048)]
+
+
+@pytest.mark.parametrize(
+    ("technology", "depth"), long_unless(INSTANTIATED, INSTANTIATED + INFERRED)
+)
 def test_block_ram_of_every_width(technology: str, depth: int) -> None:
     """Words of 20 bits in block RAMs of 36, 18 and 9; contents, and what was written, come two cycles later."""
     pytest.importorskip("pyosys", reason="synthesis is an extra: pip install 'spectramac[fpga]'")

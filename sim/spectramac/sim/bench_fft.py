@@ -33,6 +33,14 @@ from spectramac.spec.timing import fft_latency
 
 __all__ = ["bench"]
 
+
+def _pins(line: str, pins: str) -> str:
+    """A clock input and four others of the package, for the ports of the wrapper."""
+    ports = ("clk", "rst", "serial_in", "load", "serial_out")
+    places = zip(ports, pins.split(), strict=True)
+    return "".join(line.format(port=port, pin=pin) + "\n" for port, pin in places)
+
+
 TARGETS = {
     "ecp5": (
         Device(
@@ -54,12 +62,23 @@ TARGETS = {
         ),
         60.0,
     ),
+    "gowin": (
+        Device(
+            "Gowin GW1NR-9C QN88P C6/I5",
+            "gowin",
+            FLOWS["gowin"],
+            ("--device", "GW1NR-LV9QN88PC6/I5", "--vopt", "family=GW1N-9C", "--vopt", "cst=pins"),
+            technology="gowin",
+            pins=_pins('IO_LOC "{port}" {pin};', "52 25 26 27 28"),
+        ),
+        200.0,
+    ),
 }
 """Device of each technology, and the clock in MHz that nextpnr works towards."""
 VARIANTS = ("halving", "growth", "block", "per_stage")
 """``per_stage`` is the engine's: size, direction, dimension and scaling of each frame chosen at run time."""
 DEFAULTS = {"ecp5": ("halving", "per_stage"), "ice40": ("halving",)}
-"""What is measured on each device if no scaling is given."""
+"""Devices, and what is measured on each, if nothing else is asked for; halving on others."""
 
 
 def _noise(config: FFTConfig) -> dict[str, float]:
@@ -132,17 +151,38 @@ def _line(row: dict[str, Any]) -> str:
     if row["latency_natural"]:
         natural = f"2N {row['latency_natural'] - 2 * row['points']:+}"
     text = (
-        f"{row['technology']:<6}{row['points']:6} {row['scaling']:<10} "
+        f"{row['technology']:<7}{row['points']:6} {row['scaling']:<10} "
         f"N + {row['latency'] - row['points']:<4}  {natural:<8}"
         f"{noise['disc']:7.1f}{noise['square']:8.1f}{noise['worst']:7.1f}"
     )
     if "mhz" in row:
         each = sorted(row["mhz"])
         text += (
-            f"{row.get('logic_cell', row['lut']):8}{row['ff']:7}{row['block_ram']:6}{row['dsp']:5}"
+            f"{row.get('logic_cell', row['lut']):8}{row['ff']:7}{row['block_ram']:5}{row['dsp']:5}"
             f"{float(np.median(each)):8.1f}  {each[0]:.1f} to {each[-1]:.1f}"
         )
     return text
+
+
+def _core(row: dict[str, Any]) -> tuple[int, int, int, int]:
+    """Which core on which device a row is about; the file is sorted by it."""
+    technology, scaling = list(TARGETS).index(row["technology"]), VARIANTS.index(row["scaling"])
+    return technology, scaling, row["width"], row["points"]
+
+
+def _others(path: Path, work: Sequence[tuple[int, str, str]], width: int) -> list[dict[str, Any]]:
+    """Rows of the file on other cores and devices than those of ``work``."""
+    if not path.exists():
+        return []
+    names = ("points", "scaling", "technology")
+    now = {_core({"width": width, **dict(zip(names, item, strict=True))}) for item in work}
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))["results"]
+        return [row for row in rows if _core(row) not in now]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{path} must be what this command writes, delete it ({type(error).__name__}: {error})"
+        ) from None
 
 
 HEAD = (
@@ -166,7 +206,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="sizes; what a device is too small for is left out",
     )
     parser.add_argument(
-        "--technology", nargs="+", choices=list(TARGETS), default=list(TARGETS), help="devices"
+        "--technology", nargs="+", choices=list(TARGETS), default=list(DEFAULTS), help="devices"
     )
     parser.add_argument("--width", type=int, default=16, help="bits of re and of im")
     parser.add_argument(
@@ -180,17 +220,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--target-mhz", type=float, help="what nextpnr works towards, instead of the device's"
     )
     parser.add_argument("--jobs", type=int, default=2, help="cores placed at the same time")
-    parser.add_argument("--json", type=Path, help="write the results there")
+    parser.add_argument(
+        "--json", type=Path, help="write the results there, beside those of other cores and devices"
+    )
     options = parser.parse_args(arguments)
     work = [
         (points, variant, technology)
         for technology in options.technology
-        for variant in options.scaling or DEFAULTS[technology]
+        for variant in options.scaling or DEFAULTS.get(technology, ("halving",))
         for points in options.points
     ]
     rows = []
     print(HEAD)
     try:
+        others = _others(options.json, work, options.width) if options.json else []
         with ThreadPoolExecutor(options.jobs) as pool:
             futures = [
                 pool.submit(
@@ -220,7 +263,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(device + ", " + ", ".join(f"{k} {v}" for k, v in tools.items()))
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps({"results": rows}, indent=1) + "\n")
+        results = sorted(others + rows, key=_core)
+        options.json.write_text(json.dumps({"results": results}, indent=1) + "\n")
     return 0
 
 
