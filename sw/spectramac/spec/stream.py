@@ -14,7 +14,7 @@ from typing import Any, Union
 
 from spectramac.spec.fixed import Format
 
-__all__ = ["Field", "Payload", "complex_payload", "frame"]
+__all__ = ["Field", "Payload", "abreast", "complex_payload", "frame"]
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,11 @@ class Payload:
 def complex_payload(fmt: Format) -> Payload:
     """``{re, im}`` of one format."""
     return Payload((Field("re", fmt), Field("im", fmt)))
+
+
+def abreast(payload: Payload | Format, n: int) -> Payload:
+    """``n`` values in one transfer: ``{x0, x1, …}``, the first in the lowest bits."""
+    return Payload(tuple(Field(f"x{k}", payload) for k in range(n)))
 
 
 def frame(payload: Payload | Format) -> Payload:

@@ -67,20 +67,27 @@ def fft_phases(log2_n: int) -> FFTPhases:
     return FFTPhases(load=n, compute=compute, unload=n)
 
 
-def delay_storage(stage: StagePlan) -> Literal["adjacent", "registers", "distributed", "block"]:
-    """What holds the first halves of the blocks of a butterfly stage."""
-    depth = 1 << (stage.m - 1)
+def delay_storage(
+    stage: StagePlan, samples_per_clock: int = 1
+) -> Literal["none", "adjacent", "registers", "distributed", "block"]:
+    """What holds the first halves of the blocks of a butterfly stage; nothing where both halves come together."""
+    depth = (1 << (stage.m - 1)) // samples_per_clock
+    if not depth:
+        return "none"
+    if depth <= 2 and samples_per_clock > 1:
+        return "registers"
     if depth <= 2:
         return "adjacent" if depth == 1 else "registers"
     return "distributed" if depth <= DISTRIBUTED_DEPTH_MAX else "block"
 
 
-def butterfly_latency(stage: StagePlan) -> int:
+def butterfly_latency(stage: StagePlan, samples_per_clock: int = 1) -> int:
     """Cycles that a sample spends in a butterfly stage of the pipeline besides waiting for its partner.
 
     Read (block RAM: two more), register, add; one more to round, two to round and clip.
     """
-    read = {"adjacent": 1, "registers": 2, "distributed": 2, "block": 4}[delay_storage(stage)]
+    storage = delay_storage(stage, samples_per_clock)
+    read = {"none": 1, "adjacent": 1, "registers": 2, "distributed": 2, "block": 4}[storage]
     return read + (0 if stage.narrowing is None else 1 + stage.narrowing.saturates)
 
 
@@ -92,10 +99,13 @@ def twiddle_latency(stage: StagePlan) -> int:
     return 6 + stage.product.saturates if stage.product else 0
 
 
-def pipeline_latency(config: FFTConfig) -> int:
-    """Registers of the whole pipeline: its latency is this and, for a frame of N points, N - 1."""
+def pipeline_latency(config: FFTConfig, samples_per_clock: int = 1) -> int:
+    """Registers of the whole pipeline: its latency is this and, for a frame of N transfers, N - 1."""
     edges = 0 if config.is_fixed else 2  # exchange of re and im
-    return edges + sum(butterfly_latency(stage) + twiddle_latency(stage) for stage in plan(config))
+    return edges + sum(
+        butterfly_latency(stage, samples_per_clock) + twiddle_latency(stage)
+        for stage in plan(config)
+    )
 
 
 def reorder_delay(log2_n: int) -> int:
@@ -106,24 +116,27 @@ def reorder_delay(log2_n: int) -> int:
     return max((1 << log2_n) - (1 << (log2_n - j)) - (1 << j) + 1 for j in range(log2_n + 1))
 
 
-def fft_latency(config: FFTConfig, log2_n: int, *, queue: bool = True) -> int:
+def fft_latency(
+    config: FFTConfig, log2_n: int, *, queue: bool = True, samples_per_clock: int = 1
+) -> int:
     """Cycles from a frame's first input transfer to the first cycle in which its first result is offered.
 
     Without gaps in the input and, for the pipelined core, with ``o.ready`` high and nothing of another
-    size less than a frame before.
+    size less than a frame before. ``samples_per_clock`` is that of the pipelined cores, where it may be above 1.
     """
     if config.architecture == "iterative":
         phases = fft_phases(log2_n)
         return phases.load + phases.compute
-    latency = (1 << log2_n) - 1 + pipeline_latency(config) + queue
+    latency = (1 << log2_n) // samples_per_clock - 1
+    latency += pipeline_latency(config, samples_per_clock) + queue
     if config.order == "natural":
         latency += reorder_delay(log2_n) + REORDER_LATENCY
     return latency
 
 
-def fft_cycles_per_frame(config: FFTConfig, log2_n: int) -> int:
+def fft_cycles_per_frame(config: FFTConfig, log2_n: int, *, samples_per_clock: int = 1) -> int:
     """Cycles between the first transfers of successive frames of one size, if nothing stalls."""
     if config.architecture == "iterative":
         phases = fft_phases(log2_n)
         return phases.load + phases.compute + phases.unload
-    return 1 << log2_n
+    return (1 << log2_n) // samples_per_clock

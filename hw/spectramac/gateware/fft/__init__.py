@@ -3,10 +3,11 @@
 """Fast Fourier transform cores; :mod:`spectramac.model.fft` is their bit-exact reference."""
 
 from spectramac.gateware.fft.iterative import IterativeFFT
+from spectramac.gateware.fft.parallel import ParallelFFT
 from spectramac.gateware.fft.pipelined import PipelinedFFT
 from spectramac.spec.config import FFTConfig
 
-__all__ = ["FFT", "IterativeFFT", "PipelinedFFT"]
+__all__ = ["FFT", "IterativeFFT", "ParallelFFT", "PipelinedFFT"]
 
 
 def FFT(  # noqa: N802 (reads as a component)

@@ -80,37 +80,47 @@ class FrameControl:
     dut : wiring.Component
         A component with :func:`ports`.
     accept : Value
-        High in a cycle in which an input sample is taken.
+        High in a cycle in which an input transfer is taken.
+    log2_samples : int
+        ``2**log2_samples`` samples come in a transfer.
 
     Attributes
     ----------
     first : Signal
-        The next sample is the first of a frame.
+        The next transfer is the first of a frame.
     held : Signal
-        Control of the frame being taken, from the cycle after its first sample.
+        Control of the frame being taken, from the cycle after its first transfer.
+    size : Value
+        That of the frame to which the next transfer belongs.
     index : Signal
-        Number of the next sample in its frame.
+        Number of the next transfer in its frame.
     last : Signal
-        The next sample is the last of its frame, by count.
+        The next transfer is the last of its frame, by count.
     """
 
-    def __init__(self, m: Module, dut: Any, accept: Any) -> None:
+    def __init__(self, m: Module, dut: Any, accept: Any, log2_samples: int = 0) -> None:
         config: FFTConfig = dut.config
         shape = control_layout(config)
         self.first = Signal(init=1)
         self.held = Signal(shape)
-        self.index = Signal(config.log2_n_max)
+        self.index = Signal(config.log2_n_max - log2_samples)
         self.last = Signal()
-        # The first sample is never the last, so the held size is enough.
-        final: Any = Const(config.n_max - 1, config.log2_n_max)
+        self.size: Any = Const(config.n_max - 1, config.log2_n_max)
         if not config.is_fixed:
             size = Cat(dut.log2_n > bit for bit in range(config.log2_n_max))
             with m.If(accept & self.first):
                 m.d.sync += self.held.size.eq(size)
                 for name in ("two_d", "inverse", "halve"):
                     m.d.sync += self.held[name].eq(getattr(dut, name))
-            final = self.held.size
-        m.d.comb += self.last.eq(~self.first & (self.index | ~final).all())
+            self.size = Mux(self.first, size, self.held.size)
+        if not log2_samples:
+            # The first sample is never the last, so the held size is enough.
+            final = self.size if config.is_fixed else self.held.size
+            m.d.comb += self.last.eq(~self.first & (self.index | ~final).all())
+        elif len(self.index):
+            m.d.comb += self.last.eq((self.index | ~self.size[log2_samples:]).all())
+        else:
+            m.d.comb += self.last.eq(1)
         m.d.sync += dut.framing_error.eq(accept & (dut.i.payload.last != self.last))
         with m.If(accept):
             m.d.sync += [
