@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What can be broken in the gateware, and which check must see it; applied by tests/test_mutations.py."""
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from tests.gateware import test_fft
+from tests.gateware import test_fft, test_fft_parallel
 from tests.gateware.cases import CONFIG, SINGLE
 from tests.gateware.checks import (
     check_columns,
@@ -23,7 +24,17 @@ from tests.gateware.checks_back import check_lanes, check_merge, check_requantiz
 from tests.gateware.checks_registers import check_registers
 
 from spectramac.gateware import fixed
-from spectramac.gateware.fft import butterfly, iterative, narrow, output, pipelined, twiddle
+from spectramac.gateware.fft import (
+    butterfly,
+    iterative,
+    narrow,
+    output,
+    parallel,
+    path_twiddle,
+    paths,
+    pipelined,
+    twiddle,
+)
 from spectramac.gateware.gather import Gather
 from spectramac.gateware.lanes import Lane, Lanes
 from spectramac.gateware.merge import Merge
@@ -39,6 +50,8 @@ from spectramac.spec.config import FFTConfig
 __all__ = ["CHECKS", "MUTATIONS", "Mutation"]
 
 PIPELINED = FFTConfig(log2_n_max=4)
+PARALLEL = FFTConfig(log2_n_max=6, samples_per_clock=4)
+PARALLEL_HALVING = FFTConfig(log2_n_max=6, twiddle_width=18, scaling="halving", samples_per_clock=8)
 HALVING = FFTConfig(log2_n_max=5, twiddle_width=18, scaling="halving")
 ITERATIVE = FFTConfig(log2_n_max=3, data_width=15, architecture="iterative")
 
@@ -71,6 +84,11 @@ CHECKS: dict[str, Callable[[], Any]] = {
     "twiddle": lambda: test_fft.check_twiddle(HALVING),
     "falling_fft": lambda: test_fft.check_falling_sizes(PIPELINED),
     "stalled_fft": lambda: test_fft.check_long_stall(PIPELINED),
+    "parallel_fft": lambda: test_fft_parallel.check_square(PARALLEL),
+    "parallel_falling_fft": lambda: test_fft_parallel.check_falling_sizes(
+        dataclasses.replace(PARALLEL, log2_n_max=4, samples_per_clock=8)
+    ),
+    "parallel_products": lambda: test_fft_parallel.check_products(PARALLEL_HALVING, 3),
     "placement": lambda: check_placement(CONFIG),
     "reader": lambda: check_reader(CONFIG, 4, two_d=True, seed=1),
     "registers": lambda: check_registers(CONFIG, seed=0, n_rounds=100),
@@ -160,7 +178,7 @@ MUTATIONS = {
         "falling_fft",
     ),
     "FFT: twiddle factors conjugated": Mutation(
-        twiddle.Twiddle, "_rom", "(c - s) & mask", "(c + s) & mask", "pipelined_fft"
+        twiddle.Twiddle, "_factors", "(c - s) & mask", "(c + s) & mask", "pipelined_fft"
     ),
     "FFT: twiddle table off by one": Mutation(
         twiddle.Twiddle, "_address", "Mux(self.early.first, 0, index)", "index", "falling_fft"
@@ -177,7 +195,7 @@ MUTATIONS = {
     ),
     "FFT: the sum of a product wraps": Mutation(
         twiddle.Twiddle,
-        "elaborate",
+        "_terms",
         "clipped, _ = saturate(total, self.stage.sum_width)",
         "clipped = total[: self.stage.sum_width].as_signed()",
         "twiddle",
@@ -201,6 +219,55 @@ MUTATIONS = {
     ),
     "FFT: the queue promises too much": Mutation(
         output.OutputQueue, "elaborate", "self.room.eq(left > 2)", "self.room.eq(1)", "stalled_fft"
+    ),
+    "parallel FFT: paths crossed": Mutation(
+        paths.CrossButterfly,
+        "elaborate",
+        "raw[k], raw[k + half] = sums, differences",
+        "raw[k], raw[k + half] = differences, sums",
+        "parallel_fft",
+    ),
+    "parallel FFT: rotated between the dimensions": Mutation(
+        paths._Stage,
+        "_plain",
+        "is_square(control, self.stage.m - 1)",
+        "Const(0, 1)",
+        "parallel_fft",
+    ),
+    "parallel FFT: a path keeps its part of the index in two dimensions": Mutation(
+        path_twiddle.ParallelTwiddle,
+        "_addresses",
+        "square = square | here",
+        "pass",
+        "parallel_fft",
+    ),
+    "parallel FFT: the next frame's control too early": Mutation(
+        paths.PathButterfly,
+        "elaborate",
+        "now.eq(Mux(first, i.control, held))",
+        "now.eq(i.control)",
+        "parallel_fft",
+    ),
+    "parallel FFT: a shorter frame does not wait": Mutation(
+        parallel.ParallelFFT,
+        "_may_start",
+        "allowed.eq(Cat(~size, 1))",
+        "allowed.eq(-1)",
+        "parallel_falling_fft",
+    ),
+    "parallel FFT: eighths are not negated exactly": Mutation(
+        path_twiddle._EighthTwiddle,
+        "_scaled",
+        "Mux(scaled, c, 1 << top)",
+        "1 << top",
+        "parallel_products",
+    ),
+    "parallel FFT: the sum of an eighth wraps": Mutation(
+        path_twiddle._EighthTwiddle,
+        "_terms",
+        "(total[-1] ^ total[-2]) & (later[:2] != 2)",
+        "Const(0, 1)",
+        "parallel_products",
     ),
     "iterative FFT: a tie stays odd": Mutation(
         iterative.IterativeFFT,

@@ -47,6 +47,8 @@ class FFTConfig:
     order : str
         Of the results: ``"bit_reversed"``, or, with a fixed scaling and 16 points or more, ``"natural"``, for which the
         queue behind the pipeline holds four frames.
+    samples_per_clock : int
+        1, or in a pipelined transform with bit-reversed order 2, 4 or 8: as many samples in each word of the streams.
     """
 
     log2_n_max: int
@@ -55,6 +57,7 @@ class FFTConfig:
     architecture: Literal["pipelined", "iterative"] = "pipelined"
     scaling: Literal["per_stage", "halving", "growth"] = "per_stage"
     order: Literal["bit_reversed", "natural"] = "bit_reversed"
+    samples_per_clock: int = 1
 
     log2_n_range = (3, 13)
     data_width_range = (8, 24)
@@ -82,6 +85,17 @@ class FFTConfig:
             raise ValueError(
                 "order must be 'bit_reversed' with scaling 'per_stage' or fewer than 16 points, "
                 f"not {self.order!r}"
+            )
+        if self.samples_per_clock not in (1, 2, 4, 8):
+            raise ValueError(
+                f"samples_per_clock must be 1, 2, 4 or 8, not {self.samples_per_clock!r}"
+            )
+        if self.samples_per_clock > 1 and (
+            self.architecture != "pipelined" or self.order != "bit_reversed"
+        ):
+            raise ValueError(
+                "samples_per_clock must be 1 unless the transform is 'pipelined' with order 'bit_reversed', "
+                f"not {self.samples_per_clock!r}"
             )
 
     @property

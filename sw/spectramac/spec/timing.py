@@ -99,11 +99,11 @@ def twiddle_latency(stage: StagePlan) -> int:
     return 6 + stage.product.saturates if stage.product else 0
 
 
-def pipeline_latency(config: FFTConfig, samples_per_clock: int = 1) -> int:
-    """Registers of the whole pipeline: its latency is this and, for a frame of N transfers, N - 1."""
+def pipeline_latency(config: FFTConfig) -> int:
+    """Registers of the whole pipeline: its latency is this and, for a frame of N words, N - 1."""
     edges = 0 if config.is_fixed else 2  # exchange of re and im
     return edges + sum(
-        butterfly_latency(stage, samples_per_clock) + twiddle_latency(stage)
+        butterfly_latency(stage, config.samples_per_clock) + twiddle_latency(stage)
         for stage in plan(config)
     )
 
@@ -116,27 +116,25 @@ def reorder_delay(log2_n: int) -> int:
     return max((1 << log2_n) - (1 << (log2_n - j)) - (1 << j) + 1 for j in range(log2_n + 1))
 
 
-def fft_latency(
-    config: FFTConfig, log2_n: int, *, queue: bool = True, samples_per_clock: int = 1
-) -> int:
+def fft_latency(config: FFTConfig, log2_n: int, *, queue: bool = True) -> int:
     """Cycles from a frame's first input transfer to the first cycle in which its first result is offered.
 
     Without gaps in the input and, for the pipelined core, with ``o.ready`` high and nothing of another
-    size less than a frame before. ``samples_per_clock`` is that of the pipelined cores, where it may be above 1.
+    size less than a frame before.
     """
     if config.architecture == "iterative":
         phases = fft_phases(log2_n)
         return phases.load + phases.compute
-    latency = (1 << log2_n) // samples_per_clock - 1
-    latency += pipeline_latency(config, samples_per_clock) + queue
+    n_words = (1 << log2_n) // config.samples_per_clock
+    latency = n_words - 1 + pipeline_latency(config) + queue
     if config.order == "natural":
         latency += reorder_delay(log2_n) + REORDER_LATENCY
     return latency
 
 
-def fft_cycles_per_frame(config: FFTConfig, log2_n: int, *, samples_per_clock: int = 1) -> int:
+def fft_cycles_per_frame(config: FFTConfig, log2_n: int) -> int:
     """Cycles between the first transfers of successive frames of one size, if nothing stalls."""
     if config.architecture == "iterative":
         phases = fft_phases(log2_n)
         return phases.load + phases.compute + phases.unload
-    return (1 << log2_n) // samples_per_clock
+    return (1 << log2_n) // config.samples_per_clock

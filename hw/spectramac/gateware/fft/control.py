@@ -10,19 +10,19 @@ from amaranth.lib.wiring import In, Out
 
 from spectramac.gateware.stream import layout
 from spectramac.spec.config import FFTConfig
-from spectramac.spec.stream import complex_payload, frame
+from spectramac.spec.stream import sample_frame
 
 __all__ = ["FrameControl", "control_layout", "frame_layout", "is_square", "output_layout", "ports"]
 
 
 def frame_layout(config: FFTConfig) -> data.StructLayout:
-    """``{data: {re, im}, last}``, the payload of every stream of a transform."""
-    return layout(frame(complex_payload(config.data)))
+    """``{data: {re, im}, last}``, the payload of every stream of a transform, or of several samples a clock."""
+    return layout(sample_frame(config.data, config.samples_per_clock))
 
 
 def output_layout(config: FFTConfig) -> data.StructLayout:
     """The payload of the output stream."""
-    return layout(frame(complex_payload(config.output)))
+    return layout(sample_frame(config.output, config.samples_per_clock))
 
 
 def control_layout(config: FFTConfig) -> data.StructLayout:
@@ -81,8 +81,6 @@ class FrameControl:
         A component with :func:`ports`.
     accept : Value
         High in a cycle in which an input transfer is taken.
-    log2_samples : int
-        ``2**log2_samples`` samples come in a transfer.
 
     Attributes
     ----------
@@ -98,9 +96,10 @@ class FrameControl:
         The next transfer is the last of its frame, by count.
     """
 
-    def __init__(self, m: Module, dut: Any, accept: Any, log2_samples: int = 0) -> None:
+    def __init__(self, m: Module, dut: Any, accept: Any) -> None:
         config: FFTConfig = dut.config
         shape = control_layout(config)
+        log2_samples = config.samples_per_clock.bit_length() - 1
         self.first = Signal(init=1)
         self.held = Signal(shape)
         self.index = Signal(config.log2_n_max - log2_samples)

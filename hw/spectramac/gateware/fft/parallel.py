@@ -5,26 +5,18 @@
 from typing import Any
 
 from amaranth import Cat, Const, Module, Mux, Signal
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from spectramac.gateware.fft.control import FrameControl, ports
+from spectramac.gateware.fft.control import FrameControl, output_layout, ports
 from spectramac.gateware.fft.output import OutputQueue
 from spectramac.gateware.fft.path_twiddle import ParallelTwiddle
 from spectramac.gateware.fft.paths import CrossButterfly, PathButterfly, Words
-from spectramac.gateware.stream import layout
 from spectramac.spec.config import FFTConfig
 from spectramac.spec.fft_plan import plan
-from spectramac.spec.fixed import Format
-from spectramac.spec.stream import abreast, complex_payload, frame
 from spectramac.spec.timing import fft_cycles_per_frame, fft_latency, pipeline_latency
 
 __all__ = ["ParallelFFT", "ParallelPipeline"]
-
-
-def word_layout(fmt: Format, n_paths: int) -> data.StructLayout:
-    """``{data: {x0: {re, im}, x1: …}, last}``."""
-    return layout(frame(abreast(complex_payload(fmt), n_paths)))
 
 
 class ParallelPipeline(wiring.Component):
@@ -36,7 +28,6 @@ class ParallelPipeline(wiring.Component):
     Parameters
     ----------
     config : :class:`FFTConfig`
-    samples_per_clock : int
     technology : str
         See :class:`spectramac.gateware.fft.device.BlockRAM`.
     small_roms_in_logic : bool
@@ -52,18 +43,16 @@ class ParallelPipeline(wiring.Component):
         self,
         config: FFTConfig,
         *,
-        samples_per_clock: int,
         technology: str = "generic",
         small_roms_in_logic: bool = False,
     ) -> None:
         self.config = config
-        self.samples_per_clock = samples_per_clock
         self.technology = technology
         self.small_roms_in_logic = small_roms_in_logic
         super().__init__(
             {
-                "i": In(Words(config, config.data_width, samples_per_clock)),
-                "o": Out(Words(config, config.output.width, samples_per_clock)),
+                "i": In(Words(config, config.data_width, config.samples_per_clock)),
+                "o": Out(Words(config, config.output.width, config.samples_per_clock)),
                 "overflow": Out(1),
             }
         )
@@ -71,13 +60,13 @@ class ParallelPipeline(wiring.Component):
     @property
     def latency(self) -> int:
         """Cycles besides collecting the frame."""
-        return pipeline_latency(self.config, self.samples_per_clock)
+        return pipeline_latency(self.config)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         overflows = []
         source: Any = wiring.flipped(self.i)
-        n_paths = self.samples_per_clock
+        n_paths = self.config.samples_per_clock
         for stage in plan(self.config):
             kind = PathButterfly if 1 << stage.m > n_paths else CrossButterfly
             butterfly = kind(self.config, stage, n_paths, technology=self.technology)
@@ -141,9 +130,7 @@ class ParallelFFT(wiring.Component):
     Parameters
     ----------
     config : :class:`FFTConfig`
-        Word widths, scaling and largest size, bit-reversed order; its architecture is ignored.
-    samples_per_clock : int
-        2, 4 or 8.
+        Word widths, scaling, largest size, and P from 2 up; its architecture is ignored.
     queue : bool
         Without the queue, ``o.ready`` must always be high, and the latency is one less.
     technology : str
@@ -153,9 +140,9 @@ class ParallelFFT(wiring.Component):
 
     Members
     -------
-    i : :py:`In(stream.Signature(word_layout(config.data, samples_per_clock)))`
+    i : :py:`In(stream.Signature(layout(sample_frame(config.data, P))))`
         Samples ``data.x0``, ``data.x1``, …; ``last`` with the last word of a frame.
-    o : :py:`Out(stream.Signature(word_layout(config.output, samples_per_clock)))`
+    o : :py:`Out(stream.Signature(layout(sample_frame(config.output, P))))`
         Bins, likewise.
     log2_n, two_d, inverse, halve : :py:`In`
         See :class:`PipelinedFFT`.
@@ -175,50 +162,39 @@ class ParallelFFT(wiring.Component):
         self,
         config: FFTConfig,
         *,
-        samples_per_clock: int,
         queue: bool = True,
         technology: str = "generic",
         small_roms_in_logic: bool = False,
     ) -> None:
-        if samples_per_clock not in (2, 4, 8):
-            raise ValueError(f"samples_per_clock must be 2, 4 or 8, not {samples_per_clock!r}")
-        if config.order != "bit_reversed":
+        if config.samples_per_clock < 2:
             raise ValueError(
-                f"order must be 'bit_reversed' with several samples a clock, not {config.order!r}"
+                f"samples_per_clock must be 2, 4 or 8, not {config.samples_per_clock!r}"
             )
         self.config = config
-        self.samples_per_clock = samples_per_clock
         self.queue = queue
         self.technology = technology
         self.small_roms_in_logic = small_roms_in_logic
-        streams = {
-            "i": In(stream.Signature(word_layout(config.data, samples_per_clock))),
-            "o": Out(stream.Signature(word_layout(config.output, samples_per_clock))),
-        }
-        super().__init__(ports(config) | streams)
+        super().__init__(ports(config))
 
     def latency(self, log2_n: int) -> int:
         """Cycles from the first word of a frame taken to its first result offered."""
-        return fft_latency(
-            self.config, log2_n, queue=self.queue, samples_per_clock=self.samples_per_clock
-        )
+        return fft_latency(self.config, log2_n, queue=self.queue)
 
     def cycles_per_frame(self, log2_n: int) -> int:
         """Cycles between the starts of successive frames of one size."""
-        return fft_cycles_per_frame(self.config, log2_n, samples_per_clock=self.samples_per_clock)
+        return fft_cycles_per_frame(self.config, log2_n)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        config, n_paths = self.config, self.samples_per_clock
+        config, n_paths = self.config, self.config.samples_per_clock
         log2_paths = n_paths.bit_length() - 1
         m.submodules.pipeline = pipeline = ParallelPipeline(
             config,
-            samples_per_clock=n_paths,
             technology=self.technology,
             small_roms_in_logic=self.small_roms_in_logic,
         )
         accept, room = Signal(), Signal(init=1)
-        control = FrameControl(m, self, accept, log2_paths)
+        control = FrameControl(m, self, accept)
         m.d.comb += [
             accept.eq(self.i.valid & self.i.ready),
             self.i.ready.eq(room & self._may_start(m, control, accept)),
@@ -238,7 +214,7 @@ class ParallelFFT(wiring.Component):
             ]
         m.d.comb += self.overflow.eq(pipeline.overflow)
 
-        result = Signal(word_layout(config.output, n_paths))
+        result = Signal(output_layout(config))
         result_valid = Signal()
         count = Signal(config.log2_n_max - log2_paths)
         size: Any = Const(config.n_max - 1, config.log2_n_max)
@@ -276,7 +252,7 @@ class ParallelFFT(wiring.Component):
         """Low while a frame must wait that is shorter than its predecessor; see :class:`PipelinedFFT`."""
         if self.config.is_fixed:
             return Const(1, 1)
-        log2_paths = self.samples_per_clock.bit_length() - 1
+        log2_paths = self.config.samples_per_clock.bit_length() - 1
         size = control.size
         left = Signal(self.config.log2_n_max - log2_paths)  # cycles in which results leave
         allowed = Signal(self.config.log2_n_max + 1, init=-1)  # bit b: a frame of 2**b points

@@ -11,10 +11,8 @@ from amaranth.lib.wiring import In, Out
 
 from spectramac.gateware.fft.butterfly import Announcement, delayed
 from spectramac.gateware.fft.control import is_square
-from spectramac.gateware.fft.device import BlockRAM
 from spectramac.gateware.fft.paths import Words
 from spectramac.gateware.fft.twiddle import Twiddle
-from spectramac.gateware.fixed import saturate
 from spectramac.model.fft import twiddle_index, twiddle_table
 from spectramac.spec.config import FFTConfig
 from spectramac.spec.fft_plan import StagePlan
@@ -77,19 +75,17 @@ class _PathTwiddle(Twiddle):
 class _EighthTwiddle(_PathTwiddle):
     """A product whose factors are eighths of the circle, by shifts and additions.
 
-    The product with ``exp(-2πj power / 8)`` is one of two numbers in each part: one that is shifted only, or one that
-    is multiplied by C, √½ as the twiddle factors have it. With ``t = a + b``, clipped:
+    The product with ``exp(-2πj power / 8)`` is a number in each part that is shifted only, or multiplied by C, √½ as
+    the twiddle factors have it. If clipping takes ``d`` from ``a + b``, it is exactly what :class:`Twiddle` computes:
 
-    ===== ========= ==========
-    power re        im
-    ===== ========= ==========
-    0     t - b     t - a
-    1     C·t       C(t - 2a)
-    2     b         -a
-    3     C(2b - t) -C·t
-    ===== ========= ==========
-
-    These are exactly the three-multiplier products of :class:`Twiddle`.
+    ===== =============== ===============
+    power re              im
+    ===== =============== ===============
+    0     a - d           b - d
+    1     C(a + b - d)    C(b - a - d)
+    2     b               -a
+    3     -C(a - b - d)   -C(a + b - d)
+    ===== =============== ===============
     """
 
     def _rom(self) -> list[int]:
@@ -97,62 +93,70 @@ class _EighthTwiddle(_PathTwiddle):
         eighth = (2 << self.stage.m) // 8
         return [sign << 2 | e // eighth for e, sign in self.exponents]
 
-    def _terms(self, m: Module) -> Any:
+    def _code(self, m: Module) -> Signal:
+        """The word of the sample at ``i``."""
         words = self._rom()
-        code = Signal(3)
+        code = Signal(3, reset_less=True)
         if len(set(words)) == 1:
             m.d.comb += code.eq(words[0])
         else:
-            m.submodules.rom = rom = BlockRAM(3, len(words), init=words, in_logic=True)
-            address = Signal(rom.address_width)
-            m.d.comb += [
-                address.eq(self._address(m)),
-                rom.read_address.eq(delayed(m, address, self.lead - 1, "address")),
-                code.eq(rom.read_data),
-            ]
-        width = self.stage.factor_width
-        # Cycle 0: sum and difference. Cycle 1: clipped, chosen, complemented if negative.
-        a, b = delayed(m, self.i.re, 1, "a"), delayed(m, self.i.im, 1, "b")
-        total, difference = (
-            Signal(signed(width + 1), name=name, reset_less=True)
-            for name in ("total", "difference")
-        )
-        m.d.sync += [total.eq(self.i.re + self.i.im), difference.eq(self.i.im - self.i.re)]
-        clipped, over = saturate(total, self.stage.sum_width)
-        times_1, times_3, kept_a, kept_b = difference, difference, a, b
-        if self.stage.sum_width <= width:
-            times_1 = Mux(over, clipped - 2 * a, difference)
-            times_3 = Mux(over, 2 * b - clipped, difference)
-            kept_a, kept_b = Mux(over, clipped - b, a), Mux(over, clipped - a, b)
-        power, negative = code[:2], code[2]
-        scaled = power[0]
-        choices = {
-            "re": ((kept_a, clipped, b, times_3), negative),
-            "im": ((kept_b, times_1, a, clipped), negative ^ power[1]),
-        }
-        return tuple(
-            self._scaled(m, name, values, power, complement, scaled)
-            for name, (values, complement) in choices.items()
-        )
+            table = Const(sum(word << 3 * k for k, word in enumerate(words)), 3 * len(words))
+            address = delayed(m, self._address(m), self.lead - 1, "address")
+            m.d.sync += code.eq(table.word_select(address, 3))
+        return code
+
+    def _terms(self, m: Module) -> Any:
+        code = self._code(m)
+        power, later = code[:2], delayed(m, code, 1, "code")
+        a, b = self.i.re, self.i.im
+        # Cycle 0: sums and differences.
+        total = Signal(signed(self.stage.factor_width + 1), reset_less=True)
+        m.d.sync += total.eq(a + b)
+        terms = []
+        for name, whole, other, alone, minus, negative in (
+            ("re", a, b, 2, 3, later[2] ^ later[:2].all()),
+            ("im", b, a, 2, 1, later[2] ^ later[1]),
+        ):
+            base = Signal.like(total, name=f"base_{name}")
+            carry = power == minus
+            first = Mux(power == alone, 0, whole)
+            second = Mux(power == 0, 0, other[:] ^ carry.replicate(len(other))).as_signed()
+            m.d.sync += base.eq(
+                (Cat(carry, first).as_signed() + Cat(carry, second).as_signed())[1:]
+            )
+            # Cycle 1: less what clipping takes.
+            value = Signal(signed(len(base) + 1), name=f"value_{name}", reset_less=True)
+            if self.stage.sum_width > self.stage.factor_width:
+                m.d.sync += value.eq(base)
+            else:
+                assert self.stage.sum_width == self.stage.factor_width
+                sign, over = total[-1], (total[-1] ^ total[-2]) & (later[:2] != 2)
+                # Low bits t over positive: t + 1 is taken; over negative: t - 2**len(t).
+                t = total[:-2]
+                taken = Cat(~t & over.replicate(len(t)), over & ~sign).as_signed()
+                down = over & sign
+                m.d.sync += value.eq(
+                    (Cat(down, base).as_signed() + Cat(down, taken).as_signed())[1:]
+                )
+            terms.append(
+                self._scaled(m, name, value, delayed(m, negative, 1, f"negative_{name}"), later[0])
+            )
+        return tuple(terms)
 
     def _scaled(
-        self, m: Module, name: str, values: Any, power: Any, complement: Any, scaled: Any
+        self, m: Module, name: str, value: Signal, negative: Any, scaled: Any
     ) -> tuple[Any, Any]:
-        """The chosen value, negative if complemented, times C or 1, as the difference of two numbers."""
+        """``value``, negated if so, times C if ``scaled`` (a cycle earlier), as the difference of two numbers."""
         top = self.config.twiddle.fraction
         c = int(twiddle_table(3, self.config.twiddle_width)[0][1])
-        chosen = Mux(power[1], Mux(power[0], *values[:1:-1]), Mux(power[0], *values[1::-1]))
+        scaled = delayed(m, scaled, 1, f"scaled_{name}")
         # -v·f is (~v)·f + f. Of C, the digit 1.0 also makes the factor 1.
-        whole = Signal(signed(self.stage.factor_width + 2), name=f"whole_{name}", reset_less=True)
-        part = Signal.like(whole, name=f"part_{name}", reset_less=True)
-        rest = Signal(top + 1, name=f"rest_{name}", reset_less=True)
-        value = Signal.like(whole, name=f"value_{name}")
-        m.d.comb += value.eq(chosen)
-        inverted = (value ^ complement.replicate(len(value))).as_signed()
-        m.d.sync += [
-            whole.eq(inverted),
-            part.eq(Mux(scaled, inverted, 0)),
-            rest.eq(Mux(complement, Mux(scaled, c, 1 << top), 0)),
+        whole, part = (Signal.like(value, name=f"{kind}_{name}") for kind in ("whole", "part"))
+        rest = Signal(top + 1, name=f"rest_{name}")
+        m.d.comb += [
+            whole.eq(value ^ negative.replicate(len(value))),
+            part.eq(Mux(scaled, whole, 0)),
+            rest.eq(Mux(negative, Mux(scaled, c, 1 << top), 0)),
         ]
         # Cycle 2: times 5. Cycle 3: all digits.
         width = len(whole) + top

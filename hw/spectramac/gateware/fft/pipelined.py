@@ -159,6 +159,8 @@ class PipelinedFFT(wiring.Component):
         technology: str = "generic",
         small_roms_in_logic: bool = False,
     ) -> None:
+        if config.samples_per_clock != 1:
+            raise ValueError(f"samples_per_clock must be 1, not {config.samples_per_clock!r}")
         self.small_roms_in_logic = small_roms_in_logic
         self.config = config
         self.queue = queue
