@@ -260,7 +260,7 @@ MUTATIONS = {
         "_scaled",
         "Mux(scaled, c, 1 << top)",
         "1 << top",
-        "parallel_products",
+        "parallel_fft",
     ),
     "parallel FFT: the sum of an eighth wraps": Mutation(
         path_twiddle._EighthTwiddle,

@@ -10,21 +10,26 @@ import numpy as np
 import pytest
 from amaranth.back import rtlil
 
-from spectramac.gateware.fft import PipelinedFFT
+from spectramac.gateware.fft import FFT
 from spectramac.gateware.verilog import to_verilog
 from spectramac.model.fft import fft
 from spectramac.sim.library import StreamPorts, VerilatedLibrary
 from spectramac.sim.packing import pack_words, unpack_words
 from spectramac.sim.synth import run_yosys
 from spectramac.spec.config import FFTConfig
-from spectramac.spec.stream import complex_payload, frame
+from spectramac.spec.stream import sample_frame
 from spectramac.spec.timing import fft_latency
 
 CELLS = files("spectramac.sim").joinpath("ecp5_cells.v").read_text()
 
 
+def name(config: FFTConfig) -> str:
+    """``halving128x2``."""
+    return f"{config.scaling}{config.n_max}x{config.samples_per_clock}"
+
+
 def verilog(config: FFTConfig, technology: str) -> str:
-    text = to_verilog(PipelinedFFT(config, technology=technology), "fft")
+    text = to_verilog(FFT(config, technology=technology), "fft")
     return text + CELLS if technology == "ecp5" else text
 
 
@@ -36,30 +41,40 @@ def check(text: str, config: FFTConfig, n_frames: int) -> None:
     amplitude = config.data.maximum >> rng.integers(0, 8, (n_frames, 1))
     re, im = (rng.integers(-amplitude - 1, amplitude + 1, size) for _ in range(2))
     y = fft(re, im, config=config, log2_n=config.log2_n_max, bit_reversed=True)
-    source, sink = frame(complex_payload(config.data)), frame(complex_payload(config.output))
-    last = np.broadcast_to(np.arange(n) == n - 1, size).astype(np.int64)
-    words = pack_words(source, {"data.re": re.ravel(), "data.im": im.ravel(), "last": last.ravel()})
+    n_paths = config.samples_per_clock
+    source, sink = sample_frame(config.data, n_paths), sample_frame(config.output, n_paths)
+    last = np.zeros((n_frames, n // n_paths), np.int64)
+    last[:, -1] = 1
+    # Names of the samples in a word.
+    names = ["data"] if n_paths == 1 else [f"data.x{k}" for k in range(n_paths)]
+    values = {"last": last.ravel()}
+    for k, name in enumerate(names):
+        values |= {f"{name}.re": re.ravel()[k::n_paths], f"{name}.im": im.ravel()[k::n_paths]}
+    words = pack_words(source, values)
     with VerilatedLibrary(text, "fft", StreamPorts({"i": source}, {"o": sink})) as dut:
         dut.reset()
         start = dut.cycles
         got = dut.exchange({"i": words}, {"o": words.shape[0]})["o"]
         spent = dut.cycles - start
     result = unpack_words(sink, got)
-    np.testing.assert_array_equal(result["data.re"].reshape(size), y.re)
-    np.testing.assert_array_equal(result["data.im"].reshape(size), y.im)
-    np.testing.assert_array_equal(result["last"].reshape(size), last)
-    assert spent <= n_frames * n + fft_latency(config, config.log2_n_max) + 4
+    for part, wanted in (("re", y.re), ("im", y.im)):
+        columns = np.stack([result[f"{name}.{part}"] for name in names], axis=-1)
+        np.testing.assert_array_equal(columns.reshape(size), wanted)
+    np.testing.assert_array_equal(result["last"].reshape(last.shape), last)
+    assert spent <= last.size + fft_latency(config, config.log2_n_max) + 4
 
 
 CONFIGS = [
     FFTConfig(log2_n_max=6, twiddle_width=18, scaling="halving"),
     FFTConfig(log2_n_max=9, twiddle_width=18, scaling="halving"),
     FFTConfig(log2_n_max=5, twiddle_width=18, scaling="growth"),
+    FFTConfig(log2_n_max=7, twiddle_width=18, scaling="halving", samples_per_clock=2),
+    FFTConfig(log2_n_max=6, twiddle_width=18, scaling="halving", samples_per_clock=8),
 ]
 
 
 @pytest.mark.parametrize("technology", ["generic", "ecp5"])
-@pytest.mark.parametrize("config", CONFIGS, ids=lambda c: f"{c.scaling}{c.n_max}")
+@pytest.mark.parametrize("config", CONFIGS, ids=name)
 def test_a_thousand_frames(config: FFTConfig, technology: str) -> None:
     check(verilog(config, technology), config, 1000)
 
@@ -74,7 +89,7 @@ def test_long_transforms(log2_n: int, technology: str) -> None:
 
 def netlist(config: FFTConfig, work: Path) -> str:
     """The cells that Yosys maps the core to, with the models of them that ship with Yosys (and ours for the rest)."""
-    core = PipelinedFFT(config, technology="ecp5")
+    core = FFT(config, technology="ecp5")
     (work / "fft.il").write_text(rtlil.convert(core, name="fft", emit_src=False))
     script = ["read_rtlil fft.il", "synth_ecp5 -abc9 -top fft", "write_verilog -noattr fft.v"]
     run_yosys(script, cwd=work)
@@ -86,7 +101,8 @@ def netlist(config: FFTConfig, work: Path) -> str:
 
 
 @pytest.mark.long
-def test_mapped_netlist(tmp_path: Path) -> None:
+@pytest.mark.parametrize("config", [CONFIGS[0], CONFIGS[4]], ids=name)
+def test_mapped_netlist(tmp_path: Path, config: FFTConfig) -> None:
     """What goes to place and route computes the same, clock for clock."""
     pytest.importorskip("pyosys", reason="synthesis is an extra: pip install 'spectramac[fpga]'")
-    check(netlist(CONFIGS[0], tmp_path), CONFIGS[0], 1000)
+    check(netlist(config, tmp_path), config, 1000)
