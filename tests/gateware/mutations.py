@@ -30,6 +30,7 @@ from spectramac.gateware.fft import (
     narrow,
     output,
     parallel,
+    path_product,
     path_twiddle,
     paths,
     pipelined,
@@ -178,7 +179,7 @@ MUTATIONS = {
         "falling_fft",
     ),
     "FFT: twiddle factors conjugated": Mutation(
-        twiddle.Twiddle, "_factors", "(c - s) & mask", "(c + s) & mask", "pipelined_fft"
+        twiddle.Twiddle, "_rom", "(c - s) & mask", "(c + s) & mask", "pipelined_fft"
     ),
     "FFT: twiddle table off by one": Mutation(
         twiddle.Twiddle, "_address", "Mux(self.early.first, 0, index)", "index", "falling_fft"
@@ -195,7 +196,7 @@ MUTATIONS = {
     ),
     "FFT: the sum of a product wraps": Mutation(
         twiddle.Twiddle,
-        "_terms",
+        "elaborate",
         "clipped, _ = saturate(total, self.stage.sum_width)",
         "clipped = total[: self.stage.sum_width].as_signed()",
         "twiddle",
@@ -256,14 +257,14 @@ MUTATIONS = {
         "parallel_falling_fft",
     ),
     "parallel FFT: eighths are not negated exactly": Mutation(
-        path_twiddle._EighthTwiddle,
+        path_product.EighthTwiddle,
         "_scaled",
         "Mux(scaled, c, 1 << top)",
         "1 << top",
         "parallel_fft",
     ),
     "parallel FFT: the sum of an eighth wraps": Mutation(
-        path_twiddle._EighthTwiddle,
+        path_product.EighthTwiddle,
         "_terms",
         "(total[-1] ^ total[-2]) & (later[:2] != 2)",
         "Const(0, 1)",

@@ -101,7 +101,8 @@ def twiddle_latency(stage: StagePlan) -> int:
 
 def pipeline_latency(config: FFTConfig) -> int:
     """Registers of the whole pipeline: its latency is this and, for a frame of N words, N - 1."""
-    edges = 0 if config.is_fixed else 2  # exchange of re and im
+    # Exchange of re and im; a register for words of several samples.
+    edges = int(config.samples_per_clock > 1) if config.is_fixed else 2
     return edges + sum(
         butterfly_latency(stage, config.samples_per_clock) + twiddle_latency(stage)
         for stage in plan(config)

@@ -199,16 +199,16 @@ class ParallelFFT(wiring.Component):
             accept.eq(self.i.valid & self.i.ready),
             self.i.ready.eq(room & self._may_start(m, control, accept)),
         ]
-        domain = m.d.comb if config.is_fixed else m.d.sync
-        # Inverse: re and im are exchanged here and at the end. The register also waits for the control.
+        # A register, for what ``accept`` drives and to wait for the control. Inverse: re and im are exchanged here and
+        # at the end.
         inverse: Any = Const(0, 1)
         if not config.is_fixed:
             inverse = Mux(control.first, self.inverse, control.held.inverse)
             m.d.comb += pipeline.i.control.eq(control.held)
-        domain += [pipeline.i.valid.eq(accept), pipeline.i.first.eq(control.first)]
+        m.d.sync += [pipeline.i.valid.eq(accept), pipeline.i.first.eq(control.first)]
         for k in range(n_paths):
             sample = self.i.payload.data[f"x{k}"]
-            domain += [
+            m.d.sync += [
                 pipeline.i.re[k].eq(Mux(inverse, sample.im, sample.re)),
                 pipeline.i.im[k].eq(Mux(inverse, sample.re, sample.im)),
             ]
@@ -224,6 +224,7 @@ class ParallelFFT(wiring.Component):
         final = (count | ~size[log2_paths:]).all() if len(count) else Const(1, 1)
         with m.If(pipeline.o.valid):
             m.d.sync += count.eq(Mux(final, 0, count + 1))
+        domain = m.d.comb if config.is_fixed else m.d.sync
         domain += [result_valid.eq(pipeline.o.valid), result.last.eq(final)]
         for k in range(n_paths):
             re, im = pipeline.o.re[k], pipeline.o.im[k]

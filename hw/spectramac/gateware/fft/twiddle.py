@@ -88,20 +88,15 @@ class Twiddle(wiring.Component):
         """Whether the pair has no first stage, so that p is always 0."""
         return self.stage.m == self.config.log2_n_max
 
-    def _factors(self) -> list[int]:
-        """Packed words ``c, c - s, c + s`` by e, the whole circle."""
-        width = self.config.twiddle_width
+    def _rom(self) -> list[int]:
+        """Packed words ``c, c - s, c + s``: by e, or by the number of the sample if the size is fixed."""
+        number, width = self.stage.m, self.config.twiddle_width
         mask = (1 << width) - 1
-        table = twiddle_table(self.stage.m + 1, width)
-        return [
+        table = twiddle_table(number + 1, width)
+        words = [
             c & mask | ((c - s) & mask) << width | ((c + s) & mask) << 2 * width
             for c, s in zip(*(part.tolist() for part in table), strict=True)
         ]
-
-    def _rom(self) -> list[int]:
-        """Packed factors: by e, or by the number of the sample if the size is fixed."""
-        number = self.stage.m
-        words = self._factors()
         if not self.config.is_fixed:
             return words[: 3 << (number - 1)]
         opposite = [words[k ^ (1 << number)] for k in range(len(words))]
@@ -113,24 +108,6 @@ class Twiddle(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        (re, less_re), (im, less_im) = self._terms(m)
-        # Cycle 4: differences. Cycle 5: rounded. Cycle 6, where due: clipped.
-        flags = [self._narrowed(m, "re", re, less_re), self._narrowed(m, "im", im, less_im)]
-        if self.product.saturates:
-            valid = delayed(m, self.i.valid, self.latency - 1, "valid_clip", reset=True)
-            flag = Signal()
-            m.d.sync += [flag.eq(valid & Cat(flags).any()), self.overflow.eq(flag)]
-        m.d.comb += [
-            self.o.valid.eq(delayed(m, self.i.valid, self.latency, "valid", reset=True)),
-            self.o.first.eq(delayed(m, self.i.first, self.latency, "first", reset=True)),
-        ]
-        if not self.config.is_fixed:
-            with m.If(delayed(m, self.i.first, self.latency - 1, "firsts", reset=True)):
-                m.d.sync += self.o.control.eq(self.i.control)
-        return m
-
-    def _terms(self, m: Module) -> Any:
-        """In cycle 4, what is to be subtracted from what, for re and for im."""
         width = self.config.twiddle_width
         words = self._rom()
         m.submodules.rom = rom = BlockRAM(
@@ -155,7 +132,22 @@ class Twiddle(wiring.Component):
             self._multiplier(m, f"k{k}", value, factor)
             for k, (value, factor) in enumerate(zip((clipped, a, b), factors, strict=True), 1)
         )
-        return (k1, k3), (k1, k2)
+        # Cycle 4: differences. Cycle 5: rounded. Cycle 6, where due: clipped.
+        flags = []
+        for name, other in (("re", k3), ("im", k2)):
+            flags.append(self._narrowed(m, name, k1, other))
+        if self.product.saturates:
+            valid = delayed(m, self.i.valid, self.latency - 1, "valid_clip", reset=True)
+            flag = Signal()
+            m.d.sync += [flag.eq(valid & Cat(flags).any()), self.overflow.eq(flag)]
+        m.d.comb += [
+            self.o.valid.eq(delayed(m, self.i.valid, self.latency, "valid", reset=True)),
+            self.o.first.eq(delayed(m, self.i.first, self.latency, "first", reset=True)),
+        ]
+        if not self.config.is_fixed:
+            with m.If(delayed(m, self.i.first, self.latency - 1, "firsts", reset=True)):
+                m.d.sync += self.o.control.eq(self.i.control)
+        return m
 
     def _multiplier(self, m: Module, name: str, value: Any, factor: Any) -> Signal:
         multiplier = Multiplier(len(value), len(factor), technology=self.technology)
