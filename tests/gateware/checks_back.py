@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from tests.gateware.cases import SETTLE
@@ -13,6 +14,7 @@ from tests.gateware.cases_back import lanes_case, merge_case, requantize_case
 from tests.gateware.drive import Sink, Source, memory, put, simulate
 from tests.gateware.streams import assert_same
 
+from spectramac.gateware import accumulators
 from spectramac.gateware.lanes import Lanes
 from spectramac.gateware.merge import Merge
 from spectramac.gateware.requantize import Requantize
@@ -43,8 +45,12 @@ def check_lanes(
     loud: float = 0.2,
     stall: float = 0.0,
     n_jobs: int = 12,
+    block: bool = False,
 ) -> Timing:
-    """Row groups, banks in turn; measures from the marker's transfer to ``group_done``."""
+    """Row groups, banks in turn; measures from the marker's transfer to ``group_done``.
+
+    ``block``: accumulators in block RAM, however few rows.
+    """
     rng = np.random.default_rng(seed)
     kind = {"is_narrow": is_narrow, "is_indexed": is_indexed}
     case = lanes_case(config, rng, **kind, loud=loud, n_jobs=n_jobs)
@@ -56,6 +62,7 @@ def check_lanes(
     shape = job(config)
     dut = Lanes(config)
     timing = Timing()
+    state = {"overflow": False}
 
     async def rows(ctx: Any, bank: int, *, clear: bool) -> Any:
         sums = np.zeros((depth, config.n_lanes, 4), np.int64)
@@ -80,17 +87,17 @@ def check_lanes(
         put(ctx, dut, start_layer=0)
         for bank in range(n_banks):
             await rows(ctx, bank, clear=True)
-        for group, (jobs, expected) in enumerate(zip(case.groups, case.sums, strict=True)):
-            source = Source(ctx, dut.i, [shape.pack(word) for word in jobs], stall, seed + group)
+        sources = [
+            Source(ctx, dut.i, [shape.pack(word) for word in jobs], stall, seed + group)
+            for group, jobs in enumerate(case.groups)
+        ]
+        for group, (source, expected) in enumerate(zip(sources, case.sums, strict=True)):
             cycle = marker = 0
-            done = overflow = False
+            done = False
             while not done:
                 assert cycle < LIMIT, f"group {group}: never done"
                 source.step()
-                _, _, ready, done, flag = await ctx.tick().sample(
-                    dut.i.ready, dut.group_done, dut.overflow
-                )
-                overflow |= bool(flag)
+                _, _, ready, done = await ctx.tick().sample(dut.i.ready, dut.group_done)
                 if source.ticked(ready):
                     marker = cycle
                 cycle += 1
@@ -100,12 +107,25 @@ def check_lanes(
                 rtl, model = sums[row, lane, k], expected[row, lane, k]
                 where = f"group {group}, row {row}, lane {lane}, {SUMS[k]}"
                 assert rtl == model, f"{where}: rtl {rtl}, model {model}"
-            model_overflow = case.overflows[group]
+            overflow, model_overflow = state["overflow"], case.overflows[group]
             assert overflow == model_overflow, f"group {group}, overflow: rtl {overflow}"
+            state["overflow"] = False
+            if n_banks > 1 and group + 1 < len(sources):
+                # The next group has begun in the other bank when this one is cleared.
+                while sources[group + 1].taken < n_jobs // 2:
+                    sources[group + 1].step()
+                    _, _, ready = await ctx.tick().sample(dut.i.ready)
+                    sources[group + 1].ticked(ready)
+                ctx.set(dut.i.valid, 0)
             await rows(ctx, group % n_banks, clear=True)
 
-    processes = (memory(dut.coefficients, case.coefficients), memory(dut.indices, case.indices))
-    simulate(dut, bench, *processes)
+    async def overflows(ctx: Any) -> None:
+        async for _, _, flag in ctx.tick().sample(dut.overflow):
+            state["overflow"] |= bool(flag)
+
+    memories = (memory(dut.coefficients, case.coefficients), memory(dut.indices, case.indices))
+    with patch.object(accumulators, "BLOCK_DEPTH", 1 if block else accumulators.BLOCK_DEPTH):
+        simulate(dut, bench, overflows, *memories)
     return timing
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from tests.gateware import test_fft, test_fft_parallel
+from tests.gateware import test_fft, test_fft_block, test_fft_parallel, test_fft_primitives
 from tests.gateware.cases import CONFIG, SINGLE
 from tests.gateware.checks import (
     check_columns,
@@ -21,10 +21,23 @@ from tests.gateware.checks import (
     check_walker,
 )
 from tests.gateware.checks_back import check_lanes, check_merge, check_requantize
+from tests.gateware.checks_fft import (
+    check_fft2d,
+    check_real,
+    check_real_pair,
+    check_threshold,
+    check_window,
+)
 from tests.gateware.checks_registers import check_registers
 
 from spectramac.gateware import fixed
+from spectramac.gateware.accumulators import (
+    BlockAccumulators,
+    LogicAccumulators,
+    _Accumulators,
+)
 from spectramac.gateware.fft import (
+    block,
     butterfly,
     iterative,
     narrow,
@@ -36,6 +49,10 @@ from spectramac.gateware.fft import (
     pipelined,
     twiddle,
 )
+from spectramac.gateware.fft.real import RealButterfly, RealPairFFT
+from spectramac.gateware.fft.split import ConjugateSplit
+from spectramac.gateware.fft.threshold import ThresholdFFT
+from spectramac.gateware.fft.window import Window
 from spectramac.gateware.gather import Gather
 from spectramac.gateware.lanes import Lane, Lanes
 from spectramac.gateware.merge import Merge
@@ -54,6 +71,9 @@ PIPELINED = FFTConfig(log2_n_max=4)
 PARALLEL = FFTConfig(log2_n_max=6, samples_per_clock=4)
 PARALLEL_HALVING = FFTConfig(log2_n_max=6, twiddle_width=18, scaling="halving", samples_per_clock=8)
 HALVING = FFTConfig(log2_n_max=5, twiddle_width=18, scaling="halving")
+BLOCK = FFTConfig(log2_n_max=4, twiddle_width=18, scaling="block")
+TILE = FFTConfig(log2_n_max=5, scaling="halving", log2_columns=3, order="natural")
+REAL = FFTConfig(log2_n_max=3, data_width=10, scaling="halving", headroom=1)
 ITERATIVE = FFTConfig(log2_n_max=3, data_width=15, architecture="iterative")
 
 
@@ -75,6 +95,8 @@ CHECKS: dict[str, Callable[[], Any]] = {
     "gather": lambda: check_gather(CONFIG, 3, stalls="none", seed=1),
     "iterative_fft": lambda: fft(ITERATIVE),
     "lanes": lambda: check_lanes(CONFIG, seed=1),
+    "block_lanes": lambda: check_lanes(CONFIG, seed=1, block=True),
+    "stalled_merge": lambda: check_merge(CONFIG, log2_n=4, stall=0.9),
     "merge": lambda: check_merge(
         CONFIG, log2_n=4, two_d=True, per_row_shift=True, loud=True, seed=1
     ),
@@ -82,7 +104,19 @@ CHECKS: dict[str, Callable[[], Any]] = {
     "pipelined_fft": lambda: fft(PIPELINED),
     "halving_fft": lambda: test_fft.check_fixed(HALVING),
     "full_scale_fft": lambda: test_fft.check_full_scale(PIPELINED),
+    "block_fft": lambda: test_fft_block.check_amplitudes(BLOCK),
+    "block_edges_fft": lambda: test_fft.run(BLOCK, test_fft_block.edges(BLOCK)),
+    "fft2d": lambda: check_fft2d(TILE),
+    "real_fft": lambda: check_real(REAL, n_frames=6),
+    "real_pair_fft": lambda: check_real_pair(REAL, n_frames=6),
+    "stalled_real_pair_fft": lambda: check_real_pair(
+        REAL, n_frames=24, stalls="sink", sink_delay=300
+    ),
+    "threshold_fft": lambda: check_threshold(PIPELINED, any_size=True),
+    "windowed_fft": lambda: check_window(REAL),
     "twiddle": lambda: test_fft.check_twiddle(HALVING),
+    "ice40_butterfly": lambda: test_fft_primitives.check_butterfly(HALVING, 3, gaps=True),
+    "ice40_queue": test_fft_primitives.check_queue,
     "falling_fft": lambda: test_fft.check_falling_sizes(PIPELINED),
     "stalled_fft": lambda: test_fft.check_long_stall(PIPELINED),
     "parallel_fft": lambda: test_fft_parallel.check_square(PARALLEL),
@@ -139,16 +173,29 @@ MUTATIONS = {
     "FFT: rounding half up": Mutation(
         narrow.Narrow,
         "_halve_or_clip",
-        "round_half_even(value, 1)",
-        "((value + 1) >> 1)",
+        "self.halve & value[0] & value[1]",
+        "self.halve & value[0]",
         "pipelined_fft",
     ),
     "FFT: the greatest value is halved past the end": Mutation(
-        narrow.Narrow,
-        "_halve_or_clip",
-        "Mux(self.halve, greatest, sign ^ value[-2])",
-        "~self.halve & (sign ^ value[-2])",
-        "full_scale_fft",
+        narrow, "round_or_clip", "hold.eq(greatest)", "hold.eq(0)", "full_scale_fft"
+    ),
+    "FFT: a delay line is read a cycle late where the address is given ahead": Mutation(
+        butterfly.Butterfly,
+        "elaborate",
+        "Mux(computing | draining, slot + 1, slot)",
+        "slot",
+        "ice40_butterfly",
+    ),
+    "FFT: the output queue is, too": Mutation(
+        output.OutputQueue, "elaborate", "Mux(pop, head + 1, head)", "head", "ice40_queue"
+    ),
+    "FFT: the queue's newest word is read too early": Mutation(
+        output.OutputQueue,
+        "elaborate",
+        "self.short, technology=self.technology",
+        "self.short, technology=self.technology, fresh=False",
+        "ice40_queue",
     ),
     "FFT: last dropped": Mutation(
         pipelined.PipelinedFFT,
@@ -160,8 +207,8 @@ MUTATIONS = {
     "FFT: re and im swapped": Mutation(
         pipelined.PipelinedFFT,
         "elaborate",
-        "pipeline.i.re.eq(Mux(inverse, data.im, data.re))",
-        "pipeline.i.re.eq(Mux(inverse, data.re, data.im))",
+        "result.data.re.eq(pipeline.o.re)",
+        "result.data.re.eq(pipeline.o.im)",
         "pipelined_fft",
     ),
     "FFT: a shorter frame does not wait": Mutation(
@@ -184,6 +231,9 @@ MUTATIONS = {
     "FFT: twiddle table off by one": Mutation(
         twiddle.Twiddle, "_address", "Mux(self.early.first, 0, index)", "index", "falling_fft"
     ),
+    "FFT: the inverse takes the factors of the forward transform": Mutation(
+        twiddle.Twiddle, "_rom", "words[-e] for e", "words[e] for e", "pipelined_fft"
+    ),
     "FFT: wrong sign in the product": Mutation(
         twiddle.Twiddle,
         "_narrowed",
@@ -192,7 +242,7 @@ MUTATIONS = {
         "halving_fft",
     ),
     "FFT: a tie in the product rounds up": Mutation(
-        twiddle.Twiddle, "_narrowed", "exact[low] & ~(tie & ~exact[top])", "exact[low]", "twiddle"
+        twiddle.Twiddle, "_narrowed", "half & ~(tie & ~exact[top])", "half", "twiddle"
     ),
     "FFT: the sum of a product wraps": Mutation(
         twiddle.Twiddle,
@@ -203,16 +253,16 @@ MUTATIONS = {
     ),
     "FFT: multiplied by j instead of -j": Mutation(
         butterfly.Butterfly,
-        "_stored",
-        "positive = rotate_w & (k == 1)",
-        "positive = rotate_w & (k == 0)",
+        "elaborate",
+        "inverse == 1 - k",
+        "inverse == k",
         "pipelined_fft",
     ),
     "FFT: rotated too early": Mutation(
         butterfly.Butterfly,
         "elaborate",
-        "rotate.eq(~slot[-1] & ~plain)",
-        "rotate.eq(~plain)",
+        "rotate_next.eq(~slot[-1] & ~plain)",
+        "rotate_next.eq(~plain)",
         "pipelined_fft",
     ),
     "FFT: the queue forgets the words behind": Mutation(
@@ -269,6 +319,96 @@ MUTATIONS = {
         "(total[-1] ^ total[-2]) & (later[:2] != 2)",
         "Const(0, 1)",
         "parallel_products",
+    ),
+    "parallel FFT: rotated differences keep a wrong sign": Mutation(
+        paths.PathButterfly,
+        "elaborate",
+        "draining_next & ~rotate_next",
+        "draining_next",
+        "parallel_fft",
+    ),
+    "parallel FFT: the inverse does not exchange re and im": Mutation(
+        parallel.ParallelFFT,
+        "elaborate",
+        "Mux(inverse, sample.im, sample.re)",
+        "sample.re",
+        "parallel_fft",
+    ),
+    "FFT: a sample's shift is not undone": Mutation(
+        twiddle.Twiddle, "_shifted_back", "drop - 1 - shift for", "drop - 1 for", "block_fft"
+    ),
+    "FFT: a frame keeps its predecessor's exponent": Mutation(
+        block.FrameExponent, "elaborate", "Mux(fresh, 0, seen)", "seen", "block_fft"
+    ),
+    "FFT: the exponent leaves no room for rounding": Mutation(
+        block.FrameExponent,
+        "elaborate",
+        "x + (x[low:] & (~sign).replicate(self.width - low))",
+        "x",
+        "block_edges_fft",
+    ),
+    "FFT: a mantissa is rounded half up": Mutation(
+        block, "_round", "half & (below | value[0])", "half", "block_edges_fft"
+    ),
+    "FFT: a tile's twiddle factors are those of one dimension": Mutation(
+        twiddle.Twiddle, "_rom", "config.log2_columns > 0", "False", "fft2d"
+    ),
+    "FFT: a tile's columns stay in bit-reversed order": Mutation(
+        output.OutputQueue,
+        "elaborate",
+        "written[moved : moved + size][::-1]",
+        "written[moved : moved + size][:: -1 if moved else 1]",
+        "fft2d",
+    ),
+    "FFT with threshold: > instead of >=": Mutation(
+        ThresholdFFT, "elaborate", "total >= chosen.level", "total > chosen.level", "threshold_fft"
+    ),
+    "FFT with threshold: the next frame's level": Mutation(
+        ThresholdFFT,
+        "_chosen",
+        "delayed(m, start, Multiplier.latency,",
+        "delayed(m, start, Multiplier.latency - 1,",
+        "threshold_fft",
+    ),
+    "FFT with threshold: bins are numbered as in the largest size": Mutation(
+        ThresholdFFT, "_bin", "place[::-1] >> shift", "place[::-1]", "threshold_fft"
+    ),
+    "real FFT: the mirrored bin is not conjugated": Mutation(
+        ConjugateSplit,
+        "elaborate",
+        "self.e_im.eq(a_im - b_im)",
+        "self.e_im.eq(a_im + b_im)",
+        "real_pair_fft",
+    ),
+    "real FFT: one memory for two frames": Mutation(
+        ConjugateSplit, "elaborate", "half.eq(~half)", "half.eq(half)", "real_pair_fft"
+    ),
+    "real FFT: room is taken for every sample": Mutation(
+        RealPairFFT,
+        "elaborate",
+        "chain.accept & (~index[-1] | ~index[:-1].any())",
+        "chain.accept",
+        "stalled_real_pair_fft",
+    ),
+    "real FFT: bin N is bin 0": Mutation(
+        RealButterfly,
+        "elaborate",
+        "Mux(self.first, self.o_re, self.o_im)",
+        "self.o_im",
+        "real_fft",
+    ),
+    "real FFT: ties are not recognised": Mutation(
+        RealButterfly, "elaborate", "product[:fraction].any()", "0", "real_fft"
+    ),
+    "window: coefficients of the place behind": Mutation(
+        Window,
+        "elaborate",
+        "rom.read_address.eq(self.index)",
+        "rom.read_address.eq(self.index + 1)",
+        "windowed_fft",
+    ),
+    "window: samples a cycle early": Mutation(
+        Window, "elaborate", "BlockRAM.latency, name", "BlockRAM.latency - 1, name", "windowed_fft"
     ),
     "iterative FFT: a tie stays odd": Mutation(
         iterative.IterativeFFT,
@@ -365,26 +505,45 @@ MUTATIONS = {
     ),
     # Lanes.
     "lanes: no forwarding from the entry ahead": Mutation(
-        Lane, "elaborate", "use_sums.eq(ahead[0])", "use_sums.eq(0)", "lanes"
+        BlockAccumulators,
+        "elaborate",
+        "use_sums.eq(ahead[0])",
+        "use_sums.eq(0)",
+        "block_lanes",
     ),
     "lanes: no forwarding from two entries ahead": Mutation(
-        Lane, "elaborate", "Mux(ahead[1], sums, sums_5)", "sums_5", "lanes"
+        BlockAccumulators,
+        "elaborate",
+        "Mux(ahead[1], sums, sums_3)",
+        "sums_3",
+        "block_lanes",
     ),
     "lanes: no forwarding from three entries ahead": Mutation(
-        Lane, "elaborate", "(ahead[1] | ahead[2])", "ahead[1]", "lanes"
+        BlockAccumulators,
+        "elaborate",
+        "(ahead[1] | ahead[2])",
+        "ahead[1]",
+        "block_lanes",
     ),
     "lanes: forwarding from other rows": Mutation(
-        Lane, "elaborate", "(rows[0] == rows[k])", "1", "lanes"
+        BlockAccumulators, "elaborate", "(row[0] == row[k])", "1", "block_lanes"
     ),
     "lanes: the backward loop reads the other bank": Mutation(
-        Lane, "elaborate", "wanted[0] & draining[b]", "wanted[0] & ~draining[b]", "lanes"
+        BlockAccumulators,
+        "elaborate",
+        "drain_select & draining[b]",
+        "drain_select & ~draining[b]",
+        "block_lanes",
+    ),
+    "lanes: cleared sums come back": Mutation(
+        LogicAccumulators, "elaborate", "read.data[-1]", "Value.cast(1)", "lanes"
     ),
     "lanes: the neighbour answers": Mutation(
         Lanes, "elaborate", "self.drain_lane == i", "self.drain_lane == i ^ 1", "lanes"
     ),
     "lanes: sums wrap": Mutation(
-        Lane,
-        "elaborate",
+        _Accumulators,
+        "_add",
         "saturate(",
         "(lambda value, width: (value[:width].as_signed(), saturate(value, width)[1]))(",
         "lanes",
@@ -406,9 +565,7 @@ MUTATIONS = {
         "Mux(swap_1, pair[1], pair[0])",
         "lanes",
     ),
-    "lanes: rows off by one": Mutation(
-        Lane, "elaborate", "rows[0] + 1 + step", "rows[0] + step", "lanes"
-    ),
+    "lanes: rows off by one": Mutation(Lane, "elaborate", "row + 1 + step", "row + step", "lanes"),
     # Merge.
     "placement: off by one lane": Mutation(
         RowPlacement, "elaborate", "number % n_lanes |", "(number + 1) % n_lanes |", "placement"
@@ -421,7 +578,7 @@ MUTATIONS = {
         "bin_major_merge",
     ),
     "merge: more begun than there is room for": Mutation(
-        Merge, "elaborate", "& (room != 0)", "", "merge"
+        Merge, "elaborate", "& (room != 0)", "", "stalled_merge"
     ),
     "merge: last dropped": Mutation(
         Merge, "elaborate", "walked.last.eq(block_end)", "walked.last.eq(0)", "merge"

@@ -15,7 +15,7 @@ from spectramac.gateware.fft.twiddle import Twiddle
 from spectramac.model.fft import _narrow, _product, fft, twiddle_index
 from spectramac.spec.config import FFTConfig
 from spectramac.spec.fft_plan import plan
-from spectramac.spec.stream import sample_frame
+from spectramac.spec.payloads import fft_input, fft_output
 from spectramac.spec.timing import fft_cycles_per_frame, fft_latency, fft_phases
 
 PIPELINED = [FFTConfig(log2_n_max=n) for n in (3, 4, 5, 6)]
@@ -70,19 +70,15 @@ def random_frame(config, rng, log2_n=None):
     )
 
 
-def words(format_, re, im, n=1):
-    """One frame, packed, ``n`` samples a word."""
-    payload = sample_frame(format_, n)
+def words(payload, re, im, exponent=0, n=1):
+    """Of one frame, ``n`` samples in each; ``exponent`` counts if the payload has it."""
     samples = [{"re": a, "im": b} for a, b in zip(re, im, strict=True)]
     groups = [samples[k : k + n] for k in range(0, len(samples), n)]
+    data = [group[0] if n == 1 else {f"x{k}": x for k, x in enumerate(group)} for group in groups]
+    last = len(data) - 1
     return [
-        payload.pack(
-            {
-                "data": group[0] if n == 1 else {f"x{k}": group[k] for k in range(n)},
-                "last": number == len(groups),
-            }
-        )
-        for number, group in enumerate(groups, 1)
+        payload.pack({"data": word, "exponent": exponent, "last": k == last})
+        for k, word in enumerate(data)
     ]
 
 
@@ -93,16 +89,16 @@ def stimulus(config, frames):
         {} if config.is_fixed else {key: [] for key in ("log2_n", "two_d", "inverse", "halve")}
     )
     for item in frames:
-        inputs += words(config.data, item.re, item.im, n)
+        inputs += words(fft_input(config), item.re, item.im, n=n)
         result = item.expected(config)
-        expected += words(config.output, result.re, result.im, n)
+        expected += words(fft_output(config), result.re, result.im, result.exponent, n=n)
         for key, values in control.items():
             values += [int(getattr(item, key))] * (len(item.re) // n)
     return inputs, expected, control
 
 
-def run(config, frames, **options):
-    """Simulate ``frames`` back to back and compare with the model."""
+def run(config, frames, *, core=None, **options):
+    """Simulate ``frames`` back to back on ``core``, ``FFT(config)`` by default, and compare with the model."""
     inputs, expected, control = stimulus(config, frames)
     where = [
         f"frame {f}, position {k}"
@@ -111,7 +107,7 @@ def run(config, frames, **options):
     ]
     phases = sum(fft_phases(item.log2_n).compute for item in frames)
     produced = run_stream(
-        FFT(config),
+        FFT(config) if core is None else core,
         inputs,
         len(expected),
         control=control,
@@ -119,7 +115,7 @@ def run(config, frames, **options):
         budget=1000 + 16 * len(inputs) + 2 * phases + options.get("sink_delay", 0),
         **options,
     )
-    payload = sample_frame(config.output, config.samples_per_clock)
+    payload = fft_output(config)
     assert_same(produced.outputs, expected, where.__getitem__, lambda w: str(payload.unpack(w)))
     assert not produced.strobes["framing_error"]
     return produced
@@ -234,7 +230,7 @@ def test_back_to_back_frames_of_all_kinds(config, stalls):
 
 FIXED = [
     FFTConfig(log2_n_max=n, twiddle_width=18, scaling=scaling)
-    for scaling in ("halving", "growth")
+    for scaling in ("halving", "growth", "block")
     for n in (3, 4, 5, 6)
 ]
 
@@ -323,7 +319,8 @@ def check_random_configuration(seed, samples_per_clock=(1,)):
     rng = np.random.default_rng([77, seed])
     n = samples_per_clock[seed % len(samples_per_clock)]
     log2_n_max = int(rng.integers(3, 8))
-    scaling = str(rng.choice(["per_stage", "halving", "growth"]))
+    scalings = ["per_stage", "halving", "growth", "block"]
+    scaling = str(rng.choice(scalings[: 4 if n == 1 else 3]))
     natural = n == 1 and scaling != "per_stage" and log2_n_max > 3 and rng.random() < 0.4
     config = FFTConfig(
         log2_n_max=log2_n_max,
@@ -375,6 +372,15 @@ def test_deep_delay_lines(config):
     rng = np.random.default_rng(7)
     sizes = (config.log2_n_max, config.log2_n_max, 4)
     run(config, [random_frame(config, rng, n) for n in sizes], stalls="source")
+
+
+def test_twiddle_factors_of_logic_cells():
+    """Where the factors of the inverse have no words of their own."""
+    config = PIPELINED[2]
+    rng = np.random.default_rng(8)
+    frames = [random_frame(config, rng) for _ in range(6)]
+    assert {frame.inverse for frame in frames} == {False, True}
+    run(config, frames, core=FFT(config, small_roms_in_logic=True))
 
 
 @pytest.mark.parametrize("two_d", [False, True])
@@ -449,11 +455,10 @@ def test_framing_error(config):
 def test_wrong_rounding_is_seen(monkeypatch):
     """The comparison fails for half-up instead of half-even rounding."""
     monkeypatch.setattr(narrow, "round_half_even", lambda value, shift: (value + 1) >> shift)
-    config = PIPELINED[0]
     rng = np.random.default_rng(0)
-    re, im = rng.integers(-1000, 1000, (2, 8))
+    re, im = rng.integers(-1000, 1000, (2, 16))
     with pytest.raises(AssertionError, match="frame 0, position"):
-        run(config, [Frame(re, im, halve=7)])
+        run(FIXED[1], [Frame(re, im)])
 
 
 @pytest.mark.parametrize(

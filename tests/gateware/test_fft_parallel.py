@@ -26,6 +26,9 @@ from tests.gateware.test_fft import (
 from spectramac.gateware.fft import FFT, ParallelFFT, PipelinedFFT
 from spectramac.gateware.fft.path_product import signed_digits
 from spectramac.gateware.fft.path_twiddle import ParallelTwiddle
+from spectramac.gateware.fft.real import RealFFT, RealPairFFT
+from spectramac.gateware.fft.threshold import ThresholdFFT
+from spectramac.gateware.fft.window import WindowedFFT
 from spectramac.model.fft import _narrow, _product, bit_reverse, twiddle_index, twiddle_table
 from spectramac.model.fixed import round_shift
 from spectramac.spec.config import FFTConfig
@@ -117,6 +120,13 @@ def check_products(config, stage_number):
 @pytest.mark.parametrize("scaling", SCALINGS)
 def test_one_size(scaling, n_paths, log2_n):
     check_fixed(config_of(scaling, log2_n, n_paths))
+
+
+@pytest.mark.parametrize("n_paths", PATHS)
+def test_headroom(n_paths):
+    config = config_of("halving", 4, n_paths, headroom=1)
+    check_fixed(config)
+    check_full_scale(config)
 
 
 @pytest.mark.parametrize("stalls", ["source", "both"])
@@ -262,3 +272,15 @@ def test_members():
     serial = FFTConfig(log2_n_max=6)
     refused(ValueError, "samples_per_clock must be 2, 4 or 8, not 1", lambda: ParallelFFT(serial))
     refused(ValueError, "samples_per_clock must be 1, not 4", lambda: PipelinedFFT(config))
+
+
+def test_what_is_built_around_one_sample_a_clock_is_refused():
+    config = config_of("halving", 4, 4, headroom=1)
+    for component, where in (
+        (RealFFT, "real inputs"),
+        (RealPairFFT, "real inputs"),
+        (ThresholdFFT, "a threshold"),
+        (lambda config: WindowedFFT(config, [0] * 16), "a window"),
+    ):
+        message = f"samples_per_clock must be 1 with {where}, not 4"
+        refused(ValueError, message, lambda component=component: component(config))

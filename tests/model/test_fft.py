@@ -7,6 +7,7 @@ import pytest
 
 from spectramac.model.fft import bit_reverse, error_bound, fft, sqnr, twiddle_index, twiddle_table
 from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_plan import exponents
 
 SIZES = range(3, 11)
 
@@ -166,6 +167,75 @@ def test_overflow_of_a_halved_difference():
     assert not fft(re, 0 * re, config=c, log2_n=3, halve=7).overflow
 
 
+def block(log2_n: int, **changes: int) -> FFTConfig:
+    return config(log2_n, scaling="block", **{"twiddle_width": 18} | changes)
+
+
+@pytest.mark.parametrize("divisor", [1, 3, 64, 30000])
+@pytest.mark.parametrize("log2_n", [*SIZES, 11, 12, 13])
+def test_block_error_and_exponent(log2_n, divisor):
+    """The error is bounded, and no smaller exponent would have held the frame."""
+    c = block(log2_n)
+    re, im = random_frames(log2_n, c.data.maximum // divisor)
+    y = fft(re, im, config=c, log2_n=log2_n)
+    assert not y.overflow.any()
+    scale = np.exp2(y.exponent)[:, None]
+    error = np.abs((y.re + 1j * y.im) * scale - np.fft.fft(re + 1j * im)).max(axis=-1)
+    assert (error <= error_bound(c, log2_n) + np.sqrt(0.5) * scale[:, 0]).all()
+    parts = np.concatenate([y.re, y.im], axis=-1)
+    assert parts.max() <= c.data.maximum
+    assert parts.min() >= c.data.minimum
+    bounded = y.exponent == exponents(c)[0]
+    normalised = (parts.max(axis=-1) >= 1 << 14) | (parts.min(axis=-1) <= -(1 << 14))
+    assert (bounded | normalised).all()
+
+
+def test_block_exponent_at_its_borders():
+    """From integers alone: a delta has the same X everywhere, in which nothing is rounded but the mantissa."""
+    c, n = block(6), 64
+    for value, exponent in (
+        (0, -1),
+        (16383, -1),
+        (16384, 0),
+        (32767, 0),
+        (-16384, -1),
+        (-16385, 0),
+    ):
+        re = np.zeros(n, np.int64)
+        re[0] = value
+        for parts in ((re, 0 * re), (0 * re, re)):
+            y = fft(*parts, config=c, log2_n=6)
+            assert y.exponent == exponent
+            assert set(y.re.tolist()) | set(y.im.tolist()) == {0, value * 2**-exponent}
+    # Two samples: X[0] = a + b, X[n/2] = a - b. 65534 is the greatest mantissa twice, 65535 is more.
+    for a, b, exponent, mantissa in (
+        (32767, 32767, 1, 32767),
+        (32767, 32766, 1, 32766),  # 65533 / 2 is a tie
+        (32767, 2, 1, 16384),
+        (-32768, -32768, 1, -32768),
+    ):
+        re = np.zeros(n, np.int64)
+        re[0], re[n // 2] = a, b
+        y = fft(re, 0 * re, config=c, log2_n=6)
+        assert (y.exponent, y.re[0]) == (exponent, mantissa)
+    # 65535 = 2·32767 + 1: rounded with exponent 1 it would be 32768.
+    re = np.zeros(n, np.int64)
+    re[0], re[16], re[32] = 32767, 1, 32767
+    y = fft(re, 0 * re, config=c, log2_n=6)
+    assert (y.exponent, y.re[0]) == (2, 16384)
+
+
+def test_exponent_of_other_scalings():
+    zero = np.zeros((2, 64), np.int64)
+    for scaling, halve, exponent in (("halving", 0, 6), ("growth", 0, 0), ("per_stage", 0b101, 2)):
+        y = fft(zero, zero, config=config(6, scaling=scaling), log2_n=6, halve=halve)
+        assert y.exponent.tolist() == [exponent] * 2
+    y = fft(zero[:, :8], zero[:, :8], config=config(6), log2_n=3, halve=0b111101)
+    assert y.exponent.tolist() == [2] * 2
+    with pytest.raises(ValueError, match="scaling must be 'block' for exponents, not 'growth'"):
+        exponents(config(6, scaling="growth"))
+
+
 def test_twiddle_table_symmetry():
     c, s = twiddle_table(8, 16)
     assert (c == np.roll(c, 128) * -1).all()
@@ -222,3 +292,13 @@ def test_sqnr(log2_n):
     for (signal, scaling), floor in zip(cases, MEASURED[log2_n], strict=True):
         measured = sqnr(config(log2_n), log2_n, signal=signal, scaling=scaling)
         assert floor <= measured < floor + 1, (signal, scaling)
+
+
+@pytest.mark.parametrize(
+    ("log2_n", "noise", "tone"),
+    [(3, 89, 103), (4, 89, 99), (6, 87, 96), (7, 86, 95), (8, 85, 95), (10, 84, 94)],
+)
+def test_sqnr_of_block_floating_point(log2_n, noise, tone):
+    for signal, floor in (("noise", noise), ("tone", tone)):
+        measured = sqnr(block(log2_n), log2_n, signal=signal, scaling="growth")
+        assert floor <= measured < floor + 1, signal

@@ -2,35 +2,34 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The pipelined transform in volume on Verilated RTL: portable, and mapped to a device's primitives."""
 
-import re
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import pytest
-from amaranth.back import rtlil
 
 from spectramac.gateware.fft import FFT
+from spectramac.gateware.fft.device import TECHNOLOGIES, BlockRAM
 from spectramac.gateware.verilog import to_verilog
+from spectramac.host import fft_product
 from spectramac.model.fft import fft
+from spectramac.sim.cells import FLOWS, cell_models
 from spectramac.sim.library import StreamPorts, VerilatedLibrary
 from spectramac.sim.packing import pack_words, unpack_words
 from spectramac.sim.synth import run_yosys
+from spectramac.sim.synth_wrapper import to_rtlil
 from spectramac.spec.config import FFTConfig
-from spectramac.spec.stream import sample_frame
+from spectramac.spec.payloads import fft_input, fft_output
 from spectramac.spec.timing import fft_latency
-
-CELLS = files("spectramac.sim").joinpath("ecp5_cells.v").read_text()
-
-
-def name(config: FFTConfig) -> str:
-    """``halving128x2``."""
-    return f"{config.scaling}{config.n_max}x{config.samples_per_clock}"
 
 
 def verilog(config: FFTConfig, technology: str) -> str:
-    text = to_verilog(FFT(config, technology=technology), "fft")
-    return text + CELLS if technology == "ecp5" else text
+    """The gateware, with models of the cells that it instantiates."""
+    if technology != "generic":
+        pytest.importorskip(
+            "pyosys", reason="synthesis is an extra: pip install 'spectramac[fpga]'"
+        )
+    core = FFT(config, technology=technology)
+    return to_verilog(core, "fft") + cell_models(technology)
 
 
 def check(text: str, config: FFTConfig, n_frames: int) -> None:
@@ -41,12 +40,12 @@ def check(text: str, config: FFTConfig, n_frames: int) -> None:
     amplitude = config.data.maximum >> rng.integers(0, 8, (n_frames, 1))
     re, im = (rng.integers(-amplitude - 1, amplitude + 1, size) for _ in range(2))
     y = fft(re, im, config=config, log2_n=config.log2_n_max, bit_reversed=True)
+    source, sink = fft_input(config), fft_output(config)
     n_paths = config.samples_per_clock
-    source, sink = sample_frame(config.data, n_paths), sample_frame(config.output, n_paths)
-    last = np.zeros((n_frames, n // n_paths), np.int64)
-    last[:, -1] = 1
     # Names of the samples in a word.
     names = ["data"] if n_paths == 1 else [f"data.x{k}" for k in range(n_paths)]
+    last = np.zeros((n_frames, n // n_paths), np.int64)
+    last[:, -1] = 1
     values = {"last": last.ravel()}
     for k, name in enumerate(names):
         values |= {f"{name}.re": re.ravel()[k::n_paths], f"{name}.im": im.ravel()[k::n_paths]}
@@ -61,49 +60,150 @@ def check(text: str, config: FFTConfig, n_frames: int) -> None:
         columns = np.stack([result[f"{name}.{part}"] for name in names], axis=-1)
         np.testing.assert_array_equal(columns.reshape(size), wanted)
     np.testing.assert_array_equal(result["last"].reshape(last.shape), last)
+    if config.scaling == "block":
+        exponents = np.broadcast_to(y.exponent[:, None], size)
+        np.testing.assert_array_equal(result["exponent"].reshape(size), exponents)
     assert spent <= last.size + fft_latency(config, config.log2_n_max) + 4
 
 
-CONFIGS = [
-    FFTConfig(log2_n_max=6, twiddle_width=18, scaling="halving"),
-    FFTConfig(log2_n_max=9, twiddle_width=18, scaling="halving"),
-    FFTConfig(log2_n_max=5, twiddle_width=18, scaling="growth"),
-    FFTConfig(log2_n_max=6, twiddle_width=18, scaling="halving", samples_per_clock=8),
-]
+def configuration(
+    technology: str, log2_n: int, scaling: str, samples_per_clock: int = 1
+) -> FFTConfig:
+    """With factors as wide as the technology's multipliers take."""
+    return FFTConfig(
+        log2_n_max=log2_n,
+        twiddle_width=fft_product.default_twiddle_width(technology),
+        scaling=scaling,  # type: ignore[arg-type]
+        samples_per_clock=samples_per_clock,
+    )
 
 
-@pytest.mark.parametrize("technology", ["generic", "ecp5"])
-@pytest.mark.parametrize("config", CONFIGS, ids=name)
-def test_a_thousand_frames(config: FFTConfig, technology: str) -> None:
+@pytest.mark.parametrize("technology", TECHNOLOGIES)
+@pytest.mark.parametrize(
+    ("scaling", "log2_n"),
+    [("halving", 6), ("halving", 9), ("growth", 5), ("block", 6)],
+    ids=lambda x: f"{x}",
+)
+def test_a_thousand_frames(scaling: str, log2_n: int, technology: str) -> None:
+    config = configuration(technology, log2_n, scaling)
     check(verilog(config, technology), config, 1000)
 
 
-@pytest.mark.long
+@pytest.mark.parametrize("technology", TECHNOLOGIES)
+@pytest.mark.parametrize(("n_paths", "log2_n"), [(2, 7), (4, 6), (8, 6)])
+def test_a_thousand_frames_of_several_samples_a_clock(
+    n_paths: int, log2_n: int, technology: str
+) -> None:
+    """With 2, half blocks in block RAM and in memories of logic cells."""
+    config = configuration(technology, log2_n, "halving", n_paths)
+    check(verilog(config, technology), config, 1000)
+
+
 @pytest.mark.parametrize("technology", ["generic", "ecp5"])
+def test_choices_at_run_time(technology: str) -> None:
+    """Sizes, directions, dimensions and halvings of full-scale frames, half of which saturate somewhere."""
+    config = FFTConfig(log2_n_max=6)
+    source, sink = fft_input(config), fft_output(config)
+    rng = np.random.default_rng(9)
+    n_saturated = 0
+    ports = StreamPorts({"i": source}, {"o": sink})
+    with VerilatedLibrary(verilog(config, technology), "fft", ports) as dut:
+        dut.reset()
+        for _ in range(400):
+            log2_n = int(rng.integers(3, 7))
+            n = 1 << log2_n
+            two_d, inverse = (bool(bit) for bit in rng.integers(0, 2, 2))
+            two_d = two_d and log2_n % 2 == 0
+            halve = int(rng.integers(0, 64)) | int(rng.integers(0, 64))
+            re, im = rng.integers(config.data.minimum, config.data.maximum + 1, (2, n))
+            if rng.integers(0, 3) == 0:  # corners
+                re, im = np.where(re > 0, config.data.maximum, config.data.minimum), im
+            choice = {"log2_n": log2_n, "two_d": two_d, "inverse": inverse, "halve": halve}
+            y = fft(re, im, config=config, bit_reversed=True, **choice)
+            n_saturated += bool(y.overflow)
+            for name, value in choice.items():
+                dut.set(name, int(value))
+            last = (np.arange(n) == n - 1).astype(np.int64)
+            words = pack_words(source, {"data.re": re, "data.im": im, "last": last})
+            got = unpack_words(sink, dut.exchange({"i": words}, {"o": n})["o"])
+            np.testing.assert_array_equal(got["data.re"], y.re)
+            np.testing.assert_array_equal(got["data.im"], y.im)
+    assert 100 < n_saturated < 300
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("technology", TECHNOLOGIES)
 @pytest.mark.parametrize(("log2_n", "n_paths"), [(11, 1), (12, 1), (13, 1), (10, 2)])
 def test_long_transforms(log2_n: int, n_paths: int, technology: str) -> None:
-    config = FFTConfig(
-        log2_n_max=log2_n, twiddle_width=18, scaling="halving", samples_per_clock=n_paths
-    )
+    config = configuration(technology, log2_n, "halving", n_paths)
     check(verilog(config, technology), config, 20)
 
 
-def netlist(config: FFTConfig, work: Path) -> str:
-    """The cells that Yosys maps the core to, with the models of them that ship with Yosys (and ours for the rest)."""
-    core = FFT(config, technology="ecp5")
-    (work / "fft.il").write_text(rtlil.convert(core, name="fft", emit_src=False))
-    script = ["read_rtlil fft.il", "synth_ecp5 -abc9 -top fft", "write_verilog -noattr fft.v"]
+def netlist(config: FFTConfig, technology: str, work: Path) -> str:
+    """The cells that Yosys maps the core to, with their models."""
+    (work / "fft.il").write_text(to_rtlil(FFT(config, technology=technology), "fft"))
+    script = [
+        "read_rtlil fft.il",
+        f"{FLOWS[technology]} -top fft",
+        "write_verilog -noattr fft.v",
+    ]
     run_yosys(script, cwd=work)
-    share = files("pyosys").joinpath("share", "ecp5")
-    models = [share.joinpath(name).read_text() for name in ("common_sim.vh", "ccu2c_sim.vh")]
-    timing = re.compile(r"(?s)`ifndef NO_INCLUDES.*?`endif|\bspecify\b.*?\bendspecify\b")
-    models = [timing.sub("", text) for text in models]
-    return "\n".join([(work / "fft.v").read_text(), *models, CELLS])
+    return (work / "fft.v").read_text() + cell_models(technology)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("config", [CONFIGS[0], CONFIGS[3]], ids=name)
-def test_mapped_netlist(tmp_path: Path, config: FFTConfig) -> None:
+@pytest.mark.parametrize(
+    ("technology", "scaling", "n_paths"),
+    [("ecp5", "halving", 1), ("ice40", "halving", 1), ("ecp5", "block", 1), ("ecp5", "halving", 8)],
+)
+def test_mapped_netlist(tmp_path: Path, technology: str, scaling: str, n_paths: int) -> None:
     """What goes to place and route computes the same, clock for clock."""
     pytest.importorskip("pyosys", reason="synthesis is an extra: pip install 'spectramac[fpga]'")
-    check(netlist(config, tmp_path), config, 1000)
+    config = configuration(technology, 6, scaling, n_paths)
+    check(netlist(config, technology, tmp_path), config, 1000)
+
+
+WRAPPER = """
+module top(clk, rst, we, write, data, read, ram_data, rom_data);
+  input clk;
+  input rst;
+  input we;
+  input [{high}:0] write;
+  input [19:0] data;
+  input [{high}:0] read;
+  output [19:0] ram_data;
+  output [19:0] rom_data;
+  ram ram(.clk(clk), .rst(rst), .write_enable(we), .write_address(write), .write_data(data),
+    .read_address(read), .read_data(ram_data));
+  rom rom(.clk(clk), .rst(rst), .write_enable(1'b0), .write_address(write), .write_data(20'b0),
+    .read_address(read), .read_data(rom_data));
+endmodule
+"""
+
+
+@pytest.mark.parametrize("depth", [512, 1024, 2048])
+@pytest.mark.parametrize("technology", ["ecp5", "gowin", "nexus"])
+def test_block_ram_of_every_width(technology: str, depth: int) -> None:
+    """Words of 20 bits in block RAMs of 36, 18 and 9; contents, and what was written, come two cycles later."""
+    pytest.importorskip("pyosys", reason="synthesis is an extra: pip install 'spectramac[fpga]'")
+    rng = np.random.default_rng(depth)
+    contents = rng.integers(1 << 20, size=depth).tolist()
+    text = to_verilog(BlockRAM(20, depth, technology=technology), "ram")
+    text += to_verilog(BlockRAM(20, depth, init=contents, technology=technology), "rom")
+    text += WRAPPER.format(high=depth.bit_length() - 2) + cell_models(technology)
+    written: dict[int, int] = {}
+    expected: list[tuple[int | None, int]] = []
+    with VerilatedLibrary(text, "top", StreamPorts()) as dut:
+        dut.reset()
+        for cycle in range(3 * depth):
+            write, data = int(rng.integers(depth)), int(rng.integers(1 << 20))
+            read = (write + 1 + int(rng.integers(depth - 1))) % depth
+            for name, value in (("we", 1), ("write", write), ("data", data), ("read", read)):
+                dut.set(name, value)
+            expected.append((written.get(read), contents[read]))
+            written[write] = data
+            dut.step()
+            if cycle >= 1:
+                ram, rom = expected[cycle - 1]
+                assert dut.get("rom_data") == rom
+                assert ram is None or dut.get("ram_data") == ram

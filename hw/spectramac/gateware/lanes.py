@@ -10,8 +10,8 @@ from amaranth import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spectramac.gateware.fixed import saturate
-from spectramac.gateware.memory import ReadPort, Storage
+from spectramac.gateware.accumulators import BlockAccumulators, accumulators
+from spectramac.gateware.memory import ReadPort
 from spectramac.gateware.stream import layout
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.payloads import ENTRY_WIDTH, job, row_width
@@ -23,14 +23,7 @@ class Lane(wiring.Component):
     """One lane: decode, address, multiply, accumulate; one entry a cycle, never stalls.
 
     Stages, counted from the cycle in which the entry's words are on ``coefficient`` and ``index``: 0 decode, 1 row
-    address and operands, 2 read the accumulators, 3 multiply and collect the row (with forwarding), 4 add, 5 write.
-
-    The four sums of a row are exact or saturate, with ``overflow``. Read-modify-write hazards are resolved by
-    forwarding from the three entries ahead, so any order of rows is correct (a row that is read and written in one
-    cycle is one of these).
-
-    The backward loop's requests and the answer pass registers here, so that what is far apart on a chip is not in one
-    path: ``drained`` is the row :attr:`DRAIN_LATENCY` cycles after it was asked for, and 0 unless this lane was.
+    address and operands, 2 row known, 3 multiply, up to 5 accumulate (:mod:`spectramac.gateware.accumulators`).
 
     Parameters
     ----------
@@ -47,19 +40,9 @@ class Lane(wiring.Component):
     is_narrow, is_indexed : :py:`In(1)`
     coefficient : :py:`In(16)`
     index : :py:`In(8)`
-    draining : :py:`In(n_banks)`
-        Banks that belong to the backward loop: all of them after a reset, else at most one.
-    drain_row : :py:`In(row)`
-    drain_select : :py:`In(1)`
-        Read ``drain_row`` of the draining bank.
-    clear : :py:`In(1)`
-        Write zero to ``drain_row`` of the draining banks.
-    drained : :py:`Out(4 * accumulator_width)`
-        The row: a1, a2, b1, b2 from bit 0 up.
-    overflow : :py:`Out(1)`
+    draining, drain_row, drain_select, clear, drained, overflow
+        See :class:`~spectramac.gateware.accumulators.BlockAccumulators`.
     """
-
-    DRAIN_LATENCY = 3
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
@@ -90,7 +73,6 @@ class Lane(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         config = self.config
-        acc = config.accumulator_width
         row_bits = row_width(config)
         operand_width = config.coefficient_width + 1
         narrow = config.narrow_coefficient_width
@@ -116,7 +98,7 @@ class Lane(wiring.Component):
         m.d.sync += step.eq(Mux(self.is_indexed, Mux(self.is_narrow, index_half, index), 0))
         valid = [self.valid]
         bank = [self.bank]
-        for stage in range(1, 6):
+        for stage in (1, 2):
             valid.append(Signal(name=f"valid_{stage}"))
             bank.append(Signal(name=f"bank_{stage}"))
             m.d.sync += [valid[stage].eq(valid[stage - 1]), bank[stage].eq(bank[stage - 1])]
@@ -127,12 +109,12 @@ class Lane(wiring.Component):
         m.d.sync += [x_1[0].eq(self.x1), x_1[1].eq(self.x2)]
 
         # Stage 1: row address; operands.
-        rows = [Signal(row_bits, name=f"row_{stage}") for stage in range(2, 6)]
+        row = Signal(row_bits)
         with m.If(valid[1]):
             with m.If(first_1):
-                m.d.sync += rows[0].eq(base_1 + step)
+                m.d.sync += row.eq(base_1 + step)
             with m.Elif(~swap_1):
-                m.d.sync += rows[0].eq(rows[0] + 1 + step)
+                m.d.sync += row.eq(row + 1 + step)
         coefficient = [Signal(signed(operand_width), name=f"operand_{c}") for c in "ab"]
         x_2 = [Signal(signed(config.column_width), name=f"x{i}_2") for i in (1, 2)]
         m.d.sync += [
@@ -142,78 +124,22 @@ class Lane(wiring.Component):
             x_2[1].eq(x_1[1]),
         ]
 
-        # Stage 2: read. Stage 3: multiply (the registers around it can be the multiplier block's own).
-        m.d.sync += [rows[k].eq(rows[k - 1]) for k in range(1, 4)]
+        # Stage 3: multiply; the registers around it can be the multiplier block's own.
         coefficient_3 = [Signal(signed(operand_width), name=f"operand_{c}_3") for c in "ab"]
         x_3 = [Signal(signed(config.column_width), name=f"x{i}_3") for i in (1, 2)]
         m.d.sync += [c.eq(d) for c, d in zip(coefficient_3 + x_3, coefficient + x_2, strict=True)]
-        products = [Signal(signed(operand_width + config.column_width)) for _ in range(4)]
-        m.d.sync += [products[k].eq(coefficient_3[k // 2] * x_3[k % 2]) for k in range(4)]
-
-        # The accumulators: a bank is the lane's or the backward loop's.
-        draining, clear = Signal.like(self.draining), Signal()
-        drain_row, wanted = Signal(row_bits), Signal(self.DRAIN_LATENCY - 1)
-        m.d.sync += [
-            draining.eq(self.draining),
-            clear.eq(self.clear),
-            drain_row.eq(self.drain_row),
-            wanted.eq(Cat(self.drain_select, wanted)),
-        ]
-        sums, sums_5 = Signal(4 * acc), Signal(4 * acc)
-        read, drained = [], Value.cast(0)
-        for b in range(config.n_accumulator_banks):
-            storage = Storage(
-                4 * acc, config.accumulator_depth, block=config.accumulator_depth >= 64
-            )
-            m.submodules[f"accumulators_{b}"] = storage
-            m.d.comb += storage.read.enable.eq(1)
-            with m.If(draining[b]):
-                m.d.comb += [
-                    storage.read.address.eq(drain_row),
-                    storage.write.address.eq(drain_row),
-                    storage.write.enable.eq(clear),
-                ]
-            with m.Else():
-                m.d.comb += [
-                    storage.read.address.eq(rows[0]),
-                    storage.write.address.eq(rows[3]),
-                    storage.write.enable.eq(valid[5] & (bank[5] == b)),
-                    storage.write.data.eq(sums_5),
-                ]
-            asked = Signal(name=f"asked_{b}")
-            m.d.sync += asked.eq(wanted[0] & draining[b])
-            drained = drained | Mux(asked, storage.read.data, 0)
-            read.append(storage.read.data)
-        m.d.sync += self.drained.eq(drained)
-
-        # Stage 3: the row as the entries ahead leave it. Compared one stage early.
-        ahead = [
-            valid[2 + k] & (rows[0] == rows[k]) & (bank[2] == bank[2 + k]) for k in range(1, 4)
-        ]
-        forward = Signal(4 * acc)
-        use_sums, use_forward = Signal(), Signal()
-        m.d.sync += [
-            forward.eq(Mux(ahead[1], sums, sums_5)),
-            use_sums.eq(ahead[0]),
-            use_forward.eq(~ahead[0] & (ahead[1] | ahead[2])),
-        ]
-        operand = Signal(4 * acc)
-        chosen = Mux(use_sums, sums, 0) | Mux(use_forward, forward, 0)
-        for b, word in enumerate(read):
-            use_read = Signal(name=f"use_read_{b}")
-            m.d.sync += use_read.eq((bank[2] == b) & ~(ahead[0] | ahead[1] | ahead[2]))
-            chosen = chosen | Mux(use_read, word, 0)
-        m.d.sync += operand.eq(chosen)
-
-        # Stage 4: add and saturate.
-        clipped = []
-        for k in range(4):
-            total, flag = saturate(operand[acc * k : acc * (k + 1)].as_signed() + products[k], acc)
-            m.d.comb += sums[acc * k : acc * (k + 1)].eq(total)
-            clipped.append(flag)
-        m.d.sync += [
-            self.overflow.eq(valid[4] & Cat(*clipped).any()),
-            sums_5.eq(sums),
+        m.submodules.accumulators = sums = accumulators(config)
+        m.d.sync += [sums.products[k].eq(coefficient_3[k // 2] * x_3[k % 2]) for k in range(4)]
+        m.d.comb += [
+            sums.valid.eq(valid[2]),
+            sums.bank.eq(bank[2]),
+            sums.row.eq(row),
+            sums.draining.eq(self.draining),
+            sums.drain_row.eq(self.drain_row),
+            sums.drain_select.eq(self.drain_select),
+            sums.clear.eq(self.clear),
+            self.drained.eq(sums.drained),
+            self.overflow.eq(sums.overflow),
         ]
         return m
 
@@ -242,7 +168,8 @@ class Lanes(wiring.Component):
         Strobe: all entries of a row group are in the accumulators.
     overflow : :py:`Out(1)`
         Strobe: a sum saturated.
-    draining, drain_row, clear : see :class:`Lane`
+    draining, drain_row, clear
+        See :class:`~spectramac.gateware.accumulators.BlockAccumulators`.
     drain_lane : :py:`In(range(n_lanes))`
     drained : :py:`Out(4 * accumulator_width)`
         ``drain_row`` of ``drain_lane``, :attr:`DRAIN_LATENCY` cycles later.
@@ -250,7 +177,7 @@ class Lanes(wiring.Component):
 
     LATENCY = 7
     """Cycles from issuing an entry to its row being written."""
-    DRAIN_LATENCY = Lane.DRAIN_LATENCY + 1
+    DRAIN_LATENCY = BlockAccumulators.DRAIN_LATENCY + 1
     NEIGHBOURS = 4
     """Lanes whose answers are joined before they travel: a lane's own wires stay short."""
 

@@ -22,32 +22,49 @@ from typing import Any
 import numpy as np
 
 from spectramac.gateware.fft import PipelinedFFT
+from spectramac.host import fft_product
 from spectramac.host.fft_noise import noise
-from spectramac.sim.synth import Device, synthesize
+from spectramac.host.fft_product import default_twiddle_width
+from spectramac.sim.cells import FLOWS
+from spectramac.sim.synth import Device, DoesNotFitError, synthesize
 from spectramac.sim.toolchain import ToolError
 from spectramac.spec.config import FFTConfig
 from spectramac.spec.timing import fft_latency
 
 __all__ = ["bench"]
 
-DEVICE = Device(
-    "ECP5 LFE5U-85F-6 CABGA756",
-    "ecp5",
-    "synth_ecp5 -abc9",
-    ("--85k", "--package", "CABGA756", "--speed", "6", "--lpf-allow-unconstrained"),
-    technology="ecp5",
-)
-VARIANTS: dict[str, dict[str, Any]] = {
-    "halving": {"scaling": "halving", "twiddle_width": 18},
-    "growth": {"scaling": "growth", "twiddle_width": 18},
-    "per_stage": {"scaling": "per_stage", "twiddle_width": 16},
+TARGETS = {
+    "ecp5": (
+        Device(
+            "ECP5 LFE5U-85F-6 CABGA756",
+            "ecp5",
+            FLOWS["ecp5"],
+            ("--85k", "--package", "CABGA756", "--speed", "6", "--lpf-allow-unconstrained"),
+            technology="ecp5",
+        ),
+        300.0,
+    ),
+    "ice40": (
+        Device(
+            "iCE40 UP5K-SG48",
+            "ice40",
+            FLOWS["ice40"],
+            ("--up5k", "--package", "sg48", "--pcf-allow-unconstrained"),
+            technology="ice40",
+        ),
+        60.0,
+    ),
 }
+"""Device of each technology, and the clock in MHz that nextpnr works towards."""
+VARIANTS = ("halving", "growth", "block", "per_stage")
 """``per_stage`` is the engine's: size, direction, dimension and scaling of each frame chosen at run time."""
+DEFAULTS = {"ecp5": ("halving", "per_stage"), "ice40": ("halving",)}
+"""What is measured on each device if no scaling is given."""
 
 
 def _noise(config: FFTConfig) -> dict[str, float]:
-    disc, square, *frames = noise(config)
-    worst = min(item.worst for item in frames)
+    disc, square, tones, signs, *_ = noise(config)
+    worst = min(tones.worst, signs.worst)
     return {
         "disc": round(disc.together, 2),
         "square": round(square.together, 2),
@@ -55,15 +72,29 @@ def _noise(config: FFTConfig) -> dict[str, float]:
     }
 
 
-def _place(config: FFTConfig, seeds: int, mhz: float) -> dict[str, Any]:
-    core = PipelinedFFT(config, technology=DEVICE.technology)
-    report = synthesize(core, DEVICE, design=f"fft{config.n_max}", seeds=seeds, target_mhz=mhz)
+def configuration(points: int, variant: str, technology: str, width: int) -> FFTConfig:
+    """What is measured; the engine's twiddle factors have 16 bits."""
+    twiddle_width = 16 if variant == "per_stage" else default_twiddle_width(technology)
+    return fft_product.configuration(points, width, twiddle_width, variant)
+
+
+def _place(config: FFTConfig, technology: str, seeds: int, mhz: float | None) -> dict[str, Any]:
+    core = PipelinedFFT(config, technology=technology)
+    device, target = TARGETS[technology]
+    design = f"fft{config.n_max}"
+    report = synthesize(core, device, design=design, seeds=seeds, target_mhz=mhz or target)
     used = {item.name: item.used for item in report.resources}
     # One LUT for each output bit: o, i.ready, two flags.
     wrapper_luts = len(core.o.payload.as_value()) + 4
+    cells = {}
+    if "logic cell" in used:
+        # Each of these LUTs has one of its flip-flops; those that capture outputs may be the core's cells, and count.
+        own = report.wrapper_flip_flops - wrapper_luts
+        cells["logic_cell"] = used["logic cell"] - own
     path = report.path
     return {
         "device": report.device,
+        **cells,
         "lut": used["LUT"] - wrapper_luts,
         "ff": used["FF"] - report.wrapper_flip_flops,
         "block_ram": used["block RAM"],
@@ -74,9 +105,11 @@ def _place(config: FFTConfig, seeds: int, mhz: float) -> dict[str, Any]:
     }
 
 
-def bench(points: int, variant: str, *, width: int, seeds: int, mhz: float) -> dict[str, Any]:
+def bench(
+    points: int, variant: str, technology: str, *, width: int, seeds: int, mhz: float | None = None
+) -> dict[str, Any]:
     """Everything about one core, as it goes into the report file; ``seeds`` 0 places nothing."""
-    config = FFTConfig(log2_n_max=points.bit_length() - 1, data_width=width, **VARIANTS[variant])
+    config = configuration(points, variant, technology, width)
     natural = None
     if config.is_fixed:
         natural = fft_latency(dataclasses.replace(config, order="natural"), config.log2_n_max)
@@ -85,12 +118,12 @@ def bench(points: int, variant: str, *, width: int, seeds: int, mhz: float) -> d
         "width": width,
         "twiddle_width": config.twiddle_width,
         "scaling": variant,
-        "technology": DEVICE.technology,
+        "technology": technology,
         "latency": fft_latency(config, config.log2_n_max),
         "latency_natural": natural,
         "sqnr_db": _noise(config),
     }
-    return row | (_place(config, seeds, mhz) if seeds else {})
+    return row | (_place(config, technology, seeds, mhz) if seeds else {})
 
 
 def _line(row: dict[str, Any]) -> str:
@@ -99,21 +132,22 @@ def _line(row: dict[str, Any]) -> str:
     if row["latency_natural"]:
         natural = f"2N {row['latency_natural'] - 2 * row['points']:+}"
     text = (
-        f"{row['points']:6} {row['scaling']:<10} N + {row['latency'] - row['points']:<4}  {natural:<8}"
+        f"{row['technology']:<6}{row['points']:6} {row['scaling']:<10} "
+        f"N + {row['latency'] - row['points']:<4}  {natural:<8}"
         f"{noise['disc']:7.1f}{noise['square']:8.1f}{noise['worst']:7.1f}"
     )
     if "mhz" in row:
         each = sorted(row["mhz"])
         text += (
-            f"{row['lut']:8}{row['ff']:7}{row['block_ram']:6}{row['dsp']:5}"
+            f"{row.get('logic_cell', row['lut']):8}{row['ff']:7}{row['block_ram']:6}{row['dsp']:5}"
             f"{float(np.median(each)):8.1f}  {each[0]:.1f} to {each[-1]:.1f}"
         )
     return text
 
 
 HEAD = (
-    "points scaling    latency   natural    disc  square  worst"
-    "     LUT     FF  EBR  DSP     MHz  of all seeds"
+    "device points scaling    latency   natural    disc  square  worst"
+    "     LUT     FF  RAM  DSP     MHz  of all seeds"
 )
 
 
@@ -124,19 +158,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Measure the pipelined transform: SQNR in dB, latency in clocks, resources, clock.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--points", type=int, nargs="+", default=[64, 256, 1024], help="sizes")
+    parser.add_argument(
+        "--points",
+        type=int,
+        nargs="+",
+        default=[64, 256, 1024],
+        help="sizes; what a device is too small for is left out",
+    )
+    parser.add_argument(
+        "--technology", nargs="+", choices=list(TARGETS), default=list(TARGETS), help="devices"
+    )
     parser.add_argument("--width", type=int, default=16, help="bits of re and of im")
     parser.add_argument(
-        "--scaling", nargs="+", choices=list(VARIANTS), default=["halving", "per_stage"]
+        "--scaling",
+        nargs="+",
+        choices=VARIANTS,
+        help="by default halving, with ecp5 also per_stage",
     )
     parser.add_argument("--seeds", type=int, default=5, help="placements of each; 0: noise only")
     parser.add_argument(
-        "--target-mhz", type=float, default=300.0, help="what nextpnr works towards"
+        "--target-mhz", type=float, help="what nextpnr works towards, instead of the device's"
     )
     parser.add_argument("--jobs", type=int, default=2, help="cores placed at the same time")
     parser.add_argument("--json", type=Path, help="write the results there")
     options = parser.parse_args(arguments)
-    work = [(points, variant) for variant in options.scaling for points in options.points]
+    work = [
+        (points, variant, technology)
+        for technology in options.technology
+        for variant in options.scaling or DEFAULTS[technology]
+        for points in options.points
+    ]
     rows = []
     print(HEAD)
     try:
@@ -144,25 +195,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
             futures = [
                 pool.submit(
                     bench,
-                    points,
-                    variant,
+                    *item,
                     width=options.width,
                     seeds=options.seeds,
                     mhz=options.target_mhz,
                 )
-                for points, variant in work
+                for item in work
             ]
             for future in futures:
-                rows.append(future.result())
-                print(_line(rows[-1]), flush=True)
+                try:
+                    rows.append(future.result())
+                except DoesNotFitError as error:
+                    print(error, flush=True)
+                else:
+                    print(_line(rows[-1]), flush=True)
     except (ToolError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     for row in rows:
         if row.get("critical_path"):
-            print(f"{row['points']} {row['scaling']}: slowest {' > '.join(row['critical_path'])}")
-    if rows and "tools" in rows[0]:
-        print(DEVICE.name + ", " + ", ".join(f"{k} {v}" for k, v in rows[0]["tools"].items()))
+            name = f"{row['technology']} {row['points']} {row['scaling']}"
+            print(f"{name}: slowest {' > '.join(row['critical_path'])}")
+    for device, tools in {row["device"]: row["tools"] for row in rows if "tools" in row}.items():
+        print(device + ", " + ", ".join(f"{k} {v}" for k, v in tools.items()))
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps({"results": rows}, indent=1) + "\n")

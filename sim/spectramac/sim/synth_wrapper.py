@@ -83,13 +83,13 @@ class PinWrapper(wiring.Component):  # type: ignore[misc]  # Amaranth classes ar
         return m
 
 
-def to_rtlil(wrapper: PinWrapper) -> str:
-    """RTLIL of a wrapped component; its top module is ``top``.
+def to_rtlil(component: Any, name: str = "top") -> str:
+    """RTLIL of a component; its top module is called ``name``.
 
     Yosys honours ``no_rw_check`` only where it makes the synchronous read itself, as from Verilog. Here the reads are
     synchronous already, so the attribute is turned into what Yosys would make of it.
     """
-    text: str = rtlil.convert(wrapper, name="top", emit_src=False)
+    text: str = rtlil.convert(component, name=name, emit_src=False)
     return "".join(_allow_collisions(part) for part in re.split(r"(?m)^(?=module )", text))
 
 

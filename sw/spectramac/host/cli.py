@@ -1,6 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The spectramac authors
 # SPDX-License-Identifier: BSD-2-Clause
-"""``spectramac``: the command line. The commands are in :mod:`spectramac.host.cli_app`.
+"""``spectramac``: the command line. The commands are in :mod:`spectramac.host.cli_app`
+and :mod:`~spectramac.host.cli_fft`.
 
 Results go to stdout, progress and diagnostics to stderr. Exit status: 0 if all is well, 1 if
 something failed or differs, 2 for wrong usage.
@@ -24,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             file=sys.stderr,
         )
         sys.exit(2)
-    from spectramac.host.cli_app import app
+    from spectramac.host.cli_fft import app
 
     app(None if arguments is None else list(arguments), prog_name="spectramac")
 

@@ -13,10 +13,10 @@ from typing import Annotated, Any, TypeVar
 import typer
 import typer.core
 
-from spectramac.spec.config import PRESETS, FFTConfig, preset
+from spectramac.spec.config import PRESETS, preset
 from spectramac.spec.errors import MismatchError, SpectramacError
 
-__all__ = ["app"]
+__all__ = ["VERILOG", "VerilogFolder", "app", "command", "gateware", "verilog_app"]
 
 app = typer.Typer(
     name="spectramac",
@@ -39,7 +39,7 @@ class _AcceleratorByDefault(typer.core.TyperGroup):
 
 verilog_app = typer.Typer(
     cls=_AcceleratorByDefault,
-    help="Write Verilog: of an accelerator (the default) or of the FFT alone (needs extra 'hdl').",
+    help="Write Verilog: of an accelerator (the default) or of an FFT alone (needs extra 'hdl').",
     rich_markup_mode=None,
 )
 app.add_typer(verilog_app, name="verilog")
@@ -61,39 +61,17 @@ class Technology(StrEnum):
     ice40 = "ice40"
 
 
-class FFTTechnology(StrEnum):
-    """What the Verilog of the FFT is written for."""
-
-    generic = "generic"
-    ecp5 = "ecp5"
-
-
-class Scaling(StrEnum):
-    """Of the FFT."""
-
-    per_stage = "per_stage"
-    halving = "halving"
-    growth = "growth"
-
-
-class Order(StrEnum):
-    """Of the bins."""
-
-    bit_reversed = "bit_reversed"
-    natural = "natural"
-
-
 PresetOption = Annotated[PresetName, typer.Option("--preset", help="Accelerator configuration.")]
 NetworkFile = typer.Argument(help="A network file.", exists=True, dir_okay=False)
 ModelFile = typer.Argument(help="An image or a network file.", exists=True, dir_okay=False)
 VerilogFolder = Annotated[Path, typer.Option(help="Folder to write to.")]
 _SMALL = PresetName("small")
-_VERILOG = Path("build/verilog")
+VERILOG = Path("build/verilog")
 
 Command = TypeVar("Command", bound=Callable[..., None])
 
 
-def _command(name: str, *, of: typer.Typer = app) -> Callable[[Command], Command]:
+def command(name: str, *, of: typer.Typer = app) -> Callable[[Command], Command]:
     """Register a command whose known errors become one line on stderr and exit status 1."""
 
     def register(function: Command) -> Command:
@@ -117,7 +95,7 @@ def _command(name: str, *, of: typer.Typer = app) -> Callable[[Command], Command
     return register
 
 
-@_command("info")
+@command("info")
 def info(
     file: Annotated[
         Path | None, typer.Argument(help="An image or a network.", exists=True, dir_okay=False)
@@ -141,7 +119,7 @@ def info(
         cli_report.show(*cli_report.network_table(load_network(file)))
 
 
-@_command("train-demo")
+@command("train-demo")
 def train_demo(
     output: Annotated[
         Path | None,
@@ -164,7 +142,7 @@ def train_demo(
     cli_report.show(result)
 
 
-@_command("compress")
+@command("compress")
 def compress(
     weights: Annotated[
         str, typer.Argument(help=".npz with w0 (n_out, n_in), b0, w1, b1, …; ReLU lies between.")
@@ -216,8 +194,8 @@ def compress(
     cli_report.note(f"wrote {output}")
 
 
-@_command("compile")
-def compile_command(
+@command("compile")
+def compilecommand(
     network: Annotated[Path, NetworkFile],
     output: Annotated[Path, typer.Option("--output", "-o", help="Image file to write.")],
     preset_name: PresetOption = _SMALL,
@@ -235,7 +213,7 @@ def compile_command(
     cli_report.note(f"wrote {output} for configuration {config.name}")
 
 
-@_command("run")
+@command("run")
 def run(
     file: Annotated[Path, ModelFile],
     transport: Annotated[TransportName, typer.Option(help="What runs it.")] = TransportName.model,
@@ -286,7 +264,7 @@ def run(
         cli_report.show("identical to the golden model")
 
 
-def _gateware(*modules: str) -> list[Any]:
+def gateware(*modules: str) -> list[Any]:
     """Modules of :mod:`spectramac.gateware`."""
     try:
         return [importlib.import_module(f"spectramac.gateware.{name}") for name in modules]
@@ -297,10 +275,10 @@ def _gateware(*modules: str) -> list[Any]:
         ) from error
 
 
-@_command("accelerator", of=verilog_app)
+@command("accelerator", of=verilog_app)
 def verilog_accelerator(
     preset_name: PresetOption = _SMALL,
-    out: VerilogFolder = _VERILOG,
+    out: VerilogFolder = VERILOG,
     technology: Annotated[
         Technology, typer.Option(help="'ice40' puts weights in the UP5K's SPRAM.")
     ] = Technology.generic,
@@ -308,9 +286,9 @@ def verilog_accelerator(
     """Write the Verilog of a configuration and print its SHA-256."""
     from spectramac.host import cli_report
 
-    writer, gateware = _gateware("verilog", "accelerator")
+    writer, accelerator = gateware("verilog", "accelerator")
     config = preset(preset_name.value)
-    component = gateware.Accelerator(config, technology=technology.value)
+    component = accelerator.Accelerator(config, technology=technology.value)
     text = writer.to_verilog(component, "accelerator")
     out.mkdir(parents=True, exist_ok=True)
     path = out / f"{config.name}.v"
@@ -319,66 +297,7 @@ def verilog_accelerator(
     cli_report.show(cli_report.table("Verilog", ("file", "bytes", "sha256", "build id"), rows))
 
 
-def _range(bounds: tuple[int, int]) -> dict[str, int]:
-    return {"min": bounds[0], "max": bounds[1]}
-
-
-@_command("fft", of=verilog_app)
-def verilog_fft(
-    points: Annotated[
-        int,
-        typer.Option(
-            help="Size, a power of two from {} to {}.".format(
-                *(1 << log2_n for log2_n in FFTConfig.log2_n_range)
-            )
-        ),
-    ] = 64,
-    width: Annotated[
-        int, typer.Option(help="Bits of re and of im.", **_range(FFTConfig.data_width_range))
-    ] = 16,
-    twiddle_width: Annotated[
-        int,
-        typer.Option(help="Bits of a twiddle factor.", **_range(FFTConfig.twiddle_width_range)),
-    ] = 18,
-    scaling: Annotated[
-        Scaling,
-        typer.Option(
-            help="halving: X/N, least noise. growth: X with all bits. per_stage: size (up to --points), direction, "
-            "dimension and scaling are chosen for every frame."
-        ),
-    ] = Scaling.halving,
-    order: Annotated[
-        Order, typer.Option(help="Of the bins; natural: halving and growth, from 16 points.")
-    ] = Order.bit_reversed,
-    technology: Annotated[
-        FFTTechnology,
-        typer.Option(help="'ecp5' instantiates DP16KD and MULT18X18D with their registers."),
-    ] = FFTTechnology.generic,
-    frames: Annotated[int, typer.Option(help="Frames in fft_vectors.txt.")] = 16,
-    seed: Annotated[int, typer.Option(min=0, help="Of the random frames.")] = 0,
-    out: VerilogFolder = _VERILOG,
-) -> None:
-    """Write the FFT with golden vectors and datasheet.
-
-    fft.v, fft_vectors.txt for $readmemh in a testbench, fft.md.
-    """
-    from spectramac.host import cli_report, fft_product
-    from spectramac.host.fft_datasheet import datasheet
-
-    config = fft_product.configuration(points, width, twiddle_width, scaling.value, order.value)
-    vectors = fft_product.vectors(config, n_frames=frames, seed=seed)
-    writer, gateware = _gateware("verilog", "fft")
-    text = writer.to_verilog(gateware.PipelinedFFT(config, technology=technology.value), "fft")
-    sheet = datasheet(config, technology=technology.value, sha256=writer.sha256(text))
-    out.mkdir(parents=True, exist_ok=True)
-    rows = []
-    for name, content in (("fft.v", text), ("fft_vectors.txt", vectors), ("fft.md", sheet)):
-        (out / name).write_text(content, encoding="utf-8")
-        rows.append((str(out / name), len(content.encode()), writer.sha256(content)))
-    cli_report.show(cli_report.table("FFT", ("file", "bytes", "sha256"), rows))
-
-
-@_command("bench")
+@command("bench")
 def bench(
     presets: Annotated[
         list[PresetName] | None, typer.Option("--preset", help="May be repeated; default: all.")

@@ -7,13 +7,13 @@ Ports and layouts come from :mod:`spectramac.spec.stream`, cycles from :mod:`spe
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from spectramac.host.docs import bit_range, markdown_table
-from spectramac.host.fft_noise import noise
+from spectramac.host.fft_noise import Noise, noise
 from spectramac.host.fft_product import (
     bit_fields,
     concatenation,
@@ -26,7 +26,7 @@ from spectramac.host.fft_product import (
 )
 from spectramac.model.fft import error_bound
 from spectramac.spec.config import FFTConfig
-from spectramac.spec.fft_plan import Narrowing, StagePlan, plan
+from spectramac.spec.fft_plan import GUARD, Narrowing, StagePlan, exponents, plan
 from spectramac.spec.stream import Payload
 from spectramac.spec.timing import (
     butterfly_latency,
@@ -44,11 +44,58 @@ MULTIPLIERS_PER_PRODUCT = 3
 
 _BENCH_COLUMNS = {
     "device": "device",
+    "logic_cell": "logic cells",
     "lut": "LUT",
     "ff": "flip-flops",
     "block_ram": "block RAM",
     "dsp": "multipliers",
 }
+
+DEVICES = {
+    "generic": "The Verilog is free of vendor primitives; block RAM and multipliers are inferred.",
+    "ecp5": (
+        "Block RAM and multipliers are the ECP5's `DP16KD` and `MULT18X18D`, instantiated with their registers, and "
+        "saturating adders its `CCU2C`; a multiplier wider than 18 bits is inferred."
+    ),
+    "ice40": (
+        "For the iCE40 UP5K: multipliers of up to 18 by 16 bits are `SB_MAC16`, instantiated with their registers; the "
+        "32 low bits of the product are enough there. All memories, the small ones too, are inferred as block RAM. "
+        "Synthesise with `synth_ice40 -device u`, without `-dsp`, which overwrites the registers of instances; a "
+        "multiplier that is wider then becomes logic cells."
+    ),
+    "gowin": (
+        "Block RAM up to 1024 words and multipliers are Gowin's `SDPX9B` and `MULT18X18` (GW1N, GW2A), instantiated "
+        "with their registers; deeper memories and a multiplier wider than 18 bits are inferred."
+    ),
+    "nexus": (
+        "Block RAM up to 512 words and multipliers are the Nexus family's `PDPSC16K` and `MULTADDSUB18X18`, "
+        "instantiated with their registers; deeper memories and a multiplier wider than 18 bits are inferred."
+    ),
+}
+"""What the Verilog of each technology is made of."""
+
+TRANSFER_RULE = (
+    "A word is transferred at a rising edge of `clk` at which `valid` and `ready` are high. A word offered "
+    "must stay, unchanged, until it is transferred; `o` keeps to that too."
+)
+FRAMING_RULE = (
+    "Frames are counted from reset on. `i`'s `last` is only compared with the count: a wrong one strobes "
+    "`framing_error` in the next cycle and has no other effect."
+)
+GAP_RULE = (
+    "A frame comes out completely although no other follows. Gaps in the input are allowed anywhere. The "
+    "pipeline never stalls: samples are taken while a queue has room for their results."
+)
+RUN_TIME_RULES = [
+    (
+        "A frame that is shorter than its predecessor waits for the difference of their sizes, in cycles: "
+        "`i__ready` depends on `log2_n`. All other outputs depend on registers only."
+    ),
+    (
+        "In two dimensions, N = T² samples come at place n1·T + n2, and bin (k1, k2) has number k2·T + k1; the "
+        "inverse takes them there and gives n1·T + n2. Outputs are in bit-reversed order all the same."
+    ),
+]
 
 
 def n_multipliers(config: FFTConfig) -> int:
@@ -66,7 +113,7 @@ def datasheet(
     config : FFTConfig
         Pipelined.
     technology : str
-        ``"generic"`` or ``"ecp5"``.
+        One of those of :class:`spectramac.gateware.fft.device.BlockRAM`.
     sha256 : str
         Of the Verilog that it describes; left out if empty.
     bench : path
@@ -91,21 +138,21 @@ def datasheet(
             ("port", "direction", "bits", "meaning"),
             [(f"`{p.name}`", p.direction, p.width, p.meaning) for p in ports(config)],
         ),
-        _payload_table(config),
+        payload_table(input_payload(config), output_payload(config)),
         "## Streams\n",
         _streams(config),
         "## Scaling and overflow\n",
-        _scaling(config),
+        scaling_text(config),
         "## Cycles\n",
         _cycles(config),
         "## Stages\n",
-        _stages(config),
+        stage_table(config, technology),
         "## Noise\n",
-        _noise(config),
+        noise_text(config),
         "## Resources and clock\n",
-        _resources(config, technology, bench),
+        resources(config, technology, bench),
         "## Instantiation\n",
-        _instance(config),
+        instance("fft", input_payload(config), output_payload(config), control_payload(config)),
     ]
     return "\n".join(sections)
 
@@ -119,48 +166,30 @@ def _function(config: FFTConfig, technology: str) -> str:
             f"Discrete Fourier transform of frames of {low} to {config.n_max} complex samples; size, direction, "
             "dimension (one or two) and scaling are chosen for every frame"
         )
-    device = {
-        "generic": "The Verilog is free of vendor primitives; block RAM and multipliers are inferred.",
-        "ecp5": (
-            "Block RAM and multipliers are the ECP5's `DP16KD` and `MULT18X18D`, instantiated with their registers; a "
-            "multiplier wider than 18 bits is inferred."
-        ),
-    }[technology]
     return (
         f"{what}: X[k] = Σ x[n] exp(-2πj kn/N). Radix-2² single-path delay feedback, one sample a clock, no gap "
         f"between frames of one size. Bit for bit the function `spectramac.model.fft.fft`; `fft_vectors.txt` has "
-        f"samples of it. {device}\n"
+        f"samples of it. {DEVICES[technology]}\n"
     )
 
 
-def _payload_table(config: FFTConfig) -> str:
+def payload_table(i: Payload, o: Payload, kinds: Mapping[str, str] | None = None) -> str:
+    """Fields of both streams; ``kinds`` of those that are not signed numbers."""
     rows = []
-    streams: tuple[tuple[str, Payload], ...] = (
-        ("i", input_payload(config)),
-        ("o", output_payload(config)),
-    )
-    for stream, payload in streams:
+    known = {"last": "1 with the last of a frame", **(kinds or {})}
+    for stream, payload in (("i", i), ("o", o)):
         for name, low, fmt in bit_fields(payload):
-            kind = "1 with the last of a frame" if name == "last" else "signed, two's complement"
+            kind = known.get(name, "signed, two's complement")
             rows.append((f"`{stream}__payload`", bit_range(low, fmt.width), f"`{name}`", kind))
     return markdown_table(("port", "bits", "field", "format"), rows)
 
 
 def _streams(config: FFTConfig) -> str:
     rules = [
-        (
-            "A word is transferred at a rising edge of `clk` at which `valid` and `ready` are high. A word offered "
-            "must stay, unchanged, until it is transferred; `o` keeps to that too."
-        ),
+        TRANSFER_RULE,
         f"Samples come in natural order. Bins leave in {order_text(config)}{_reversal(config)}.",
-        (
-            "Frames are counted from reset on. `i`'s `last` is only compared with the count: a wrong one strobes "
-            "`framing_error` in the next cycle and has no other effect."
-        ),
-        (
-            "A frame comes out completely although no other follows. Gaps in the input are allowed anywhere. The "
-            "pipeline never stalls: samples are taken while a queue has room for their results."
-        ),
+        FRAMING_RULE,
+        GAP_RULE,
     ]
     if config.is_fixed:
         rules.append("All outputs depend on registers only.")
@@ -168,14 +197,7 @@ def _streams(config: FFTConfig) -> str:
         names = ", ".join(f"`{field.name}`" for field in control_payload(config).fields)
         rules += [
             f"{names} are sampled with the first sample of a frame and must be there while it is offered.",
-            (
-                "A frame that is shorter than its predecessor waits for the difference of their sizes, in cycles: "
-                "`i__ready` depends on `log2_n`. All other outputs depend on registers only."
-            ),
-            (
-                "In two dimensions, N = T² samples come at place n1·T + n2, and bin (k1, k2) has number k2·T + k1; the "
-                "inverse takes them there and gives n1·T + n2. Outputs are in bit-reversed order all the same."
-            ),
+            *RUN_TIME_RULES,
         ]
     return "".join(f"- {rule}\n" for rule in rules)
 
@@ -187,13 +209,17 @@ def _reversal(config: FFTConfig) -> str:
     return f": the bin in place j of a frame is k, the {n_bits} bits of j in reverse"
 
 
-def _scaling(config: FFTConfig) -> str:
+def scaling_text(config: FFTConfig) -> str:
+    """Scale, roundings and overflow of the transform."""
     width = config.output.width
     result = {
         "halving": f"The output is X/N, rounded, {width} bits",
-        "growth": f"The output is X in full, {width} bits = input + log2 N + 1",
+        "growth": f"The output is X in full, {width} bits = input + log2 N{_diagonal(config)}",
+        "block": _block_scaling(config),
         "per_stage": f"The output is X/2^h, {width} bits, h the number of ones in the low log2 N bits of `halve`",
     }[config.scaling]
+    if config.scaling == "block":
+        return f"{result}\n"
     units = "If the input is read as a fraction, the output has as many fraction bits"
     saturating = [f"{s.m}" for s in plan(config) for n in (s.narrowing, s.product) if _clips(n)]
     if not saturating:
@@ -213,6 +239,29 @@ def _scaling(config: FFTConfig) -> str:
     return f"{result}. {units}. All roundings are half to even. {overflow}\n"
 
 
+def _block_scaling(config: FFTConfig) -> str:
+    if config.scaling != "block":
+        return ""
+    width, steps = config.output.width, exponents(config)
+    low, high = -(1 << (width - 1)), (1 << (width - 1)) - 1
+    return (
+        f"Block floating point: X[k] ≈ (re + j im) · 2^`exponent`, mantissas of {width} bits, one exponent for a "
+        f"frame, from {steps[0]} to {steps[-1]}: the smallest with which re and im of all X[k] lie from "
+        f"{low}·2^exponent to {high}·2^exponent before they are rounded. So rounding cannot exceed the mantissa: "
+        f"nothing saturates, for no input, and `overflow` is always low. A frame of zeros has exponent {steps[0]}. If "
+        "the input is read as a fraction, so is X, with as many fraction bits.\n\n"
+        f"Before the mantissa is rounded, X has {GUARD} fraction bit. Words grow from stage to stage; a sample that "
+        "is wider than its multiplier is shifted right before the product and back after it (stages). All roundings "
+        "are half to even."
+    )
+
+
+def _diagonal(config: FFTConfig) -> str:
+    """The bit that a product may need, which turns a value from the diagonal of the complex plane to an axis."""
+    more = config.output.width - config.data_width - config.log2_n_max
+    return f" + {more}" if more else ""
+
+
 def _clips(narrowing: Narrowing | None) -> bool:
     return narrowing is not None and narrowing.saturates
 
@@ -223,6 +272,11 @@ def _cycles(config: FFTConfig) -> str:
         (1 << log2_n, fft_latency(config, log2_n), fft_cycles_per_frame(config, log2_n))
         for log2_n in range(low, config.log2_n_max + 1)
     ]
+    return cycles_table(rows)
+
+
+def cycles_table(rows: Sequence[tuple[int, int, int]]) -> str:
+    """Rows (points, latency, cycles a frame)."""
     table = markdown_table(("points", "latency", "cycles a frame"), rows)
     return (
         f"{table}\nLatency: from the cycle in which the first sample is taken to the first in which the first bin is "
@@ -230,14 +284,15 @@ def _cycles(config: FFTConfig) -> str:
     )
 
 
-def _stages(config: FFTConfig) -> str:
+def stage_table(config: FFTConfig, technology: str) -> str:
+    """Widths, memories and multipliers of each stage."""
     rows = [
         (
             stage.m,
             stage.width,
-            f"{1 << (stage.m - 1)} × {2 * (stage.width + 1)}, {delay_storage(stage)}",
+            f"{1 << (stage.m - 1)} × {2 * (stage.width + 1)}, {_storage(stage, technology)}",
             _drops(stage.narrowing, stage.m),
-            _multipliers(config, stage),
+            _multipliers(config, stage) + _shifts(stage),
             _drops(stage.product, stage.m),
             stage.output_width,
             butterfly_latency(stage) + twiddle_latency(stage),
@@ -261,6 +316,11 @@ def _stages(config: FFTConfig) -> str:
     return markdown_table(header, rows) + text
 
 
+def _storage(stage: StagePlan, technology: str) -> str:
+    storage = delay_storage(stage)
+    return "block" if technology == "ice40" and storage == "distributed" else storage
+
+
 def _drops(narrowing: Narrowing | None, m: int) -> str:
     if narrowing is None:
         return ""
@@ -278,30 +338,47 @@ def _multipliers(config: FFTConfig, stage: StagePlan) -> str:
     return f"1 of {total}×{factor}, {MULTIPLIERS_PER_PRODUCT - 1} of {part}×{factor}"
 
 
-def _noise(config: FFTConfig) -> str:
-    rows = [
-        (row.signal, f"{row.together:.1f}", f"{row.worst:.1f}", row.n_frames, row.n_saturated)
-        for row in noise(config)
-    ]
-    header = ("signal", "SQNR, dB", "worst frame, dB", "frames", "saturated")
+def _shifts(stage: StagePlan) -> str:
+    if not stage.shifts[-1]:
+        return ""
+    return f", samples shifted by {', '.join(map(str, stage.shifts[:-1]))} or {stage.shifts[-1]}"
+
+
+def noise_text(config: FFTConfig) -> str:
+    """Measured noise of the transform, and its bound."""
     halve = 0 if config.is_fixed else config.n_max - 1
     bound = error_bound(config, config.log2_n_max, halve)
+    unit = "units of its last place"
+    if config.scaling == "block":
+        unit = "units of the input's last place, and √½ · 2^exponent for the mantissa"
     setting = "" if config.is_fixed else f"{config.n_max} points, all stages halving. "
+    return setting + noise_table(noise(config), bound, unit)
+
+
+def noise_table(
+    measured: Sequence[Noise], bound: float, unit: str = "units of its last place"
+) -> str:
+    """Measured noise, and the bound of the error of a bin."""
+    rows = [
+        (row.signal, f"{row.together:.1f}", f"{row.worst:.1f}", row.n_frames, row.n_saturated)
+        for row in measured
+    ]
+    header = ("signal", "SQNR, dB", "worst frame, dB", "frames", "saturated")
     return (
-        f"{setting}Signal to quantization noise, the model against a floating-point transform of the same integers:\n\n"
+        f"Signal to quantization noise, the model against a floating-point transform of the same integers:\n\n"
         f"{markdown_table(header, rows)}\n"
         "Saturated frames count like the others.\n\n"
-        f"Without saturation no bin is off by more than {bound:.1f} units of its last place (proven bound).\n"
+        f"Without saturation no bin is off by more than {bound:.1f} {unit} (proven bound).\n"
     )
 
 
-def _resources(config: FFTConfig, technology: str, bench: Path) -> str:
+def resources(config: FFTConfig, technology: str, bench: Path, *, product: str = "fft") -> str:
+    """What ``bench`` has on the product of that module name with this configuration."""
     if bench.is_file():
         try:
-            entries = _bench_entries(config, technology, bench)
-            rows = [
-                (*(entry[key] for key in _BENCH_COLUMNS), _clock(entry["mhz"])) for entry in entries
-            ]
+            entries = _bench_entries(config, technology, bench, product)
+            keys = [key for key in _BENCH_COLUMNS if key != "logic_cell" or technology == "ice40"]
+            rows = [(*(entry[key] for key in keys), _clock(entry["mhz"])) for entry in entries]
             tools = dict.fromkeys(
                 f"{name} {version}"
                 for entry in entries
@@ -314,11 +391,17 @@ def _resources(config: FFTConfig, technology: str, bench: Path) -> str:
             ) from None
         if rows:
             made = f"\nMade with {', '.join(tools)}.\n" if tools else ""
-            return markdown_table((*_BENCH_COLUMNS.values(), "clock, MHz"), rows) + made
+            return (
+                markdown_table((*(_BENCH_COLUMNS[key] for key in keys), "clock, MHz"), rows) + made
+            )
+    if product != "fft":
+        return "Not measured for this configuration.\n"
     return "Not measured for this configuration: `make bench-fft` measures them.\n"
 
 
-def _bench_entries(config: FFTConfig, technology: str, bench: Path) -> list[dict[str, Any]]:
+def _bench_entries(
+    config: FFTConfig, technology: str, bench: Path, product: str
+) -> list[dict[str, Any]]:
     """Placed entries of this configuration; others hold noise only."""
     wanted = {
         "points": config.n_max,
@@ -332,6 +415,8 @@ def _bench_entries(config: FFTConfig, technology: str, bench: Path) -> list[dict
         for entry in json.loads(bench.read_text(encoding="utf-8"))["results"]
         if all(entry[key] == value for key, value in wanted.items())
         and entry.get("order", "bit_reversed") == config.order
+        and entry.get("product", "fft") == product
+        and entry.get("columns", 1) == 1 << config.log2_columns
         and "mhz" in entry
     ]
 
@@ -342,11 +427,12 @@ def _clock(mhz: Sequence[float]) -> str:
     return f"{min(mhz):.1f} to {max(mhz):.1f}, median {median(mhz):.1f} of {len(mhz)} seeds"
 
 
-def _instance(config: FFTConfig) -> str:
+def instance(module: str, i: Payload, o: Payload, control: Payload) -> str:
+    """Verilog that instantiates the module."""
+
     def vector(width: int) -> str:
         return "" if width == 1 else f"[{width - 1}:0] "
 
-    i, o, control = input_payload(config), output_payload(config), control_payload(config)
     widths = {name: fmt.width for name, _, fmt in bit_fields(i)}
     out_widths = {name: fmt.width for name, _, fmt in bit_fields(o)}
 
@@ -361,7 +447,7 @@ def _instance(config: FFTConfig) -> str:
         "wire overflow, framing_error;",
         *(f"wire {vector(field.width)}{field.name};" for field in control.fields),
         "",
-        "fft fft (",
+        f"{module} {module} (",
         "    .clk(clk), .rst(rst),",
         f"    .i__payload({names(i, 'x_')}), .i__valid(x_valid), .i__ready(x_ready),",
         f"    .o__payload({names(o, 'y_')}), .o__valid(y_valid), .o__ready(y_ready),",

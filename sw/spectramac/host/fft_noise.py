@@ -42,14 +42,15 @@ class Noise:
 def noise(config: FFTConfig, *, seed: int = 0) -> list[Noise]:
     """Measure the model against NumPy's transform.
 
-    If size and scaling are chosen at run time: at the largest size, with all stages halving.
+    If size and scaling are chosen at run time: at the largest size, with all stages halving. In block floating point
+    the first kind of signal comes again at the end, with 1/64 of its amplitude.
     """
     rng = np.random.default_rng(seed)
     n, full = config.n_max, config.data.maximum
     n_frames = max(8, SAMPLES // n)
 
-    def disc() -> tuple[Ints, Ints]:
-        radius = full * np.sqrt(rng.random((n_frames, n)))
+    def disc(divisor: int = 1) -> tuple[Ints, Ints]:
+        radius = full / divisor * np.sqrt(rng.random((n_frames, n)))
         z = radius * np.exp(2j * np.pi * rng.random((n_frames, n)))
         return np.rint(z.real).astype(np.int64), np.rint(z.imag).astype(np.int64)
 
@@ -72,6 +73,8 @@ def noise(config: FFTConfig, *, seed: int = 0) -> list[Noise]:
         "full-scale tones, random phase": tones,
         "random signs, re and im ± full scale": signs,
     }
+    if config.scaling == "block":
+        signals["white noise, uniform in the disc of 1/64 of full scale"] = lambda: disc(64)
     return [_measure(config, name, *make()) for name, make in signals.items()]
 
 

@@ -5,26 +5,32 @@
 :mod:`spectramac.host.fft_datasheet` writes its datasheet.
 """
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from spectramac.host.docs import bit_range
+from spectramac.host.vector_file import VectorFrame, bit_fields, concatenation, vector_file
 from spectramac.model.fft import fft
 from spectramac.model.fixed import Ints
 from spectramac.spec.config import FFTConfig
 from spectramac.spec.fixed import Format
-from spectramac.spec.stream import Field, Payload, complex_payload, frame
+from spectramac.spec.payloads import fft_input, fft_output
+from spectramac.spec.stream import Field, Payload
 
 __all__ = [
     "Port",
     "Stimulus",
     "bit_fields",
+    "common_ports",
+    "complex_words",
     "concatenation",
     "configuration",
+    "control_meanings",
     "control_payload",
     "corners",
+    "default_twiddle_width",
     "input_payload",
     "options",
     "order_text",
@@ -60,6 +66,11 @@ def configuration(
     )
 
 
+def default_twiddle_width(technology: str) -> int:
+    """Bits of a twiddle factor that the multipliers of a technology take: iCE40's 16, others' 18."""
+    return 16 if technology == "ice40" else 18
+
+
 def options(config: FFTConfig) -> str:
     """The options of ``spectramac verilog fft`` that give ``config``."""
     return (
@@ -78,12 +89,12 @@ def order_text(config: FFTConfig) -> str:
 
 def input_payload(config: FFTConfig) -> Payload:
     """Of stream ``i``."""
-    return frame(complex_payload(config.data))
+    return fft_input(config)
 
 
 def output_payload(config: FFTConfig) -> Payload:
     """Of stream ``o``."""
-    return frame(complex_payload(config.output))
+    return fft_output(config)
 
 
 def control_payload(config: FFTConfig) -> Payload:
@@ -100,21 +111,6 @@ def control_payload(config: FFTConfig) -> Payload:
     )
 
 
-def bit_fields(payload: Payload, offset: int = 0) -> Iterator[tuple[str, int, Format]]:
-    """Name, lowest bit and format of each number in a payload, from bit 0 up."""
-    for field in payload.fields:
-        if isinstance(field.type, Payload):
-            yield from bit_fields(field.type, offset)
-        else:
-            yield field.name, offset, field.type
-        offset += field.width
-
-
-def concatenation(payload: Payload) -> str:
-    """A payload as a Verilog concatenation, highest bits first."""
-    return "{" + ", ".join(name for name, _, _ in reversed(list(bit_fields(payload)))) + "}"
-
-
 @dataclass(frozen=True)
 class Port:
     """A port of the Verilog module."""
@@ -125,8 +121,8 @@ class Port:
     meaning: str
 
 
-def ports(config: FFTConfig) -> list[Port]:
-    """All ports of ``fft.v``."""
+def control_meanings(config: FFTConfig) -> dict[str, str]:
+    """Of the fields of :func:`control_payload`."""
     sizes = f"{config.log2_n_range[0]} to {config.log2_n_max}"
     meanings = {
         "log2_n": f"size of the frame, log2 N: {sizes}; no other value is allowed",
@@ -134,21 +130,37 @@ def ports(config: FFTConfig) -> list[Port]:
         "inverse": "1: inverse transform (positive exponent)",
         "halve": "bit m - 1 halves stage m; bits from `log2_n` up are ignored",
     }
+    return {field.name: meanings[field.name] for field in control_payload(config).fields}
+
+
+def ports(config: FFTConfig) -> list[Port]:
+    """All ports of ``fft.v``."""
+    meanings = {
+        "i__payload": "a sample, natural order",
+        "o__payload": f"a bin, {order_text(config)}",
+        **control_meanings(config),
+    }
+    return common_ports(
+        input_payload(config), output_payload(config), control_payload(config), meanings
+    )
+
+
+def common_ports(
+    i: Payload, o: Payload, control: Payload, meanings: Mapping[str, str]
+) -> list[Port]:
+    """Ports of a module with streams ``i`` and ``o``; ``meanings`` of the payloads and of each control input."""
     return [
         Port("clk", "input", 1, "clock, rising edge"),
         Port(
             "rst", "input", 1, "synchronous reset, active high; registers have initial values too"
         ),
-        Port("i__payload", "input", input_payload(config).width, "a sample, natural order"),
+        Port("i__payload", "input", i.width, meanings["i__payload"]),
         Port("i__valid", "input", 1, "a sample is offered"),
         Port("i__ready", "output", 1, "it is taken at this clock edge"),
-        Port("o__payload", "output", output_payload(config).width, f"a bin, {order_text(config)}"),
+        Port("o__payload", "output", o.width, meanings["o__payload"]),
         Port("o__valid", "output", 1, "a bin is offered"),
         Port("o__ready", "input", 1, "it is taken at this clock edge"),
-        *(
-            Port(field.name, "input", field.width, meanings[field.name])
-            for field in control_payload(config).fields
-        ),
+        *(Port(field.name, "input", field.width, meanings[field.name]) for field in control.fields),
         Port("overflow", "output", 1, "a value was saturated"),
         Port("framing_error", "output", 1, "`last` of the sample just taken was wrong"),
     ]
@@ -180,16 +192,27 @@ class Stimulus:
         return {field.name: values[field.name] for field in control_payload(config).fields}
 
 
+def _turns(config: FFTConfig, k: int) -> NDArray[np.float64]:
+    """Phase, in turns, of a complex exponential at bin ``k``; in two dimensions ``k1*C + k2``."""
+    n = np.arange(config.n_max)
+    if not config.log2_columns:
+        return k * n % config.n_max / config.n_max
+    columns = 1 << config.log2_columns
+    rows = config.n_max // columns
+    (k1, k2), (n1, n2) = divmod(k, columns), divmod(n, columns)
+    return (k1 * n1 % rows) / rows + (k2 * n2 % columns) / columns
+
+
 def tone(config: FFTConfig, k: int, phase: float = 0.0) -> tuple[Ints, Ints]:
     """A complex exponential of full scale at bin ``k``; phase in turns."""
-    n = config.n_max
-    z = config.data.maximum * np.exp(2j * np.pi * (k * np.arange(n) % n / n + phase))
+    z = config.data.maximum * np.exp(2j * np.pi * (_turns(config, k) + phase))
     return np.rint(z.real).astype(np.int64), np.rint(z.imag).astype(np.int64)
 
 
 def corners(config: FFTConfig) -> tuple[Ints, Ints]:
     """Square waves at bin 1, a quarter apart: each sample in a corner of the complex plane, X[1] the largest."""
-    angle = 2 * np.pi * (np.arange(config.n_max) + 0.5) / config.n_max
+    step = 1 / (1 << (config.log2_columns or config.log2_n_max))
+    angle = 2 * np.pi * (_turns(config, 1) + step / 2)
     low, high = config.data.minimum, config.data.maximum
     return np.where(np.cos(angle) > 0, high, low), np.where(np.sin(angle) > 0, high, low)
 
@@ -252,82 +275,44 @@ def vectors(config: FFTConfig, *, n_frames: int = 16, seed: int = 0) -> str:
     ValueError
         See :func:`stimuli`.
     """
-    lines: list[str] = []
-    saturated: list[int] = []
-    n_samples = 0
-    for number, stimulus in enumerate(stimuli(config, n_frames, seed)):
-        body, overflow = _frame_lines(config, stimulus)
-        if overflow:
-            saturated.append(number)
-        chosen = "".join(f", {name} {value}" for name, value in stimulus.control(config).items())
-        flag = "; overflow" if overflow else ""
-        lines.append(f"// frame {number}: {stimulus.name}{chosen}{flag}")
-        lines += body
-        n_samples += len(body)
-    head = _header(config, n_frames, seed, n_samples, saturated)
-    return "\n".join([*head, *lines]) + "\n"
-
-
-def _frame_lines(config: FFTConfig, stimulus: Stimulus) -> tuple[list[str], bool]:
-    result = fft(
-        stimulus.re,
-        stimulus.im,
-        config=config,
-        log2_n=stimulus.log2_n,
-        two_d=stimulus.two_d,
-        inverse=stimulus.inverse,
-        halve=stimulus.halve,
-        bit_reversed=config.order == "bit_reversed",
+    i, o = input_payload(config), output_payload(config)
+    frames = []
+    for stimulus in stimuli(config, n_frames, seed):
+        result = fft(
+            stimulus.re,
+            stimulus.im,
+            config=config,
+            log2_n=stimulus.log2_n,
+            two_d=stimulus.two_d,
+            inverse=stimulus.inverse,
+            halve=stimulus.halve,
+            bit_reversed=config.order == "bit_reversed",
+        )
+        frames.append(
+            VectorFrame(
+                stimulus.name,
+                complex_words(i, stimulus.re, stimulus.im),
+                complex_words(o, result.re, result.im, int(result.exponent)),
+                bool(result.overflow),
+                stimulus.control(config),
+            )
+        )
+    return vector_file(
+        "fft",
+        frames,
+        i=i,
+        o=o,
+        control=control_payload(config),
+        made_by=f"spectramac verilog fft {options(config)} --frames {n_frames} --seed {seed}",
+        order=order_text(config),
     )
-    i, o, control = input_payload(config), output_payload(config), control_payload(config)
-    digits = [-(-payload.width // 4) for payload in (i, o, control)]
-    choice = f" {control.pack(stimulus.control(config)):0{digits[2]}x}" if control.fields else ""
-    columns = (stimulus.re, stimulus.im, result.re, result.im)
-    rows = list(zip(*(column.tolist() for column in columns), strict=True))
-    lines = []
-    for number, (re, im, x_re, x_im) in enumerate(rows, 1):
-        last = int(number == len(rows))
-        given = i.pack({"data": {"re": re, "im": im}, "last": last})
-        wanted = o.pack({"data": {"re": x_re, "im": x_im}, "last": last})
-        words = f"{given:0{digits[0]}x} {wanted:0{digits[1]}x}{choice}"
-        lines.append(f"{words} // {re} {im} -> {x_re} {x_im}")
-    return lines, bool(result.overflow)
 
 
-def _header(
-    config: FFTConfig, n_frames: int, seed: int, n_samples: int, saturated: list[int]
-) -> list[str]:
-    i, o, control = input_payload(config), output_payload(config), control_payload(config)
-    words = [
-        (f"i__payload {_layout(i)}, natural order", "i__payload"),
-        (f"o__payload {_layout(o)}, {order_text(config)}", "expected"),
+def complex_words(payload: Payload, re: Ints, im: Ints, exponent: int = 0) -> list[int]:
+    """Words of a frame; ``exponent`` matters where the payload has one."""
+    rows = list(zip(re.tolist(), im.tolist(), strict=True))
+    common = {"exponent": exponent}
+    return [
+        payload.pack(common | {"data": {"re": a, "im": b}, "last": int(number == len(rows))})
+        for number, (a, b) in enumerate(rows, 1)
     ]
-    if control.fields:
-        meaning = f"inputs {_layout(control)}, the same for the whole frame"
-        words.append((meaning, concatenation(control)))
-    n = len(words)
-    width = max(payload.width for payload in (i, o, control))
-    numbers = ", ".join(map(str, saturated)) or "none"
-    text = [
-        f"Golden vectors of fft.v: {n_frames} frames, {n_samples} samples.",
-        f"Made by `spectramac verilog fft {options(config)} --frames {n_frames} --seed {seed}`.",
-        "",
-        f"Each line has sample k of stream i and bin k of stream o: {n} hexadecimal words for $readmemh, then,",
-        "as a comment, `re im -> re im` in decimal. The words:",
-        *(f"  word {k}: {meaning}" for k, (meaning, _) in enumerate(words)),
-        "Frames follow each other; the order of the bins in a frame is that in which they leave.",
-        f"Frames in which `overflow` rises: {numbers}.",
-        "",
-        "In a testbench:",
-        f"  reg [{width - 1}:0] vectors [0:{n * n_samples - 1}];",
-        '  initial $readmemh("fft_vectors.txt", vectors);',
-        *(f"  {name} = vectors[{n}*k + {k}];" for k, (_, name) in enumerate(words)),
-        "k counts the transfers of each stream on its own: transfers are edges of clk with valid and ready.",
-    ]
-    return [f"// {line}".rstrip() for line in text]
-
-
-def _layout(payload: Payload) -> str:
-    """``{last [32], im [31:16], re [15:0]}``."""
-    parts = [f"{n} [{bit_range(low, fmt.width)}]" for n, low, fmt in bit_fields(payload)]
-    return "{" + ", ".join(reversed(parts)) + "}"

@@ -42,21 +42,31 @@ class FFTConfig:
         same arithmetic, many clocks a frame.
     scaling : str
         ``"per_stage"``: the size, direction and dimension of a frame and the stages that halve are chosen at run time.
-        ``"halving"``: X/N with a guard bit, least noise, ``"growth"``: X with all bits; both one forward
-        transform of ``2**log2_n_max`` points, pipelined. See :mod:`spectramac.spec.fft_plan`.
+        The others are one forward transform of ``2**log2_n_max`` points, pipelined. ``"halving"``: X/N with a guard
+        bit, least noise of a fixed scale. ``"growth"``: X with all bits. ``"block"``: block floating point,
+        ``data_width`` bits and one exponent for the frame. See :mod:`spectramac.spec.fft_plan`.
     order : str
         Of the results: ``"bit_reversed"``, or, with a fixed scaling and 16 points or more, ``"natural"``, for which the
-        queue behind the pipeline holds four frames.
+        queue behind the pipeline holds four frames (as it does with ``"block"`` in either order).
+    log2_columns : int
+        With a fixed scaling: frames are tiles of ``2**log2_columns`` columns and as many rows as make
+        ``2**log2_n_max`` points, at least 4 of each, transformed in two dimensions. 0: one dimension.
+    headroom : int
+        1, with scaling ``"halving"`` and one dimension: the result has an integer bit more than the input, and nothing
+        can overflow. 0: it has as many bits, and saturates.
     samples_per_clock : int
-        1, or in a pipelined transform with bit-reversed order 2, 4 or 8: as many samples in each word of the streams.
+        1, 2, 4 or 8: as many samples in each word of the streams. More than 1 only in a pipelined transform that gives
+        bit-reversed order, in one dimension or what is chosen at run time, and not with ``"block"``.
     """
 
     log2_n_max: int
     data_width: int = 16
     twiddle_width: int = 16
     architecture: Literal["pipelined", "iterative"] = "pipelined"
-    scaling: Literal["per_stage", "halving", "growth"] = "per_stage"
+    scaling: Literal["per_stage", "halving", "growth", "block"] = "per_stage"
     order: Literal["bit_reversed", "natural"] = "bit_reversed"
+    log2_columns: int = 0
+    headroom: int = 0
     samples_per_clock: int = 1
 
     log2_n_range = (3, 13)
@@ -71,9 +81,9 @@ class FFTConfig:
             raise ValueError(
                 f"architecture must be 'pipelined' or 'iterative', not {self.architecture!r}"
             )
-        if self.scaling not in ("per_stage", "halving", "growth"):
+        if self.scaling not in ("per_stage", "halving", "growth", "block"):
             raise ValueError(
-                f"scaling must be 'per_stage', 'halving' or 'growth', not {self.scaling!r}"
+                f"scaling must be 'per_stage', 'halving', 'growth' or 'block', not {self.scaling!r}"
             )
         if self.scaling != "per_stage" and self.architecture != "pipelined":
             raise ValueError(
@@ -86,22 +96,63 @@ class FFTConfig:
                 "order must be 'bit_reversed' with scaling 'per_stage' or fewer than 16 points, "
                 f"not {self.order!r}"
             )
-        if self.samples_per_clock not in (1, 2, 4, 8):
+        _check_range("log2_columns", self.log2_columns, 0, self.log2_n_max)
+        if self.log2_columns and self.scaling == "per_stage":
             raise ValueError(
-                f"samples_per_clock must be 1, 2, 4 or 8, not {self.samples_per_clock!r}"
+                "log2_columns must be 0 with scaling 'per_stage', where the dimension is chosen at run time, "
+                f"not {self.log2_columns!r}"
             )
-        if self.samples_per_clock > 1 and (
-            self.architecture != "pipelined" or self.order != "bit_reversed"
-        ):
+        if self.log2_columns and not 2 <= self.log2_columns <= self.log2_n_max - 2:
             raise ValueError(
-                "samples_per_clock must be 1 unless the transform is 'pipelined' with order 'bit_reversed', "
-                f"not {self.samples_per_clock!r}"
+                f"log2_columns must be 0 or from 2 to {self.log2_n_max - 2}, for at least 4 columns and rows, "
+                f"not {self.log2_columns!r}"
             )
+        _check_range("headroom", self.headroom, 0, 1)
+        if self.headroom and (self.scaling != "halving" or self.log2_columns):
+            raise ValueError(
+                "headroom must be 0 unless scaling is 'halving' in one dimension, "
+                f"not {self.headroom!r}"
+            )
+        self._check_samples_per_clock()
+
+    def _check_samples_per_clock(self) -> None:
+        n = self.samples_per_clock
+        if isinstance(n, bool) or not isinstance(n, int) or n not in (1, 2, 4, 8):
+            raise ValueError(f"samples_per_clock must be 1, 2, 4 or 8, not {n!r}")
+        alone = {"architecture": "iterative", "scaling": "block", "order": "natural"}
+        for name, value in alone.items():
+            if getattr(self, name) == value:
+                self.check_one_sample(f"{name} {value!r}")
+        if self.log2_columns:
+            self.check_one_sample(f"log2_columns {self.log2_columns!r}")
 
     @property
     def n_max(self) -> int:
         """Largest transform length."""
         return 1 << self.log2_n_max
+
+    def check_one_sample(self, where: str) -> None:
+        """Refuse several samples a clock.
+
+        Raises
+        ------
+        ValueError
+            If ``samples_per_clock`` is not 1; ``where`` is what cannot be built around such a transform.
+        """
+        if self.samples_per_clock != 1:
+            raise ValueError(
+                f"samples_per_clock must be 1 with {where}, not {self.samples_per_clock!r}"
+            )
+
+    @property
+    def reversed_fields(self) -> tuple[int, ...]:
+        """Bits of the fields of a result's place, lowest first, that are each in reverse order.
+
+        One dimension: the bin's number. Two: that of the column, then that of the row.
+        """
+        if self.log2_columns:
+            return (self.log2_columns, self.log2_n_max - self.log2_columns)
+        return (self.log2_n_max,)
 
     @property
     def is_fixed(self) -> bool:
@@ -117,8 +168,10 @@ class FFTConfig:
     def output(self) -> Format:
         """Format of re and of im at the output."""
         if self.scaling == "growth":
-            return Format(self.data_width + self.log2_n_max + (self.log2_n_max > 2))
-        return self.data
+            # One bit more if a product may turn a value from the diagonal of the complex plane to an axis.
+            turns = self.log2_n_max > 2 and (self.log2_n_max, self.log2_columns) != (4, 2)
+            return Format(self.data_width + self.log2_n_max + turns)
+        return Format(self.data_width + self.headroom)
 
     @property
     def twiddle(self) -> Format:
@@ -401,7 +454,7 @@ PRESETS: dict[str, AcceleratorConfig] = {
         n_lanes=24,
         log2_n_max=8,
         activation_depth=8192,
-        accumulator_depth=64,
+        accumulator_depth=32,
         directory_depth=4096,
         job_queue_depth=8,
     ),

@@ -1,12 +1,22 @@
 # SPDX-FileCopyrightText: 2026 The spectramac authors
 # SPDX-License-Identifier: BSD-2-Clause
-"""Payloads of the streams inside the engine, as functions of the configuration (docs/design.md)."""
+"""Payloads of the transforms' and of the engine's inner streams, as functions of the configuration (docs/design.md)."""
 
-from spectramac.spec.config import AcceleratorConfig
+from spectramac.spec.config import AcceleratorConfig, FFTConfig
+from spectramac.spec.fft_plan import exponents
 from spectramac.spec.fixed import Format
-from spectramac.spec.stream import Field, Payload, complex_payload, frame
+from spectramac.spec.stream import Field, Payload, complex_payload, frame, sample_frame
 
-__all__ = ["bins", "columns", "job", "kept_columns", "sample"]
+__all__ = [
+    "bins",
+    "columns",
+    "fft_exponent",
+    "fft_input",
+    "fft_output",
+    "job",
+    "kept_columns",
+    "sample",
+]
 
 ENTRY_WIDTH = 17
 """Bits of an entry number: two narrow entries in each of 2**16 words."""
@@ -14,6 +24,26 @@ COUNT_WIDTH = 8
 """Bits of a directory word."""
 
 _BIT = Format(1, signed=False)
+
+
+def fft_input(config: FFTConfig) -> Payload:
+    """Samples of a transform, :attr:`FFTConfig.samples_per_clock` in a word."""
+    return sample_frame(config.data, config.samples_per_clock)
+
+
+def fft_exponent(config: FFTConfig) -> Format:
+    """Format of a frame's exponent, with scaling ``"block"``."""
+    least, *_, greatest = exponents(config)
+    return Format(1 + max(-1 - least, greatest).bit_length())
+
+
+def fft_output(config: FFTConfig) -> Payload:
+    """Bins of a transform, likewise: with scaling ``"block"``, the frame's exponent beside each of them."""
+    payload = sample_frame(config.output, config.samples_per_clock)
+    if config.scaling != "block":
+        return payload
+    *data, last = payload.fields
+    return Payload((*data, Field("exponent", fft_exponent(config)), last))
 
 
 def sample(config: AcceleratorConfig) -> Payload:

@@ -11,17 +11,24 @@ from typing import Literal
 
 from spectramac.spec.config import FFTConfig
 from spectramac.spec.fft_plan import StagePlan, plan
+from spectramac.spec.fft_real import final_narrowing
 
 __all__ = [
+    "REAL_LATENCY",
     "SERIAL_ENTRY_CYCLES",
     "SERIAL_JUDGE_CYCLES",
     "SERIAL_SAMPLE_CYCLES",
+    "SPLIT_LATENCY",
+    "THRESHOLD_LATENCY",
+    "WINDOW_LATENCY",
     "FFTPhases",
     "butterfly_latency",
     "delay_storage",
     "fft_cycles_per_frame",
     "fft_latency",
     "fft_phases",
+    "fft_real_latency",
+    "fft_real_pair_latency",
     "pipeline_latency",
     "reorder_delay",
     "twiddle_latency",
@@ -31,6 +38,20 @@ DISTRIBUTED_DEPTH_MAX = 16
 """Delay lines up to this depth are small memories made of logic cells, read in the same cycle."""
 REORDER_LATENCY = 3
 """From the result that allows reading in natural order to the first one being offered, besides the queue's cycle."""
+EXPONENT_LATENCY = 2
+"""From the last result of a frame to the queue being allowed to read the frame, with scaling ``"block"``."""
+NORMALISE_LATENCY = 3
+"""Of the shift to a frame's exponent."""
+SHIFT_LATENCY = 3
+"""Of the shift of a sample before its product, with scaling ``"block"``."""
+WINDOW_LATENCY = 6
+"""From a sample taken to its product with the window: block RAM (2), multiplier (3), rounding."""
+SPLIT_LATENCY = 4
+"""From a frame's last bin leaving the transform to E and O of bin 0: address, block RAM, sums."""
+REAL_LATENCY = 8
+"""From E and O to a bin: operands, their sum, multiplier (3), difference, E added, rounding; one more to clip."""
+THRESHOLD_LATENCY = 6
+"""From a bin leaving the transform to its passing the threshold: multiplier, sum, comparison, choice."""
 SERIAL_JUDGE_CYCLES = 6
 """Cycles in which the serial lane judges a column pair."""
 SERIAL_ENTRY_CYCLES = 2
@@ -94,9 +115,12 @@ def butterfly_latency(stage: StagePlan, samples_per_clock: int = 1) -> int:
 def twiddle_latency(stage: StagePlan) -> int:
     """Cycles that a sample spends in a twiddle multiplier of the pipeline.
 
-    Sum, clip, three in the multiplier, difference and rounding make six; one more to clip.
+    Sum, clip, three in the multiplier, difference and rounding make six; one more to clip. A sample that may be
+    shifted spends :data:`SHIFT_LATENCY` before that, and one to be shifted back.
     """
-    return 6 + stage.product.saturates if stage.product else 0
+    if not stage.product:
+        return 0
+    return 6 + stage.product.saturates + (SHIFT_LATENCY + 1 if stage.shifts[-1] else 0)
 
 
 def pipeline_latency(config: FFTConfig) -> int:
@@ -109,12 +133,18 @@ def pipeline_latency(config: FFTConfig) -> int:
     )
 
 
-def reorder_delay(log2_n: int) -> int:
+def reorder_delay(*log2_sizes: int) -> int:
     """Results that must have come in bit-reversed order before reading in natural order may begin.
 
-    Then, at one a cycle, each result has come when it is its turn: the largest ``reverse(k) - k``.
+    Then, at one a cycle, each result has come when it is its turn: the largest ``reverse(k) - k``. Several sizes:
+    those of the fields of k that are reversed each on its own, lowest first.
     """
-    return max((1 << log2_n) - (1 << (log2_n - j)) - (1 << j) + 1 for j in range(log2_n + 1))
+    largest, offset = 0, 0
+    for log2_n in log2_sizes:
+        n = 1 << log2_n
+        largest += max(n - (n >> j) - (1 << j) + 1 for j in range(log2_n + 1)) << offset
+        offset += log2_n
+    return largest
 
 
 def fft_latency(config: FFTConfig, log2_n: int, *, queue: bool = True) -> int:
@@ -128,9 +158,23 @@ def fft_latency(config: FFTConfig, log2_n: int, *, queue: bool = True) -> int:
         return phases.load + phases.compute
     n_words = (1 << log2_n) // config.samples_per_clock
     latency = n_words - 1 + pipeline_latency(config) + queue
-    if config.order == "natural":
-        latency += reorder_delay(log2_n) + REORDER_LATENCY
+    if config.scaling == "block":
+        # The whole frame is there before its exponent is known, whatever the order.
+        latency += (1 << log2_n) - 1 + EXPONENT_LATENCY + REORDER_LATENCY + NORMALISE_LATENCY
+    elif config.order == "natural":
+        latency += reorder_delay(*config.reversed_fields) + REORDER_LATENCY
     return latency
+
+
+def fft_real_pair_latency(config: FFTConfig) -> int:
+    """As :func:`fft_latency`, of two real frames at once (:mod:`spectramac.spec.fft_real`)."""
+    pipeline = config.n_max - 1 + pipeline_latency(config)
+    return pipeline + config.n_max - 1 + SPLIT_LATENCY + 1
+
+
+def fft_real_latency(config: FFTConfig) -> int:
+    """As :func:`fft_latency`, of a real frame of twice ``config.n_max`` samples."""
+    return fft_real_pair_latency(config) + REAL_LATENCY + final_narrowing(config).saturates
 
 
 def fft_cycles_per_frame(config: FFTConfig, log2_n: int) -> int:

@@ -6,17 +6,17 @@ from typing import Any
 
 from amaranth import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from spectramac.gateware.fft.control import control_layout, is_square
-from spectramac.gateware.fft.device import BlockRAM
+from spectramac.gateware.fft.delay import delayed
+from spectramac.gateware.fft.device import BlockRAM, SmallRAM
 from spectramac.gateware.fft.narrow import Narrow
 from spectramac.spec.config import FFTConfig
 from spectramac.spec.fft_plan import StagePlan
 from spectramac.spec.timing import butterfly_latency, delay_storage
 
-__all__ = ["Announcement", "Butterfly", "Samples", "delayed"]
+__all__ = ["Announcement", "Butterfly", "Samples"]
 
 
 def Samples(config: FFTConfig, width: int) -> wiring.Signature:  # noqa: N802 (reads as a class)
@@ -41,16 +41,6 @@ def Announcement(config: FFTConfig) -> wiring.Signature:  # noqa: N802
     return wiring.Signature(
         {"valid": Out(1), "first": Out(1), "control": Out(control_layout(config))}
     )
-
-
-def delayed(m: Module, value: Any, cycles: int, name: str, *, reset: bool = False) -> Any:
-    """``value`` some cycles later."""
-    shape = value.shape()
-    for k in range(1, cycles + 1):
-        register = Signal(shape, name=f"{name}_d{k}", reset_less=not reset)
-        m.d.sync += register.eq(value)
-        value = register
-    return value
 
 
 class Butterfly(wiring.Component):
@@ -117,8 +107,8 @@ class Butterfly(wiring.Component):
             active = control.size[number - 1]
         taken = Signal(number)
         # Slot to be read: of the next sample's partner, then of the next difference. It comes round in time for both.
-        slot = Signal(number - 1)
-        draining = Signal()
+        slot, next_slot = Signal(number - 1), Signal(number - 1)
+        draining, draining_next = Signal(), Signal()
         fresh = Signal()
         held = Signal(control_layout(self.config))
         accept, computing, first = Signal(), Signal(), Signal()
@@ -127,18 +117,22 @@ class Butterfly(wiring.Component):
             accept.eq(self.i.valid & active),
             passing.eq(self.i.valid & ~active),
             computing.eq(accept & taken[-1]),
+            next_slot.eq(Mux(computing | draining, slot + 1, slot)),
             first.eq((computing & fresh) | (passing & self.i.first)),
         ]
         with m.If(accept):
             m.d.sync += taken.eq(taken + 1)
         with m.If(computing | draining):
             m.d.sync += slot.eq(slot + 1)
-            with m.If(slot.all()):
-                m.d.sync += draining.eq(computing)
+        last_slot = (computing | draining) & slot.all()
+        m.d.comb += draining_next.eq(Mux(last_slot, computing, draining))
+        m.d.sync += draining.eq(draining_next)
         with m.If(accept & self.i.first):
             m.d.sync += fresh.eq(1)
+        with m.If(computing):
+            m.d.sync += fresh.eq(0)
         with m.If(first):
-            m.d.sync += [fresh.eq(0), held.eq(control)]
+            m.d.sync += held.eq(control)
 
         valid = computing | draining | passing
         m.d.sync += [self.early.valid.eq(valid), self.early.first.eq(first)]
@@ -149,16 +143,27 @@ class Butterfly(wiring.Component):
         if number == 1:
             raw_re, raw_im = self._adjacent(m, accept, computing, draining)
         else:
-            rotate = Signal()
+            rotate, rotate_next = Signal(), Signal()
+            m.d.comb += rotate_next.eq(rotate)
             if stage.rotates:
                 plain = Signal()
                 if not self.config.is_fixed:
                     with m.If(first):
                         m.d.sync += plain.eq(is_square(control, number - 1))
                 with m.If(draining & slot[:-1].all()):
-                    m.d.sync += rotate.eq(~slot[-1] & ~plain)
+                    m.d.comb += rotate_next.eq(~slot[-1] & ~plain)
+                m.d.sync += rotate.eq(rotate_next)
             idle = ~active & ~draining
-            raw_re, raw_im = self._stored(m, accept, computing, draining, idle, rotate, taken, slot)
+            # Stored differences are b - a. Emitted are a - b, or -j(a - b) (j in the inverse), or b - a.
+            inverts: list[Any] = [Const(0, 1), Const(0, 1)]
+            if not stage.negates:
+                inverse = Const(0, 1) if self.config.is_fixed else held.inverse
+                for k in range(2):
+                    positive = rotate_next & (inverse == 1 - k)
+                    inverts[k] = delayed(m, draining_next & ~positive, 1, f"invert{k}", reset=True)
+            raw_re, raw_im = self._stored(
+                m, accept, computing, draining, idle, rotate, inverts, taken, (slot, next_slot)
+            )
         self._emit(m, raw_re, raw_im, valid, first, halve, held)
         return m
 
@@ -179,7 +184,9 @@ class Butterfly(wiring.Component):
         if narrowing is None:
             m.d.comb += [self.o.re.eq(raw_re), self.o.im.eq(raw_im)]
         else:
-            m.submodules.narrow = narrow = Narrow(len(raw_re), narrowing)
+            m.submodules.narrow = narrow = Narrow(
+                len(raw_re), narrowing, technology=self.technology
+            )
             m.d.comb += [
                 narrow.re.eq(raw_re),
                 narrow.im.eq(raw_im),
@@ -223,8 +230,9 @@ class Butterfly(wiring.Component):
         draining: Any,
         passing: Any,
         rotate: Any,
+        inverts: list[Any],
         taken: Any,
-        slot: Any,
+        slots: tuple[Signal, Signal],
     ) -> tuple[Any, Any]:
         """Stages with a memory: read, register, add; latency 2 behind the memory's."""
         width = self.stage.width + 1
@@ -252,8 +260,14 @@ class Butterfly(wiring.Component):
         if storage == "registers":
             before = self._two_before(m, accept)
             partner = [before[:width].as_signed(), before[width:].as_signed()]
+            # The second difference is rotated, with re and im exchanged ahead of the subtraction.
+            turned = taken[0]
+            if not self.config.is_fixed:
+                turned = turned & ~is_square(self.i.control, self.stage.m - 1)
+            minuends = [Mux(turned, x[1 - k], x[k]) for k in range(2)]
+            subtrahends = [Mux(turned, partner[1 - k], partner[k]) for k in range(2)]
         else:
-            partner = stored
+            minuends, subtrahends = x, stored
         sums, differences = [], []
         for k, name in enumerate(("re", "im")):
             minuend = Signal(signed(self.stage.width), name=f"minuend_{name}", reset_less=True)
@@ -263,18 +277,14 @@ class Butterfly(wiring.Component):
             )
             augend = Signal(signed(self.stage.width), name=f"augend_{name}", reset_less=True)
             carry = Signal(name=f"carry_{name}", reset_less=True)
-            # Stored differences are b - a. Emitted are a - b, or -j(a - b), or b - a.
-            positive = rotate_w & (k == 1)
-            invert: Any = draining_w & ~positive
-            if self.stage.negates:
-                invert = Const(0, 1)
+            invert = later(inverts[k], f"invert{k}")
             operand = stored[k]
             if self.stage.rotates and storage != "registers":
                 operand = Mux(rotate_w, stored[1 - k], operand)
             inverted = operand[:] ^ invert.replicate(width)
             m.d.sync += [
-                minuend.eq(x[k]),
-                subtrahend.eq(Mux(second_w, partner[k], 0)),
+                minuend.eq(minuends[k]),
+                subtrahend.eq(Mux(second_w, subtrahends[k], 0)),
                 augend.eq(Mux(draining_w, 0, x[k])),
                 addend.eq(Mux(passing_w, 0, inverted.as_signed())),
                 carry.eq(invert),
@@ -289,15 +299,10 @@ class Butterfly(wiring.Component):
             sums.append(total)
             differences.append(minuend - subtrahend)
         if storage == "registers":
-            turned = delayed(m, taken[0], 1, "turned")
-            if not self.config.is_fixed:
-                plain = is_square(self.i.control, self.stage.m - 1)
-                turned = turned & ~delayed(m, plain, 1, "plain")
-            re, im = (value[:width] for value in differences)
             # One difference is enough: the second is computed while the first is emitted.
             waiting = Signal(2 * width, reset_less=True)
             with m.If(push):
-                m.d.sync += waiting.eq(Mux(turned, Cat(im, re), Cat(re, im)))
+                m.d.sync += waiting.eq(Cat(value[:width] for value in differences))
             m.d.comb += word.eq(Mux(draining, waiting, before))
         else:
             slot_w = delayed(m, taken, wait + 2, "slot")
@@ -306,7 +311,7 @@ class Butterfly(wiring.Component):
                 write_now.eq(write),
                 write_word.eq(Cat(value[:width] for value in differences)),
             ]
-            self._memory(m, storage, word, slot, write_now, slot_w, write_word)
+            self._memory(m, storage, word, slots, write_now, slot_w, write_word)
         return sums[0], sums[1]
 
     def _memory(
@@ -314,32 +319,26 @@ class Butterfly(wiring.Component):
         m: Module,
         storage: str,
         word: Signal,
-        slot: Value,
+        slots: tuple[Signal, Signal],
         write: Signal,
         write_slot: Value,
         write_word: Signal,
     ) -> None:
-        depth = 1 << (self.stage.m - 1)
+        size = len(word), 1 << (self.stage.m - 1)
+        delay: Any
         if storage == "block":
-            m.submodules.delay = delay = BlockRAM(len(word), depth, technology=self.technology)
-            m.d.comb += [
-                delay.read_address.eq(slot),
-                word.eq(delay.read_data),
-                delay.write_enable.eq(write),
-                delay.write_address.eq(write_slot),
-                delay.write_data.eq(write_word),
-            ]
-            return
-        m.submodules.delay = memory = Memory(
-            shape=len(word), depth=depth, init=[], attrs={"ram_style": "distributed"}
-        )
-        read_port, write_port = memory.read_port(domain="comb"), memory.write_port()
+            delay = BlockRAM(*size, technology=self.technology)
+        else:
+            # A word is written three cycles after its sample, and a block has at least four.
+            delay = SmallRAM(*size, technology=self.technology, fresh=False)
+            m.d.comb += delay.next_address.eq(slots[1])
+        m.submodules.delay = delay
         m.d.comb += [
-            read_port.addr.eq(slot),
-            word.eq(read_port.data),
-            write_port.en.eq(write),
-            write_port.addr.eq(write_slot),
-            write_port.data.eq(write_word),
+            delay.read_address.eq(slots[0]),
+            word.eq(delay.read_data),
+            delay.write_enable.eq(write),
+            delay.write_address.eq(write_slot),
+            delay.write_data.eq(write_word),
         ]
 
     def _two_before(self, m: Module, accept: Any) -> Signal:

@@ -10,19 +10,35 @@ from amaranth.lib.wiring import In, Out
 
 from spectramac.gateware.stream import layout
 from spectramac.spec.config import FFTConfig
-from spectramac.spec.stream import sample_frame
+from spectramac.spec.fft_plan import plan
+from spectramac.spec.fixed import Format
+from spectramac.spec.payloads import fft_input, fft_output
+from spectramac.spec.stream import complex_payload, frame
 
-__all__ = ["FrameControl", "control_layout", "frame_layout", "is_square", "output_layout", "ports"]
+__all__ = [
+    "FrameControl",
+    "control_layout",
+    "frame_layout",
+    "is_square",
+    "output_layout",
+    "ports",
+    "raw_layout",
+]
 
 
 def frame_layout(config: FFTConfig) -> data.StructLayout:
-    """``{data: {re, im}, last}``, the payload of every stream of a transform, or of several samples a clock."""
-    return layout(sample_frame(config.data, config.samples_per_clock))
+    """The payload of the input stream: ``{data: {re, im}, last}``, or several samples in ``data``."""
+    return layout(fft_input(config))
 
 
 def output_layout(config: FFTConfig) -> data.StructLayout:
     """The payload of the output stream."""
-    return layout(sample_frame(config.output, config.samples_per_clock))
+    return layout(fft_output(config))
+
+
+def raw_layout(config: FFTConfig) -> data.StructLayout:
+    """The words of the pipeline with scaling ``"block"``, before they are normalised."""
+    return layout(frame(complex_payload(Format(plan(config)[-1].output_width))))
 
 
 def control_layout(config: FFTConfig) -> data.StructLayout:

@@ -1,25 +1,46 @@
 # SPDX-FileCopyrightText: 2026 The spectramac authors
 # SPDX-License-Identifier: BSD-2-Clause
-"""Block RAM and multipliers with their own pipeline registers, behind one interface for all devices.
+"""Memories and multipliers with their own pipeline registers, behind one interface for all devices.
 
-No synthesis tool from PyPI infers these registers on ECP5, and without them block RAM answers in 5.8 ns and a
-multiplier takes 3.9 ns. ``technology="ecp5"`` instantiates the primitives with registers; ``"generic"`` describes
-the same function, cycle for cycle, for simulation and for other devices.
+No synthesis tool from PyPI infers these registers, and without them block RAM answers in 5.8 ns on ECP5 and a
+multiplier takes 3.9 ns. A technology of :data:`PRIMITIVES` instantiates the primitives with registers, where it has
+such; ``"generic"`` describes the same function, cycle for cycle, for simulation and for other devices.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
-from amaranth import C, Cat, ClockSignal, Const, Instance, Module, Signal, signed, unsigned
+from amaranth import Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["BlockRAM", "Multiplier"]
+from spectramac.gateware.fft.primitives import PRIMITIVES, Primitives
+
+__all__ = ["TECHNOLOGIES", "BlockRAM", "Multiplier", "SmallRAM"]
+
+TECHNOLOGIES = tuple(PRIMITIVES)
+
+
+def _primitives(technology: str) -> Primitives:
+    try:
+        return PRIMITIVES[technology]
+    except KeyError:
+        raise ValueError(f"technology must be one of {TECHNOLOGIES}, not {technology!r}") from None
+
+
+def _memory_ports(width: int, address_width: int) -> dict[str, Any]:
+    return {
+        "read_address": In(address_width),
+        "read_data": Out(width),
+        "write_enable": In(1),
+        "write_address": In(address_width),
+        "write_data": In(width),
+    }
 
 
 class BlockRAM(wiring.Component):
-    """A memory whose read data come from a register behind its own.
+    """A memory whose read data come from a register behind its own, or as if they did.
 
     A read takes two cycles: the word at ``read_address`` in cycle 0 is on ``read_data`` in cycle 2. A word
     written in cycle 0 is read from cycle 1 on; reading and writing one word in the same cycle gives an undefined word.
@@ -31,7 +52,8 @@ class BlockRAM(wiring.Component):
     init : sequence of int
         Contents, unsigned; missing words are 0. With contents, nothing may be written.
     technology : str
-        ``"generic"``: inferred. ``"ecp5"``: ``DP16KD`` with their output registers.
+        ``"generic"``: inferred. ``"ecp5"``: ``DP16KD`` with their output registers. ``"ice40"``: inferred, with
+        a register for the address instead.
     in_logic : bool
         Contents are made of logic cells after all, in any technology: for a few words, where block RAM is short.
 
@@ -41,6 +63,11 @@ class BlockRAM(wiring.Component):
     read_data : :py:`Out(width)`
     write_enable : :py:`In(1)`
     write_data : :py:`In(width)`
+
+    Raises
+    ------
+    ValueError
+        If there is no such technology.
     """
 
     latency = 2
@@ -58,22 +85,15 @@ class BlockRAM(wiring.Component):
         self.width = width
         self.depth = depth
         self.init = tuple(init)
-        self.technology = technology
+        self.primitives = _primitives(technology)
         self.address_width = max(1, (depth - 1).bit_length())
-        super().__init__(
-            {
-                "read_address": In(self.address_width),
-                "read_data": Out(width),
-                "write_enable": In(1),
-                "write_address": In(self.address_width),
-                "write_data": In(width),
-            }
-        )
+        super().__init__(_memory_ports(width, self.address_width))
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        if self.technology == "ecp5" and not self.in_logic:
-            self._elaborate_ecp5(m)
+        primitives = self.primitives
+        if primitives.block_ram and self.depth <= primitives.depth_max and not self.in_logic:
+            primitives.block_ram(m, self)
             return m
         style = "logic" if self.in_logic else "block"
         attrs = {"ram_style": style, "rom_style": style, "no_rw_check": 1}
@@ -94,81 +114,65 @@ class BlockRAM(wiring.Component):
             ]
         return m
 
-    def _elaborate_ecp5(self, m: Module) -> None:
-        """Slices of 36 bits (up to 512 words), or 18, 9, 4, 2, 1, side by side; port A writes, port B reads."""
-        slices = {36: 512, 18: 1024, 9: 2048, 4: 4096, 2: 8192, 1: 16384}
-        try:
-            slice_width = next(w for w, words in slices.items() if words >= self.depth)
-        except StopIteration:
-            raise ValueError(f"depth must be at most 16384, not {self.depth!r}") from None
-        low = {36: 5, 18: 4, 9: 3, 4: 2, 2: 1, 1: 0}[slice_width]  # address bits below the word's
-        for k, start in enumerate(range(0, self.width, slice_width)):
-            width = min(slice_width, self.width - start)
-            ports: dict[str, Any] = {}
-            write = Cat(Const(0, low), self.write_address)
-            if slice_width >= 18:
-                n_bytes = slice_width // 9
-                write = Cat(Const(-1, unsigned(n_bytes)), write[n_bytes:])  # byte enables
-            read = Cat(Const(0, low), self.read_address)
-            data = Cat(self.write_data[start : start + width], C(0, 36 - width))
-            out = Signal(36, name=f"slice{k}")
-            for bit in range(14):
-                ports[f"i_ADA{bit}"] = write[bit] if bit < len(write) else C(0)
-                ports[f"i_ADB{bit}"] = read[bit] if bit < len(read) else C(0)
-            # 36 bits go through the data pins of both ports; what port A shows comes first in a read.
-            low_half, high_half = ("A", "B") if slice_width == 36 else ("B", "A")
-            for bit in range(18):
-                ports[f"i_DIA{bit}"], ports[f"i_DIB{bit}"] = data[bit], data[18 + bit]
-                ports[f"o_DO{low_half}{bit}"] = out[bit]
-                ports[f"o_DO{high_half}{bit}"] = out[18 + bit]
-            for side in "AB":
-                ports |= {
-                    f"i_CLK{side}": ClockSignal(),
-                    f"i_CE{side}": C(1),
-                    f"i_OCE{side}": C(1),
-                    f"i_RST{side}": C(0),
-                    f"i_CS{side}0": C(0),
-                    f"i_CS{side}1": C(0),
-                    f"i_CS{side}2": C(0),
-                    f"p_DATA_WIDTH_{side}": slice_width,
-                    f"p_REGMODE_{side}": "OUTREG",
-                    f"p_WRITEMODE_{side}": "NORMAL",
-                    f"p_CSDECODE_{side}": "0b000",
-                    f"p_CLK{side}MUX": f"CLK{side}",
-                }
-            m.submodules[f"slice_{k}"] = Instance(
-                "DP16KD",
-                p_RESETMODE="SYNC",
-                p_ASYNC_RESET_RELEASE="SYNC",
-                p_GSR="DISABLED",
-                i_WEA=self.write_enable,
-                i_WEB=C(0),
-                **ports,
-                **self._contents(start, slice_width),
-            )
-            m.d.comb += self.read_data[start : start + width].eq(out[:width])
 
-    def _contents(self, start: int, slice_width: int) -> dict[str, Const]:
-        """``INITVAL_xx``: 64 rows of 320 bits, each 16 times 18 bits padded to 20."""
-        bits = 0
-        mask = (1 << slice_width) - 1
-        # Words of 9 and 18 bits lie side by side; narrower ones leave every ninth bit unused.
-        room = slice_width if slice_width >= 9 else 0
-        for address, word in enumerate(self.init):
-            value = (word >> start) & mask
-            if room:
-                bits |= value << (room * address)
-            else:
-                for bit in range(slice_width):
-                    position = address * slice_width + bit
-                    bits |= (value >> bit & 1) << (position // 8 * 9 + position % 8)
-        contents = {}
-        for row in range(64):
-            value = 0
-            for i in range(16):
-                value |= (bits >> ((row * 16 + i) * 18) & 0x3FFFF) << (20 * i)
-            contents[f"p_INITVAL_{row:02X}"] = Const(value, 320)
-        return contents
+class SmallRAM(wiring.Component):
+    """A memory of a few words that answers in the same cycle.
+
+    A word written in cycle 0 is read from cycle 1 on; without ``fresh``, from cycle 2 on.
+
+    Parameters
+    ----------
+    width, depth : int
+        Bits of a word; number of words.
+    technology : str
+        ``"generic"``, ``"ecp5"``: inferred, of logic cells. ``"ice40"``: block RAM, which takes ``next_address`` and
+        ignores ``read_address``.
+    fresh : bool
+        A word is asked for in the cycle after it was written.
+
+    Members
+    -------
+    read_address, write_address : :py:`In(address_width)`
+    next_address : :py:`In(address_width)`
+        What ``read_address`` will be in the next cycle.
+    read_data : :py:`Out(width)`
+    write_enable : :py:`In(1)`
+    write_data : :py:`In(width)`
+
+    Raises
+    ------
+    ValueError
+        If there is no such technology.
+    """
+
+    def __init__(
+        self, width: int, depth: int, *, technology: str = "generic", fresh: bool = True
+    ) -> None:
+        self.width = width
+        self.depth = depth
+        self.fresh = fresh
+        self.primitives = _primitives(technology)
+        self.address_width = max(1, (depth - 1).bit_length())
+        ports = _memory_ports(width, self.address_width)
+        super().__init__({**ports, "next_address": In(self.address_width)})
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        if self.primitives.small_ram:
+            self.primitives.small_ram(m, self)
+            return m
+        m.submodules.memory = memory = Memory(
+            shape=self.width, depth=self.depth, init=[], attrs={"ram_style": "distributed"}
+        )
+        read, write = memory.read_port(domain="comb"), memory.write_port()
+        m.d.comb += [
+            read.addr.eq(self.read_address),
+            self.read_data.eq(read.data),
+            write.addr.eq(self.write_address),
+            write.data.eq(self.write_data),
+            write.en.eq(self.write_enable),
+        ]
+        return m
 
 
 class Multiplier(wiring.Component):
@@ -180,64 +184,48 @@ class Multiplier(wiring.Component):
     ----------
     a_width, b_width : int
         Bits of the factors.
+    p_width : int, optional
+        Low bits of the product that are wanted; all by default.
     technology : str
-        ``"generic"``: inferred. ``"ecp5"``: ``MULT18X18D`` if both fit 18 bits, otherwise inferred.
+        ``"generic"``: inferred. ``"ecp5"``: ``MULT18X18D`` if both factors fit 18 bits. ``"ice40"``: ``SB_MAC16`` if
+        one fits 18 bits, the other 16, and no more than 32 are wanted. Otherwise inferred.
 
     Members
     -------
     a : :py:`In(signed(a_width))`
     b : :py:`In(signed(b_width))`
-    p : :py:`Out(signed(a_width + b_width))`
+    p : :py:`Out(signed(p_width))`
+
+    Raises
+    ------
+    ValueError
+        If there is no such technology.
     """
 
     latency = 3
 
-    def __init__(self, a_width: int, b_width: int, *, technology: str = "generic") -> None:
-        self.technology = technology
+    def __init__(
+        self,
+        a_width: int,
+        b_width: int,
+        p_width: int | None = None,
+        *,
+        technology: str = "generic",
+    ) -> None:
+        self.primitives = _primitives(technology)
+        p_width = a_width + b_width if p_width is None else min(p_width, a_width + b_width)
         super().__init__(
-            {
-                "a": In(signed(a_width)),
-                "b": In(signed(b_width)),
-                "p": Out(signed(a_width + b_width)),
-            }
+            {"a": In(signed(a_width)), "b": In(signed(b_width)), "p": Out(signed(p_width))}
         )
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        if self.technology == "ecp5" and len(self.a) <= 18 and len(self.b) <= 18:
-            self._elaborate_ecp5(m)
+        multiplier = self.primitives.multiplier
+        if multiplier and self.primitives.can_multiply(len(self.a), len(self.b), len(self.p)):
+            multiplier(m, self)
             return m
         a, b = Signal.like(self.a, reset_less=True), Signal.like(self.b, reset_less=True)
         product, p = (Signal.like(self.p, name=n, reset_less=True) for n in ("product", "p_reg"))
         m.d.sync += [a.eq(self.a), b.eq(self.b), product.eq(a * b), p.eq(product)]
         m.d.comb += self.p.eq(p)
         return m
-
-    def _elaborate_ecp5(self, m: Module) -> None:
-        ports: dict[str, Any] = {}
-        a, b, p = Signal(signed(18)), Signal(signed(18)), Signal(signed(36))
-        m.d.comb += [a.eq(self.a), b.eq(self.b), self.p.eq(p)]
-        for bit in range(18):
-            ports |= {f"i_A{bit}": a[bit], f"i_B{bit}": b[bit], f"i_C{bit}": C(0)}
-        for bit in range(36):
-            ports[f"o_P{bit}"] = p[bit]
-        for name in ("INPUTA", "INPUTB", "PIPELINE", "OUTPUT"):
-            ports |= {
-                f"p_REG_{name}_CLK": "CLK0",
-                f"p_REG_{name}_CE": "CE0",
-                f"p_REG_{name}_RST": "RST0",
-            }
-        m.submodules.mult = Instance(
-            "MULT18X18D",
-            p_GSR="DISABLED",
-            p_RESETMODE="SYNC",
-            p_CLK0_DIV="ENABLED",
-            i_CLK0=ClockSignal(),
-            i_CE0=C(1),
-            i_RST0=C(0),
-            i_SIGNEDA=C(1),
-            i_SIGNEDB=C(1),
-            i_SOURCEA=C(0),
-            i_SOURCEB=C(0),
-            **ports,
-        )

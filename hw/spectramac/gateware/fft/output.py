@@ -9,8 +9,12 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from spectramac.gateware.fft.device import BlockRAM
-from spectramac.spec.timing import reorder_delay
+from spectramac.gateware.fft.block import FrameExponent, Normalise
+from spectramac.gateware.fft.control import output_layout
+from spectramac.gateware.fft.delay import delayed
+from spectramac.gateware.fft.device import BlockRAM, SmallRAM
+from spectramac.spec.config import FFTConfig
+from spectramac.spec.timing import EXPONENT_LATENCY, reorder_delay
 
 __all__ = ["OutputQueue"]
 
@@ -29,9 +33,13 @@ class OutputQueue(wiring.Component):
         Of a word.
     depth : int
         Items that may be on their way, a power of two.
-    reverse : int
-        Words come in frames of ``2**reverse`` in bit-reversed order, without a gap in a frame, and leave in natural
-        order; ``depth`` must be four frames. All go through the long queue. 0: nothing is moved.
+    reverse : tuple of int
+        Words come in frames of ``2**sum(reverse)`` in bit-reversed order, without a gap in a frame, and leave in
+        natural order; ``depth`` must be at least four frames. All go through the long queue. The fields of a word's
+        number have these widths, lowest first, and each is reversed on its own. Empty: nothing is moved.
+    block : :class:`FFTConfig`, optional
+        Of a transform in block floating point, whose words these are: frames go through the long queue and leave
+        normalised, once they are complete. ``depth`` must be four frames or more.
     technology : str
         See :class:`BlockRAM`.
 
@@ -42,13 +50,21 @@ class OutputQueue(wiring.Component):
         The producer has started an item; only while ``room``.
     room : :py:`Out(1)`
     o : :py:`Out(stream.Signature(shape))`
+        With ``block``, of :func:`output_layout`.
     """
 
     short = 16
 
     def __init__(
-        self, shape: Any, depth: int, *, reverse: int = 0, technology: str = "generic"
+        self,
+        shape: Any,
+        depth: int,
+        *,
+        reverse: tuple[int, ...] = (),
+        block: FFTConfig | None = None,
+        technology: str = "generic",
     ) -> None:
+        self.block = block
         self.reverse = reverse
         self.shape = shape
         self.depth = depth
@@ -59,7 +75,7 @@ class OutputQueue(wiring.Component):
                 "i_payload": In(shape),
                 "taken": In(1),
                 "room": Out(1, init=1),
-                "o": Out(stream.Signature(shape)),
+                "o": Out(stream.Signature(output_layout(block) if block else shape)),
             }
         )
 
@@ -79,12 +95,20 @@ class OutputQueue(wiring.Component):
 
         m.submodules.long = long = BlockRAM(len(word), self.depth, technology=self.technology)
         written, read = Signal(long.address_width), Signal(long.address_width)
-        reading = Signal(BlockRAM.latency)
+        fields, moved = [], 0
+        for size in self.reverse:
+            fields.append(written[moved : moved + size][::-1])
+            moved += size
+        issue = Signal()
+        stored, latency = long.read_data, BlockRAM.latency
+        if self.block:
+            stored = self._normalised(m, self.block, stored, written, read)
+            latency += Normalise.latency
+        reading = Signal(latency)
         arrived = reading[-1]
-        m.submodules.short = short = Memory(
-            shape=len(word), depth=self.short, init=[], attrs={"ram_style": "distributed"}
+        m.submodules.short = short = SmallRAM(
+            len(self.o.payload.as_value()), self.short, technology=self.technology
         )
-        write_port, read_port = short.write_port(), short.read_port(domain="comb")
         head, tail = Signal(range(self.short)), Signal(range(self.short))
         free = Signal(range(self.short + 1), init=self.short)  # neither filled nor about to be
         filled = Signal(range(self.short + 1))
@@ -93,21 +117,23 @@ class OutputQueue(wiring.Component):
         some_waiting = Signal()
         # Registers on the safe side: 0 only if no word is in the long queue; 1 only if one is free.
         behind, some_free = Signal(), Signal(init=1)
-        direct, spill, issue, fill = Signal(), Signal(), Signal(), Signal()
+        direct, spill, fill = Signal(), Signal(), Signal()
+        whole = self.block is not None or bool(self.reverse)
         m.d.comb += [
-            direct.eq(self.i_valid & ~behind & some_free & (self.reverse == 0)),
+            direct.eq(0 if whole else self.i_valid & ~behind & some_free),
             spill.eq(self.i_valid & ~direct),
             issue.eq(some_waiting & some_free),
             fill.eq(direct | arrived),
             long.write_enable.eq(spill),
-            long.write_address.eq(Cat(written[: self.reverse][::-1], written[self.reverse :])),
+            long.write_address.eq(Cat(fields, written[moved:])),
             long.write_data.eq(word),
             long.read_address.eq(read),
-            write_port.en.eq(fill),
-            write_port.addr.eq(tail),
-            write_port.data.eq(Mux(arrived, long.read_data, word)),
-            read_port.addr.eq(head),
-            self.o.payload.as_value().eq(read_port.data),
+            short.write_enable.eq(fill),
+            short.write_address.eq(tail),
+            short.write_data.eq(stored if whole else Mux(arrived, stored, word)),
+            short.read_address.eq(head),
+            short.next_address.eq(Mux(pop, head + 1, head)),
+            self.o.payload.as_value().eq(short.read_data),
             self.o.valid.eq(filled != 0),
         ]
         reserve = Signal()
@@ -121,10 +147,15 @@ class OutputQueue(wiring.Component):
         for pointer, moves in ((written, spill), (read, issue), (tail, fill), (head, pop)):
             with m.If(moves):
                 m.d.sync += pointer.eq(pointer + 1)
-        if self.reverse:
-            arriving = written[: self.reverse]
-            m.d.comb += more.eq(spill & (arriving == reorder_delay(self.reverse)))
-            m.d.sync += waiting.eq(waiting + Mux(more, 1 << self.reverse, 0) - issue)
+        if whole:
+            if self.block:
+                log2_n = self.block.log2_n_max
+                complete = spill & written[:log2_n].all()
+                m.d.comb += more.eq(delayed(m, complete, EXPONENT_LATENCY, "complete", reset=True))
+            else:
+                log2_n = moved
+                m.d.comb += more.eq(spill & (written[:moved] == reorder_delay(*self.reverse)))
+            m.d.sync += waiting.eq(waiting + Mux(more, 1 << log2_n, 0) - issue)
         else:
             m.d.comb += more.eq(spill)
             with m.If(spill ^ issue):
@@ -134,3 +165,46 @@ class OutputQueue(wiring.Component):
         with m.If(reserve ^ pop):
             m.d.sync += free.eq(free + Mux(pop, 1, -1))
         return m
+
+    def _normalised(
+        self, m: Module, config: FFTConfig, stored: Any, written: Signal, read: Signal
+    ) -> Any:
+        """Output words, :attr:`Normalise.latency` cycles after the words of the long queue.
+
+        Exponents lie in a memory of their own, by the number of the frame, written when the frame is complete and
+        before it is read.
+        """
+        shape = self.i_payload.shape()
+        m.submodules.exponent = exponent = FrameExponent(config)
+        m.submodules.normalise = normalise = Normalise(config)
+        m.submodules.exponents = memory = Memory(
+            shape=len(exponent.shift),
+            depth=self.depth >> config.log2_n_max,
+            init=[],
+            attrs={"ram_style": "distributed"},
+        )
+        write_port, read_port = memory.write_port(), memory.read_port(domain="comb")
+        data = self.i_payload.data
+        frame = written[config.log2_n_max :]
+        word = shape(stored)
+        m.d.comb += [
+            exponent.valid.eq(self.i_valid),
+            exponent.last.eq(self.i_payload.last),
+            exponent.re.eq(data.re),
+            exponent.im.eq(data.im),
+            write_port.en.eq(exponent.done),
+            write_port.addr.eq(delayed(m, frame, exponent.latency, "frame")),
+            write_port.data.eq(exponent.shift),
+            read_port.addr.eq(delayed(m, read[config.log2_n_max :], 1, "read_frame")),
+            normalise.re.eq(word.data.re),
+            normalise.im.eq(word.data.im),
+        ]
+        m.d.comb += normalise.shift.eq(delayed(m, read_port.data, BlockRAM.latency - 1, "shift"))
+        result = Signal(output_layout(config))
+        m.d.comb += [
+            result.data.re.eq(normalise.out_re),
+            result.data.im.eq(normalise.out_im),
+            result.exponent.eq(normalise.exponent),
+            result.last.eq(delayed(m, word.last, normalise.latency, "last")),
+        ]
+        return result.as_value()

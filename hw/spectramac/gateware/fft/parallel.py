@@ -12,6 +12,7 @@ from spectramac.gateware.fft.control import FrameControl, output_layout, ports
 from spectramac.gateware.fft.output import OutputQueue
 from spectramac.gateware.fft.path_twiddle import ParallelTwiddle
 from spectramac.gateware.fft.paths import CrossButterfly, PathButterfly, Words
+from spectramac.gateware.fft.pipelined import queue_size
 from spectramac.spec.config import FFTConfig
 from spectramac.spec.fft_plan import plan
 from spectramac.spec.timing import fft_cycles_per_frame, fft_latency, pipeline_latency
@@ -235,11 +236,8 @@ class ParallelFFT(wiring.Component):
         if not self.queue:
             m.d.comb += [self.o.valid.eq(result_valid), self.o.payload.eq(result)]
             return m
-        m.submodules.queue = queue = OutputQueue(
-            result.shape(),
-            1 << (config.n_max // n_paths + pipeline.latency + 8).bit_length(),
-            technology=self.technology,
-        )
+        depth, _ = queue_size(config, pipeline.latency)
+        m.submodules.queue = queue = OutputQueue(result.shape(), depth, technology=self.technology)
         m.d.comb += [
             queue.i_valid.eq(result_valid),
             queue.i_payload.eq(result),

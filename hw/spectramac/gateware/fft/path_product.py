@@ -4,49 +4,25 @@
 
 from typing import Any
 
-import numpy as np
 from amaranth import Cat, Const, Module, Mux, Signal, signed
 
-from spectramac.gateware.fft.butterfly import delayed
+from spectramac.gateware.fft.delay import delayed
 from spectramac.gateware.fft.device import BlockRAM
 from spectramac.gateware.fft.twiddle import Twiddle
 from spectramac.gateware.fixed import saturate
-from spectramac.model.fft import twiddle_index, twiddle_table
+from spectramac.model.fft import twiddle_table
 from spectramac.spec.config import FFTConfig
 from spectramac.spec.fft_plan import StagePlan
 from spectramac.spec.timing import DISTRIBUTED_DEPTH_MAX
 
-__all__ = ["EighthTwiddle", "PathTwiddle", "path_exponents", "signed_digits"]
-
-
-def path_exponents(
-    config: FFTConfig, stage: StagePlan, n_paths: int, path: int
-) -> list[tuple[int, int]]:
-    """Exponents of a path's factors, by ROM address, and whether the factor is negative.
-
-    The address is the number of the word in a block; with run-time control a table for two dimensions
-    may follow, where the path's part of the index i is 0 (:class:`ParallelTwiddle`).
-    """
-    number = stage.m
-    log2_block = number + (number < config.log2_n_max)
-    index = np.arange(0, 1 << log2_block, n_paths) + path
-    tables = [index]
-    if not config.is_fixed:
-        square = index & ~(min(n_paths, 1 << (number - 1)) - 1)
-        if not np.array_equal(square, index):
-            tables.append(square)
-    exponents = twiddle_index(number, log2_block, False)
-    return [
-        (int(exponents[n]), int(stage.negates and n >> (number - 1) & 1))
-        for n in np.concatenate(tables)
-    ]
+__all__ = ["EighthTwiddle", "PathTwiddle", "signed_digits"]
 
 
 class PathTwiddle(Twiddle):
     """The product of one path, on the datapath of :class:`Twiddle`; gives only samples and ``overflow``.
 
-    ``exponents`` are :func:`path_exponents`; their ``address`` is a signal of the component that instantiates it, of
-    the word :attr:`lead` cycles ahead.
+    ``exponents`` are :func:`spectramac.model.fft_paths.path_exponents`; their ``address`` is a signal of the component
+    that instantiates it, of the word :attr:`lead` cycles ahead.
     """
 
     def __init__(

@@ -8,10 +8,12 @@ from amaranth import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from spectramac.gateware.fft.butterfly import Announcement, delayed
+from spectramac.gateware.fft.butterfly import Announcement
 from spectramac.gateware.fft.control import is_square
-from spectramac.gateware.fft.path_product import EighthTwiddle, PathTwiddle, path_exponents
+from spectramac.gateware.fft.delay import delayed
+from spectramac.gateware.fft.path_product import EighthTwiddle, PathTwiddle
 from spectramac.gateware.fft.paths import Words
+from spectramac.model.fft_paths import multiplied_paths, path_exponents
 from spectramac.spec.config import FFTConfig
 from spectramac.spec.fft_plan import StagePlan
 from spectramac.spec.timing import twiddle_latency
@@ -69,7 +71,7 @@ class ParallelTwiddle(wiring.Component):
         super().__init__(
             {
                 "early": In(Announcement(config)),
-                "i": In(Words(config, stage.factor_width, n_paths)),
+                "i": In(Words(config, stage.butterfly_width, n_paths)),
                 "o": Out(Words(config, stage.output_width, n_paths)),
                 "overflow": Out(1),
             }
@@ -83,11 +85,10 @@ class ParallelTwiddle(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         own, with_square = self._addresses(m)
-        flags = []
+        flags, multiplied = [], multiplied_paths(self.config, self.stage)
         for k in range(self.n_paths):
-            exponents = path_exponents(self.config, self.stage, self.n_paths, k)
-            eighth = (2 << self.stage.m) // 8
-            kind = PathTwiddle if any(e % eighth for e, _ in exponents) else EighthTwiddle
+            exponents = path_exponents(self.config, self.stage, k)
+            kind = PathTwiddle if k in multiplied else EighthTwiddle
             address = with_square if len(exponents) > 1 << len(own) else own
             path = kind(
                 self.config,

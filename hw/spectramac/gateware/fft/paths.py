@@ -9,8 +9,9 @@ from amaranth import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from spectramac.gateware.fft.butterfly import Announcement, Butterfly, delayed
+from spectramac.gateware.fft.butterfly import Announcement, Butterfly
 from spectramac.gateware.fft.control import control_layout, is_square
+from spectramac.gateware.fft.delay import delayed
 from spectramac.gateware.fft.narrow import Narrow
 from spectramac.spec.config import FFTConfig
 from spectramac.spec.fft_plan import StagePlan
@@ -49,7 +50,7 @@ class _Stage(wiring.Component):
         super().__init__(
             {
                 "i": In(Words(config, stage.width, n_paths)),
-                "o": Out(Words(config, stage.factor_width, n_paths)),
+                "o": Out(Words(config, stage.butterfly_width, n_paths)),
                 "early": Out(Announcement(config)),
                 "overflow": Out(1),
             }
@@ -94,7 +95,9 @@ class _Stage(wiring.Component):
             if narrowing is None:
                 m.d.comb += [self.o.re[k].eq(re), self.o.im[k].eq(im)]
                 continue
-            m.submodules[f"narrow{k}"] = narrow = Narrow(len(re), narrowing)
+            m.submodules[f"narrow{k}"] = narrow = Narrow(
+                len(re), narrowing, technology=self.technology
+            )
             flags.append(narrow.overflow)
             m.d.comb += [
                 narrow.re.eq(re),
@@ -242,9 +245,9 @@ class PathButterfly(_Stage):
             active = i.control.size[stage.m - 1]
         taken = Signal(number)
         # Slot to be read: of the next word's partners, then of the next differences.
-        slot = Signal(number - 1)
+        slot, next_slot = Signal(number - 1), Signal(number - 1)
         at_end = slot.all() if number > 1 else Const(1, 1)
-        draining, fresh = Signal(), Signal()
+        draining, draining_next, fresh = Signal(), Signal(), Signal()
         accept, computing, passing, first = Signal(), Signal(), Signal(), Signal()
         # Control of the frame that is being emitted. A frame may be as short as one word.
         held, now = Signal(control_layout(self.config)), Signal(control_layout(self.config))
@@ -254,14 +257,12 @@ class PathButterfly(_Stage):
             computing.eq(accept & taken[-1]),
             first.eq((computing & fresh) | (passing & i.first)),
             now.eq(Mux(first, i.control, held)),
+            next_slot.eq(Mux(computing | draining, slot + 1, slot)),
+            draining_next.eq(Mux((computing | draining) & at_end, computing, draining)),
         ]
-        m.d.sync += held.eq(now)
+        m.d.sync += [held.eq(now), slot.eq(next_slot), draining.eq(draining_next)]
         with m.If(accept):
             m.d.sync += taken.eq(taken + 1)
-        with m.If(computing | draining):
-            m.d.sync += slot.eq(slot + 1)
-            with m.If(at_end):
-                m.d.sync += draining.eq(computing)
         with m.If(accept & i.first):
             m.d.sync += fresh.eq(1)
         with m.If(first):
@@ -280,10 +281,18 @@ class PathButterfly(_Stage):
                 for k in range(self.n_paths)
             ]
         else:
-            rotate = Signal()
+            rotate, rotate_next = Signal(), Signal()
+            m.d.comb += rotate_next.eq(rotate)
             if stage.rotates:
                 with m.If(draining & slot[:-1].all()):
-                    m.d.sync += rotate.eq(~slot[-1] & ~self._plain(held))
+                    m.d.comb += rotate_next.eq(~slot[-1] & ~self._plain(held))
+                m.d.sync += rotate.eq(rotate_next)
+            # Stored differences are b - a. Emitted are a - b, or -j(a - b), or b - a.
+            inverts: list[Any] = [Const(0, 1), Const(0, 1)]
+            if not stage.negates:
+                negative = (draining_next, draining_next & ~rotate_next)
+                for n, value in enumerate(negative):
+                    inverts[n] = delayed(m, value, 1, f"invert{n}", reset=True)
             raw = []
             for k in range(self.n_paths):
                 path = _Feedback(
@@ -295,8 +304,9 @@ class PathButterfly(_Stage):
                     draining=draining,
                     passing=idle,
                     rotate=rotate,
+                    inverts=inverts,
                     taken=taken,
-                    slot=slot,
+                    slots=(slot, next_slot),
                 )
                 m.submodules[f"path{k}"] = path
                 m.d.comb += [path.i.re.eq(i.re[k]), path.i.im.eq(i.im[k])]

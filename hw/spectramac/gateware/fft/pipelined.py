@@ -9,18 +9,26 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from spectramac.gateware.fft.butterfly import Butterfly, Samples
-from spectramac.gateware.fft.control import FrameControl, output_layout, ports
+from spectramac.gateware.fft.control import FrameControl, output_layout, ports, raw_layout
 from spectramac.gateware.fft.output import OutputQueue
 from spectramac.gateware.fft.twiddle import Twiddle
 from spectramac.spec.config import FFTConfig
 from spectramac.spec.fft_plan import plan
-from spectramac.spec.timing import fft_cycles_per_frame, fft_latency, pipeline_latency
+from spectramac.spec.timing import (
+    fft_cycles_per_frame,
+    fft_latency,
+    pipeline_latency,
+    reorder_delay,
+)
 
-__all__ = ["FFTPipeline", "PipelinedFFT"]
+__all__ = ["FFTPipeline", "PipelinedFFT", "queue_size"]
 
 
 class FFTPipeline(wiring.Component):
-    """Forward transforms, samples in natural order in, bit-reversed order out, no handshake.
+    """Transforms, samples in natural order in, bit-reversed order out, no handshake.
+
+    The inverse rotates by j where the forward transform does by -j, and takes conjugate twiddle factors: what
+    exchanging re and im before and after would give, bit for bit, since every narrowing treats both alike.
 
     A frame may come with gaps; its results leave as early as they can. A frame that is shorter than its
     predecessor must wait for the difference of their sizes, in cycles.
@@ -52,7 +60,7 @@ class FFTPipeline(wiring.Component):
         super().__init__(
             {
                 "i": In(Samples(config, config.data_width)),
-                "o": Out(Samples(config, config.output.width)),
+                "o": Out(Samples(config, plan(config)[-1].output_width)),
                 "overflow": Out(1),
             }
         )
@@ -88,6 +96,20 @@ class FFTPipeline(wiring.Component):
         wiring.connect(m, source, wiring.flipped(self.o))
         m.d.sync += self.overflow.eq(Cat(overflows).any())
         return m
+
+
+def queue_size(config: FFTConfig, latency: int) -> tuple[int, tuple[int, ...]]:
+    """``depth`` and ``reverse`` of an :class:`OutputQueue` behind a pipeline.
+
+    Its latency is besides collecting a frame.
+    """
+    fields = config.reversed_fields if config.order == "natural" else ()
+    words = config.n_max // config.samples_per_clock + latency + 8 + reorder_delay(*fields)
+    if config.scaling == "block":
+        # A frame comes in while the one before waits for its exponent or leaves.
+        words = 2 * config.n_max + latency + 16
+    whole = fields or config.scaling == "block"
+    return max(1 << words.bit_length(), 4 * config.n_max if whole else 0), fields
 
 
 class PipelinedFFT(wiring.Component):
@@ -176,8 +198,11 @@ class PipelinedFFT(wiring.Component):
         return fft_cycles_per_frame(self.config, log2_n)
 
     def elaborate(self, platform: Any) -> Module:
-        if not self.queue and self.config.order == "natural":
-            raise ValueError("queue must be True with order 'natural', which is made there")
+        block = self.config.scaling == "block"
+        if not self.queue and (self.config.order == "natural" or block):
+            raise ValueError(
+                "queue must be True with order 'natural' or scaling 'block', which are made there"
+            )
         m = Module()
         m.submodules.pipeline = pipeline = FFTPipeline(
             self.config,
@@ -199,18 +224,17 @@ class PipelinedFFT(wiring.Component):
                 pipeline.i.im.eq(data.im),
             ]
         else:
-            # Inverse: re and im are exchanged here and at the end. The register also waits for the control.
-            inverse = Mux(control.first, self.inverse, control.held.inverse)
+            # The register waits for the control.
             m.d.sync += [
                 pipeline.i.valid.eq(accept),
                 pipeline.i.first.eq(control.first),
-                pipeline.i.re.eq(Mux(inverse, data.im, data.re)),
-                pipeline.i.im.eq(Mux(inverse, data.re, data.im)),
+                pipeline.i.re.eq(data.re),
+                pipeline.i.im.eq(data.im),
             ]
             m.d.comb += pipeline.i.control.eq(control.held)
         m.d.comb += self.overflow.eq(pipeline.overflow)
 
-        result = Signal(output_layout(self.config))
+        result = Signal(raw_layout(self.config) if block else output_layout(self.config))
         valid, result_valid = pipeline.o.valid, Signal()
         count = Signal(self.config.log2_n_max)
         final: Any = count.all()
@@ -218,22 +242,23 @@ class PipelinedFFT(wiring.Component):
             final = (count | ~pipeline.o.control.size).all()
         with m.If(valid):
             m.d.sync += count.eq(Mux(final, 0, count + 1))
-        inverse = Const(0, 1) if self.config.is_fixed else pipeline.o.control.inverse
         domain = m.d.comb if self.config.is_fixed else m.d.sync
         domain += [
             result_valid.eq(valid),
-            result.data.re.eq(Mux(inverse, pipeline.o.im, pipeline.o.re)),
-            result.data.im.eq(Mux(inverse, pipeline.o.re, pipeline.o.im)),
+            result.data.re.eq(pipeline.o.re),
+            result.data.im.eq(pipeline.o.im),
             result.last.eq(final),
         ]
         if not self.queue:
             m.d.comb += [self.o.valid.eq(result_valid), self.o.payload.eq(result)]
             return m
-        depth, reverse = 1 << (self.config.n_max + pipeline.latency + 8).bit_length(), 0
-        if self.config.order == "natural":
-            depth, reverse = 4 * self.config.n_max, self.config.log2_n_max
+        depth, reverse = queue_size(self.config, pipeline.latency)
         m.submodules.queue = queue = OutputQueue(
-            result.shape(), depth, reverse=reverse, technology=self.technology
+            result.shape(),
+            depth,
+            reverse=reverse,
+            block=self.config if block else None,
+            technology=self.technology,
         )
         m.d.comb += [
             queue.i_valid.eq(result_valid),

@@ -2,15 +2,19 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The twiddle product of the pipelined transform: three multipliers, their factors from block RAM."""
 
+from itertools import pairwise
 from typing import Any
 
 from amaranth import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from spectramac.gateware.fft.butterfly import Announcement, Samples, delayed
+from spectramac.gateware.fft.block import SampleShift
+from spectramac.gateware.fft.butterfly import Announcement, Samples
 from spectramac.gateware.fft.control import is_square
+from spectramac.gateware.fft.delay import delayed
 from spectramac.gateware.fft.device import BlockRAM, Multiplier
+from spectramac.gateware.fft.narrow import round_or_clip
 from spectramac.gateware.fixed import saturate
 from spectramac.model.fft import twiddle_index, twiddle_table
 from spectramac.spec.config import FFTConfig
@@ -26,10 +30,11 @@ class Twiddle(wiring.Component):
     Sample ``n`` of a frame is multiplied by ``exp(-2πj e / 2**(m + 1))`` with ``e = p·i + 2·r·i``:
     i is the low ``m - 1`` bits of n, r and p the two bits above; the transform in two dimensions
     clears low bits of i. Where differences are negative (:attr:`StagePlan.negates`), so are the factors of r = 1.
-    A frame shorter than the block has e = 0 and passes unchanged.
+    A frame shorter than the block has e = 0 and passes unchanged. The inverse has -e.
 
     With ``k1 = c(a + b)``, ``k2 = a(c - s)`` and ``k3 = b(c + s)``, the product is ``(k1 - k3) + j(k1 - k2)``. A tie in
     its narrowing is recognised before the subtractions, where the low bits of the products are half a unit apart.
+    Where samples are shifted before their product (:attr:`StagePlan.shifts`), the differences are shifted back.
 
     Latency is :func:`spectramac.spec.timing.twiddle_latency`, one sample a cycle, nothing waits.
 
@@ -72,7 +77,7 @@ class Twiddle(wiring.Component):
         super().__init__(
             {
                 "early": In(Announcement(config)),
-                "i": In(Samples(config, stage.factor_width)),
+                "i": In(Samples(config, stage.butterfly_width)),
                 "o": Out(Samples(config, stage.product.width)),
                 "overflow": Out(1),
             }
@@ -88,6 +93,31 @@ class Twiddle(wiring.Component):
         """Whether the pair has no first stage, so that p is always 0."""
         return self.stage.m == self.config.log2_n_max
 
+    @property
+    def _inverse_in_rom(self) -> bool:
+        """Whether the factors of the inverse have words of their own: where that costs no more block RAM."""
+        n_words = 4 << (self.stage.m - 1)
+        return not self._in_logic and 2 * n_words <= 512
+
+    @property
+    def _in_logic(self) -> bool:
+        return self.small_roms_in_logic and self._n_factors <= 64
+
+    @property
+    def _n_factors(self) -> int:
+        """Words of one direction."""
+        number = self.stage.m
+        return (2 << number) >> self._top if self.config.is_fixed else 3 << (number - 1)
+
+    @property
+    def _exact_width(self) -> int:
+        """Bits of a difference of products before narrowing; higher bits of the products do not matter."""
+        if self.stage.shifts[-1]:
+            # |a + jb| < √2 · 2**(factor_width - 1).
+            return self.stage.factor_width + self.config.twiddle.fraction
+        assert self.product.shift is not None
+        return self.product.shift + self.product.width + self.product.saturates
+
     def _rom(self) -> list[int]:
         """Packed words ``c, c - s, c + s``: by e, or by the number of the sample if the size is fixed."""
         number, width = self.stage.m, self.config.twiddle_width
@@ -98,9 +128,14 @@ class Twiddle(wiring.Component):
             for c, s in zip(*(part.tolist() for part in table), strict=True)
         ]
         if not self.config.is_fixed:
-            return words[: 3 << (number - 1)]
+            n = self._n_factors
+            inverse = [words[-e] for e in range(n)] if self._inverse_in_rom else []
+            return words[: len(words) if inverse else n] + inverse
         opposite = [words[k ^ (1 << number)] for k in range(len(words))]
-        indices = twiddle_index(number, number + (not self._top), False).tolist()
+        config = self.config
+        indices = twiddle_index(
+            number, config.log2_n_max, config.log2_columns > 0, config.log2_columns or None
+        )[: 1 << (number + (not self._top))].tolist()
         return [
             (opposite if self.stage.negates and n >> (number - 1) & 1 else words)[e]
             for n, e in enumerate(indices)
@@ -115,27 +150,42 @@ class Twiddle(wiring.Component):
             len(words),
             init=words,
             technology=self.technology,
-            in_logic=self.small_roms_in_logic and len(words) <= 64,
+            in_logic=self._in_logic,
         )
+        re, im, before = self.i.re, self.i.im, 0
+        choice: Any = None
+        if self.stage.shifts[-1]:
+            m.submodules.shift = shift = SampleShift(self.stage)
+            m.d.comb += [shift.re.eq(re), shift.im.eq(im)]
+            re, im, before = shift.out_re, shift.out_im, shift.latency
+            # Needed with the differences.
+            choice = delayed(m, shift.choice, shift.choice_lead + 2 + Multiplier.latency, "choice")
         address = Signal(rom.address_width)
         m.d.comb += [
             address.eq(self._address(m)),
-            rom.read_address.eq(delayed(m, address, self.lead - 1, "address")),
+            rom.read_address.eq(delayed(m, address, self.lead - 1 + before, "address")),
         ]
-        factors = [rom.read_data[k * width : (k + 1) * width].as_signed() for k in range(3)]
-        # Cycle 0: a + b. Cycle 1: clipped, into the multipliers.
-        a, b = delayed(m, self.i.re, 1, "a"), delayed(m, self.i.im, 1, "b")
+        c, minus, plus = (rom.read_data[k * width : (k + 1) * width] for k in range(3))
+        if not (self.config.is_fixed or self._inverse_in_rom):
+            inverse = delayed(m, self.early.control.inverse, self.lead + 1, "inverse")
+            minus, plus = Mux(inverse, plus, minus), Mux(inverse, minus, plus)
+        factors = [factor.as_signed() for factor in (c, minus, plus)]
+        # Cycle 0 (behind the shift): a + b. Cycle 1: clipped, into the multipliers.
+        a, b = delayed(m, re, 1, "a"), delayed(m, im, 1, "b")
         total = Signal(signed(self.stage.factor_width + 1), reset_less=True)
-        m.d.sync += total.eq(self.i.re + self.i.im)
+        m.d.sync += total.eq(re + im)
         clipped, _ = saturate(total, self.stage.sum_width)
         k1, k2, k3 = (
             self._multiplier(m, f"k{k}", value, factor)
             for k, (value, factor) in enumerate(zip((clipped, a, b), factors, strict=True), 1)
         )
-        # Cycle 4: differences. Cycle 5: rounded. Cycle 6, where due: clipped.
+        # Cycle 4: differences. Then, where due: shifted back. Cycle 5: rounded. Cycle 6, where due: clipped.
         flags = []
         for name, other in (("re", k3), ("im", k2)):
-            flags.append(self._narrowed(m, name, k1, other))
+            if choice is None:
+                flags.append(self._narrowed(m, name, k1, other))
+            else:
+                self._shifted_back(m, name, k1, other, choice)
         if self.product.saturates:
             valid = delayed(m, self.i.valid, self.latency - 1, "valid_clip", reset=True)
             flag = Signal()
@@ -150,7 +200,9 @@ class Twiddle(wiring.Component):
         return m
 
     def _multiplier(self, m: Module, name: str, value: Any, factor: Any) -> Signal:
-        multiplier = Multiplier(len(value), len(factor), technology=self.technology)
+        multiplier = Multiplier(
+            len(value), len(factor), self._exact_width, technology=self.technology
+        )
         m.submodules[name] = multiplier
         m.d.comb += [multiplier.a.eq(value), multiplier.b.eq(factor)]
         return multiplier.p
@@ -159,8 +211,7 @@ class Twiddle(wiring.Component):
         """``common - other`` into part ``name`` of the output; returns whether it is being clipped."""
         shift = self.product.shift
         assert shift is not None
-        width = self.product.width + self.product.saturates
-        exact = Signal(signed(shift + width), name=f"exact_{name}", reset_less=True)
+        exact = Signal(signed(self._exact_width), name=f"exact_{name}", reset_less=True)
         low, top = shift - 1, shift
         unequal = [
             common[k : min(k + 4, low)] ^ other[k : min(k + 4, low)] for k in range(0, low, 4)
@@ -169,16 +220,47 @@ class Twiddle(wiring.Component):
         m.d.sync += [exact.eq(common - other), parts.eq(Cat(part.any() for part in unequal))]
         # Below half a unit all is equal: then the difference has just the bit worth half a unit, or none.
         tie = ~parts.any()
+        half, floor, output = exact[low], exact[shift:], getattr(self.o, name)
+        if self.product.saturates:
+            return round_or_clip(m, name, floor, half, output, tie=tie, technology=self.technology)
+        up = half & ~(tie & ~exact[top])
+        rounded = Signal.like(output, name=f"rounded_{name}", reset_less=True)
+        m.d.sync += rounded.eq(floor.as_signed() + up)
+        m.d.comb += output.eq(rounded)
+        return Const(0, 1)
+
+    def _shifted_back(
+        self, m: Module, name: str, common: Signal, other: Signal, choice: Signal
+    ) -> None:
+        """``(common - other) << shift`` into part ``name`` of the output, narrowed; it always fits."""
+        drop = self.product.shift
+        assert drop is not None
+        assert not self.product.saturates
+        shifts, width = self.stage.shifts, self.product.width
+        exact = Signal(signed(self._exact_width), name=f"exact_{name}", reset_less=True)
+        # Half a unit of the result is bit ``drop - 1 - shift`` of the difference.
+        halves = [drop - 1 - shift for shift in shifts]
+        edges = sorted({0, *range(0, drop - 1, 4), *(half for half in halves if half > 0)})
+        unequal = {low: common[low:high] ^ other[low:high] for low, high in pairwise(edges)}
+        parts = Signal(len(unequal), name=f"unequal_{name}", reset_less=True)
+        m.d.sync += [
+            exact.eq(common - other),
+            parts.eq(Cat(part.any() for part in unequal.values())),
+        ]
+        # With the bit worth half a unit at the end, and whether there is more below.
+        scaled = Signal(signed(width + 1), name=f"scaled_{name}", reset_less=True)
+        below = Signal(name=f"below_{name}", reset_less=True)
+        with m.Switch(choice):
+            for number, half in enumerate(halves):
+                with m.Case(number):
+                    dropped = [part for low, part in zip(unequal, parts, strict=True) if low < half]
+                    m.d.sync += [
+                        scaled.eq(exact >> half if half >= 0 else exact << -half),
+                        below.eq(Cat(dropped).any()),
+                    ]
         rounded = Signal(signed(width), name=f"rounded_{name}", reset_less=True)
-        up = exact[low] & ~(tie & ~exact[top])
-        m.d.sync += rounded.eq((exact >> shift) + up)
-        output = getattr(self.o, name)
-        if not self.product.saturates:
-            m.d.comb += output.eq(rounded)
-            return Const(0, 1)
-        clipped, flag = saturate(rounded, self.product.width)
-        m.d.sync += output.eq(clipped)
-        return flag
+        m.d.sync += rounded.eq((scaled >> 1) + (scaled[0] & (below | scaled[1])))
+        m.d.comb += getattr(self.o, name).eq(rounded)
 
     def _address(self, m: Module) -> Any:
         """ROM address of the announced sample."""
@@ -208,4 +290,5 @@ class Twiddle(wiring.Component):
         if not self._top:
             p = p & control.size[block]
         r = r & control.size[block - 1]
-        return Mux(p, i & ~clear_p, 0) + (Mux(r, i & ~clear_r, 0) << 1)
+        e = (Mux(p, i & ~clear_p, 0) + (Mux(r, i & ~clear_r, 0) << 1))[: block + 1]
+        return Cat(e, control.inverse) if self._inverse_in_rom else e

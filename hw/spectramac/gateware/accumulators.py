@@ -1,0 +1,216 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Accumulators of a multiply-accumulate lane: four sums a row, two banks, in block RAM or in logic cells."""
+
+from typing import Any
+
+from amaranth import Cat, Module, Mux, Signal, Value, signed
+from amaranth.lib import wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from spectramac.gateware.fixed import saturate
+from spectramac.gateware.memory import Storage
+from spectramac.spec.config import AcceleratorConfig
+from spectramac.spec.payloads import row_width
+
+__all__ = ["BlockAccumulators", "LogicAccumulators", "accumulators"]
+
+BLOCK_DEPTH = 64
+"""Rows from which on accumulators are in block RAM."""
+
+
+def accumulators(config: AcceleratorConfig) -> "BlockAccumulators | LogicAccumulators":
+    """The accumulators of one lane, of the kind that suits their depth."""
+    kind = BlockAccumulators if config.accumulator_depth >= BLOCK_DEPTH else LogicAccumulators
+    return kind(config)
+
+
+class _Accumulators(wiring.Component):
+    """Add four products to the sums of a row, one row a cycle; read and clear rows of the other bank.
+
+    Sums are exact or saturate, with ``overflow``. Rows may follow each other in any order, also twice the same. A row
+    is complete 4 cycles after it was given.
+
+    The backward loop's requests and the answer pass registers here, so that what is far apart on a chip is not in one
+    path: ``drained`` is the row :attr:`DRAIN_LATENCY` cycles after it was asked for, and 0 if it was not.
+
+    Parameters
+    ----------
+    config : :class:`AcceleratorConfig`
+
+    Members
+    -------
+    valid, bank : :py:`In(1)`
+    row : :py:`In(row)`
+    products : :py:`In(signed(product_width))` of 4
+        Two cycles after ``valid``: for a1, a2, b1, b2.
+    draining : :py:`In(n_banks)`
+        Banks that belong to the backward loop: all of them after a reset, else at most one.
+    drain_row : :py:`In(row)`
+    drain_select : :py:`In(1)`
+        Read ``drain_row`` of the draining bank.
+    clear : :py:`In(1)`
+        Make ``drain_row`` of the draining banks zero.
+    drained : :py:`Out(4 * accumulator_width)`
+        The row: a1, a2, b1, b2 from bit 0 up.
+    overflow : :py:`Out(1)`
+    """
+
+    DRAIN_LATENCY = 3
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        self.config = config
+        row = row_width(config)
+        self.product_width = config.coefficient_width + 1 + config.column_width
+        super().__init__(
+            {
+                "valid": In(1),
+                "bank": In(1),
+                "row": In(row),
+                "products": In(signed(self.product_width)).array(4),
+                "draining": In(config.n_accumulator_banks),
+                "drain_row": In(row),
+                "drain_select": In(1),
+                "clear": In(1),
+                "drained": Out(4 * config.accumulator_width),
+                "overflow": Out(1),
+            }
+        )
+
+    def _history(self, m: Module, last: int) -> tuple[list[Any], list[Any], list[Any]]:
+        """``valid``, ``bank`` and ``row`` of the entries of this cycle and of so many before."""
+        histories: list[list[Any]] = [[self.valid], [self.bank], [self.row]]
+        for name, history in zip(("valid", "bank", "row"), histories, strict=True):
+            for stage in range(1, last + 1):
+                history.append(Signal.like(history[0], name=f"{name}_{stage}"))
+                m.d.sync += history[stage].eq(history[stage - 1])
+        valid, bank, row = histories
+        return valid, bank, row
+
+    def _requests(self, m: Module, delay: int) -> tuple[Any, Any, Any, Any]:
+        """``draining``, ``drain_row``, ``clear`` and ``drain_select``, so many cycles later."""
+        requests = [self.draining, self.drain_row, self.clear, self.drain_select]
+        for stage in range(1, delay + 1):
+            later = [Signal.like(request, name=f"request_{stage}") for request in requests]
+            m.d.sync += [a.eq(b) for a, b in zip(later, requests, strict=True)]
+            requests = later
+        draining, drain_row, clear, drain_select = requests
+        return draining, drain_row, clear, drain_select
+
+    def _add(self, m: Module, operand: Any, valid: Any) -> Signal:
+        """The sums with the products added to them."""
+        acc = self.config.accumulator_width
+        sums = Signal(4 * acc)
+        flags = []
+        for k in range(4):
+            part = slice(acc * k, acc * (k + 1))
+            total, flag = saturate(operand[part].as_signed() + self.products[k], acc)
+            m.d.comb += sums[part].eq(total)
+            flags.append(flag)
+        m.d.sync += self.overflow.eq(valid & Cat(flags).any())
+        return sums
+
+
+class LogicAccumulators(_Accumulators):
+    """In memories of logic cells, which are read in the same cycle: read, add and write are one step.
+
+    No row is ever on its way, so there is nothing to forward. A bit more in each row says that it has been written
+    since it was cleared; clearing leaves the sums as they are.
+    """
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        config = self.config
+        acc = config.accumulator_width
+        valid, bank, row = self._history(m, 2)
+        draining, drain_row, clear, drain_select = self._requests(m, 2)
+        sums = Value.cast(0)
+        operand, drained = Signal(4 * acc), Value.cast(0)
+        chosen = Value.cast(0)
+        ports = []
+        for b in range(config.n_accumulator_banks):
+            m.submodules[f"bank_{b}"] = memory = Memory(
+                shape=4 * acc + 1,
+                depth=config.accumulator_depth,
+                init=[],
+                attrs={"ram_style": "distributed"},
+            )
+            write, read = memory.write_port(), memory.read_port(domain="comb")
+            address = Signal.like(drain_row, name=f"address_{b}")
+            in_use = Signal(name=f"in_use_{b}")
+            m.d.sync += in_use.eq(bank[1] == b)
+            m.d.comb += [
+                address.eq(Mux(draining[b], drain_row, row[2])),
+                read.addr.eq(address),
+                write.addr.eq(address),
+                write.en.eq(Mux(draining[b], clear, valid[2] & in_use)),
+            ]
+            word, written = read.data[:-1], read.data[-1]
+            chosen = chosen | Mux(in_use & written, word, 0)
+            drained = drained | Mux(draining[b] & drain_select & written, word, 0)
+            ports.append(write)
+        m.d.comb += operand.eq(chosen)
+        m.d.sync += self.drained.eq(drained)
+        sums = self._add(m, operand, valid[2])
+        for b, write in enumerate(ports):
+            m.d.comb += write.data.eq(Cat(sums, ~draining[b]))
+        return m
+
+
+class BlockAccumulators(_Accumulators):
+    """In block RAM: a row is read in the cycle in which it is given, collected, added to, and written 3 cycles later.
+
+    Read-modify-write hazards are resolved by forwarding from the three entries ahead (a row that is read and written in
+    one cycle is one of these).
+    """
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        config = self.config
+        acc = config.accumulator_width
+        valid, bank, row = self._history(m, 3)
+        draining, drain_row, clear, drain_select = self._requests(m, 1)
+        sums, sums_3 = Signal(4 * acc), Signal(4 * acc)
+        read, drained = [], Value.cast(0)
+        for b in range(config.n_accumulator_banks):
+            storage = Storage(4 * acc, config.accumulator_depth, block=True)
+            m.submodules[f"bank_{b}"] = storage
+            m.d.comb += storage.read.enable.eq(1)
+            with m.If(draining[b]):
+                m.d.comb += [
+                    storage.read.address.eq(drain_row),
+                    storage.write.address.eq(drain_row),
+                    storage.write.enable.eq(clear),
+                ]
+            with m.Else():
+                m.d.comb += [
+                    storage.read.address.eq(row[0]),
+                    storage.write.address.eq(row[3]),
+                    storage.write.enable.eq(valid[3] & (bank[3] == b)),
+                    storage.write.data.eq(sums_3),
+                ]
+            asked = Signal(name=f"asked_{b}")
+            m.d.sync += asked.eq(drain_select & draining[b])
+            drained = drained | Mux(asked, storage.read.data, 0)
+            read.append(storage.read.data)
+        m.d.sync += self.drained.eq(drained)
+
+        # The row as the entries ahead leave it. Compared one stage early.
+        ahead = [valid[k] & (row[0] == row[k]) & (bank[0] == bank[k]) for k in range(1, 4)]
+        forward = Signal(4 * acc)
+        use_sums, use_forward = Signal(), Signal()
+        m.d.sync += [
+            forward.eq(Mux(ahead[1], sums, sums_3)),
+            use_sums.eq(ahead[0]),
+            use_forward.eq(~ahead[0] & (ahead[1] | ahead[2])),
+        ]
+        operand = Signal(4 * acc)
+        chosen = Mux(use_sums, sums, 0) | Mux(use_forward, forward, 0)
+        for b, word in enumerate(read):
+            use_read = Signal(name=f"use_read_{b}")
+            m.d.sync += use_read.eq((bank[0] == b) & ~(ahead[0] | ahead[1] | ahead[2]))
+            chosen = chosen | Mux(use_read, word, 0)
+        m.d.sync += [operand.eq(chosen), sums_3.eq(sums)]
+        m.d.comb += sums.eq(self._add(m, operand, valid[2]))
+        return m
