@@ -14,6 +14,7 @@ from spectramac.spec.fft_plan import StagePlan, plan
 from spectramac.spec.fft_real import final_narrowing
 
 __all__ = [
+    "DISTRIBUTED_DEPTH_MAX",
     "REAL_LATENCY",
     "SERIAL_ENTRY_CYCLES",
     "SERIAL_JUDGE_CYCLES",
