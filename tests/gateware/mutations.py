@@ -535,6 +535,9 @@ MUTATIONS = {
         "drain_select & ~draining[b]",
         "block_lanes",
     ),
+    "lanes: no forwarding beside memories of logic cells": Mutation(
+        LogicAccumulators, "elaborate", "use_last.eq(ahead)", "use_last.eq(0)", "lanes"
+    ),
     "lanes: cleared sums come back": Mutation(
         LogicAccumulators, "elaborate", "read.data[-1]", "Value.cast(1)", "lanes"
     ),

@@ -83,7 +83,9 @@ class _Accumulators(wiring.Component):
         histories: list[list[Any]] = [[self.valid], [self.bank], [self.row]]
         for name, history in zip(("valid", "bank", "row"), histories, strict=True):
             for stage in range(1, last + 1):
-                history.append(Signal.like(history[0], name=f"{name}_{stage}"))
+                history.append(
+                    Signal.like(history[0], name=f"{name}_{stage}", reset_less=name != "valid")
+                )
                 m.d.sync += history[stage].eq(history[stage - 1])
         valid, bank, row = histories
         return valid, bank, row
@@ -113,10 +115,12 @@ class _Accumulators(wiring.Component):
 
 
 class LogicAccumulators(_Accumulators):
-    """In memories of logic cells, which are read in the same cycle: read, add and write are one step.
+    """In memories of logic cells, which are read in the same cycle: a row is read in one cycle, and added to and
+    written in the next.
 
-    No row is ever on its way, so there is nothing to forward. A bit more in each row says that it has been written
-    since it was cleared; clearing leaves the sums as they are.
+    So only the entry just ahead can be on its way when a row is read; its sums are forwarded. Addresses and write
+    enables come from registers. A bit more in each row says that it has been written since it was cleared; clearing
+    leaves the sums as they are.
     """
 
     def elaborate(self, platform: Any) -> Module:
@@ -124,10 +128,11 @@ class LogicAccumulators(_Accumulators):
         config = self.config
         acc = config.accumulator_width
         valid, bank, row = self._history(m, 2)
-        draining, drain_row, clear, drain_select = self._requests(m, 2)
-        sums = Value.cast(0)
-        operand, drained = Signal(4 * acc), Value.cast(0)
-        chosen = Value.cast(0)
+        draining, drain_row, clear, drain_select = self._requests(m, 1)
+        asked, use_last = Signal(reset_less=True), Signal(reset_less=True)
+        ahead = valid[1] & (row[0] == row[1]) & (bank[0] == bank[1])
+        m.d.sync += [asked.eq(drain_select), use_last.eq(ahead)]
+        chosen, drained = Value.cast(0), Value.cast(0)
         ports = []
         for b in range(config.n_accumulator_banks):
             m.submodules[f"bank_{b}"] = memory = Memory(
@@ -137,24 +142,40 @@ class LogicAccumulators(_Accumulators):
                 attrs={"ram_style": "distributed"},
             )
             write, read = memory.write_port(), memory.read_port(domain="comb")
-            address = Signal.like(drain_row, name=f"address_{b}")
-            in_use = Signal(name=f"in_use_{b}")
-            m.d.sync += in_use.eq(bank[1] == b)
-            m.d.comb += [
-                address.eq(Mux(draining[b], drain_row, row[2])),
-                read.addr.eq(address),
-                write.addr.eq(address),
-                write.en.eq(Mux(draining[b], clear, valid[2] & in_use)),
+            in_drain, in_use, enable = (
+                Signal(name=f"{name}_{b}", reset_less=name != "enable")
+                for name in ("in_drain", "in_use", "enable")
+            )
+            read_address, write_address = (
+                Signal.like(drain_row, name=f"{name}_address_{b}", reset_less=True)
+                for name in ("read", "write")
+            )
+            m.d.sync += [
+                in_drain.eq(draining[b]),
+                in_use.eq((bank[0] == b) & ~ahead),
+                read_address.eq(Mux(draining[b], drain_row, row[0])),
+                write_address.eq(Mux(draining[b], drain_row, row[1])),
+                enable.eq(Mux(draining[b], clear, valid[1] & (bank[1] == b))),
             ]
-            word, written = read.data[:-1], read.data[-1]
-            chosen = chosen | Mux(in_use & written, word, 0)
-            drained = drained | Mux(draining[b] & drain_select & written, word, 0)
-            ports.append(write)
-        m.d.comb += operand.eq(chosen)
-        m.d.sync += self.drained.eq(drained)
-        sums = self._add(m, operand, valid[2])
-        for b, write in enumerate(ports):
-            m.d.comb += write.data.eq(Cat(sums, ~draining[b]))
+            m.d.comb += [
+                read.addr.eq(read_address),
+                write.addr.eq(write_address),
+                write.en.eq(enable),
+            ]
+            sums, written = read.data[:-1], read.data[-1]
+            chosen = chosen | Mux(in_use & written, sums, 0)
+            drained = drained | Mux(in_drain & asked & written, sums, 0)
+            ports.append((write, in_drain))
+        word, last, answer = (
+            Signal(4 * acc, name=name, reset_less=True) for name in ("word", "last", "answer")
+        )
+        use_last_2 = Signal(reset_less=True)
+        m.d.sync += [word.eq(chosen), use_last_2.eq(use_last), answer.eq(drained)]
+        m.d.comb += self.drained.eq(answer)
+        sums = self._add(m, word | Mux(use_last_2, last, 0), valid[2])
+        m.d.sync += last.eq(sums)
+        for write, in_drain in ports:
+            m.d.comb += write.data.eq(Cat(sums, ~in_drain))
         return m
 
 
@@ -171,7 +192,7 @@ class BlockAccumulators(_Accumulators):
         acc = config.accumulator_width
         valid, bank, row = self._history(m, 3)
         draining, drain_row, clear, drain_select = self._requests(m, 1)
-        sums, sums_3 = Signal(4 * acc), Signal(4 * acc)
+        sums, sums_3 = Signal(4 * acc), Signal(4 * acc, reset_less=True)
         read, drained = [], Value.cast(0)
         for b in range(config.n_accumulator_banks):
             storage = Storage(4 * acc, config.accumulator_depth, block=True)
@@ -194,18 +215,20 @@ class BlockAccumulators(_Accumulators):
             m.d.sync += asked.eq(drain_select & draining[b])
             drained = drained | Mux(asked, storage.read.data, 0)
             read.append(storage.read.data)
-        m.d.sync += self.drained.eq(drained)
+        answer = Signal(4 * acc, reset_less=True)
+        m.d.sync += answer.eq(drained)
+        m.d.comb += self.drained.eq(answer)
 
         # The row as the entries ahead leave it. Compared one stage early.
         ahead = [valid[k] & (row[0] == row[k]) & (bank[0] == bank[k]) for k in range(1, 4)]
-        forward = Signal(4 * acc)
+        forward = Signal(4 * acc, reset_less=True)
         use_sums, use_forward = Signal(), Signal()
         m.d.sync += [
             forward.eq(Mux(ahead[1], sums, sums_3)),
             use_sums.eq(ahead[0]),
             use_forward.eq(~ahead[0] & (ahead[1] | ahead[2])),
         ]
-        operand = Signal(4 * acc)
+        operand = Signal(4 * acc, reset_less=True)
         chosen = Mux(use_sums, sums, 0) | Mux(use_forward, forward, 0)
         for b, word in enumerate(read):
             use_read = Signal(name=f"use_read_{b}")
