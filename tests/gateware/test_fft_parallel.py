@@ -144,6 +144,22 @@ def test_back_to_back_frames_of_all_kinds(log2_n, n_paths, stalls):
 
 
 @pytest.mark.parametrize("n_paths", PATHS)
+def test_timing_of_each_size(n_paths):
+    """Latency and initiation interval are what the formulas say, for frames of one to many words."""
+    config = config_of("per_stage", 6, n_paths)
+    rng = np.random.default_rng(2)
+    for log2_n in range(3, 7):
+        interval = fft_cycles_per_frame(config, log2_n)
+        assert interval == (1 << log2_n) // n_paths
+        result = run(config, [random_frame(config, rng, log2_n) for _ in range(3)])
+        assert result.valid_cycles[0] - result.in_cycles[0] == fft_latency(config, log2_n)
+        # Direction, scaling and dimension change from frame to frame without a gap.
+        assert result.in_cycles == list(range(3 * interval))
+        first = result.out_cycles[0]
+        assert result.out_cycles == list(range(first, first + 3 * interval))
+
+
+@pytest.mark.parametrize("n_paths", PATHS)
 def test_two_dimensions(n_paths):
     check_square(config_of("per_stage", 6, n_paths))
 

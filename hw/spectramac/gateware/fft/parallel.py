@@ -102,14 +102,14 @@ class ParallelPipeline(wiring.Component):
 class ParallelFFT(wiring.Component):
     """Fast Fourier transform of streamed frames at 2, 4 or 8 samples a clock, radix-2² multi-path delay feedback.
 
-    The transform, its scaling and rounding, and the two-dimensional variant are those of
+    The transform, its scaling and rounding, and the two-dimensional variant chosen at run time are those of
     :func:`spectramac.model.fft.fft`, bit for bit: the same stages as in :class:`PipelinedFFT`. With P samples
     a clock, word ``t`` of a frame of N carries samples ``t*P`` to ``t*P + P - 1`` at the input (N/P words,
     natural order). At the output it carries the same positions of the bit-reversed order: ``x{k}`` of word ``t`` is bin
     ``reverse(t*P + k)``, log2 N bits reversed, that is ``reverse(k)*N/P + reverse(t)``, each with its own bits. The
     model's result with ``bit_reversed=True``, P values a word, is that order.
 
-    Stages with blocks of more than P points are delay feedbacks in each of P paths, N - P words of memory in all, as
+    Stages with blocks of more than P points are delay feedbacks in each of P paths, N - P samples of memory in all, as
     few as with any order; the others are butterflies between paths. With P = 8, eight points are one word, whose
     products are eighths of the circle and take no multiplier: an 8-point transform a clock without a multiplier. A pair
     of stages takes three multipliers for each path whose factors are not all eighths.
@@ -131,7 +131,7 @@ class ParallelFFT(wiring.Component):
     Parameters
     ----------
     config : :class:`FFTConfig`
-        Word widths, scaling, largest size, and P from 2 up; its architecture is ignored.
+        Word widths, scaling, largest size, and P from 2 up.
     queue : bool
         Without the queue, ``o.ready`` must always be high, and the latency is one less.
     technology : str
