@@ -16,6 +16,8 @@ from spectramac.sim import bench_fft
 from spectramac.sim.bench_fft import TARGETS, main
 from spectramac.sim.synth import DoesNotFitError, synthesize
 from spectramac.sim.synth_report import resources
+from spectramac.spec.config import FFTConfig
+from spectramac.spec.timing import fft_latency
 
 ROW = {
     "points": 64,
@@ -23,6 +25,7 @@ ROW = {
     "twiddle_width": 18,
     "scaling": "halving",
     "technology": "ecp5",
+    "samples_per_clock": 1,
     "latency": 93,
     "latency_natural": 145,
     "sqnr_db": {"disc": 76.34, "square": 77.57, "worst": 81.61},
@@ -89,7 +92,14 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     calls: list[tuple[Any, ...]] = []
 
     def bench(
-        points: int, variant: str, technology: str, *, width: int, seeds: int, mhz: float | None
+        points: int,
+        variant: str,
+        technology: str,
+        samples_per_clock: int,
+        *,
+        width: int,
+        seeds: int,
+        mhz: float | None,
     ) -> dict[str, Any]:
         calls.append((technology, variant, points))
         if points == 1024:
@@ -160,10 +170,35 @@ def test_table(
     assert main(["--technology", technology, "--points", "64", "--scaling", "halving"]) == 0
     head, line, slowest, tools = capsys.readouterr().out.splitlines()
     luts = "2705" if technology == "ice40" else "1784"
-    wanted = [technology, "64", "halving", "N", "+", "29", "2N", "+17", "76.3", "77.6", "81.6"]
+    wanted = [technology, "64", "halving", "1", "N", "+", "29", "2N", "+17", "76.3", "77.6", "81.6"]
     assert line.split() == [*wanted, luts, "1889", "6", "7", "210.4", "199.9", "to", "220.8"]
     for name, value in {"LUT": luts, "FF": "1889", "DSP": "7", "MHz": "210.4"}.items():
         end = head.index(f" {name}") + 1 + len(name)
         assert line[:end].endswith(f" {value}")
-    assert slowest == f"{technology} 64 halving: slowest here > there"
+    assert slowest == f"{technology} 64 halving 1: slowest here > there"
     assert tools == "a device, pyosys 0.70"
+
+
+def test_several_samples_a_clock(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "bench.json"
+    options = "--points 64 --technology ecp5 --scaling halving --samples-per-clock 1 4 --seeds 0"
+    assert main([*options.split(), "--json", str(path)]) == 0
+    one, four = json.loads(path.read_text())["results"]
+    for row, rate in ((one, 1), (four, 4)):
+        config = FFTConfig(
+            log2_n_max=6, twiddle_width=18, scaling="halving", samples_per_clock=rate
+        )
+        assert row["samples_per_clock"] == rate
+        assert row["latency"] == fft_latency(config, 6)
+    assert one["sqnr_db"] == four["sqnr_db"]
+    assert one["latency_natural"] > one["latency"]
+    assert four["latency_natural"] is None
+    table = capsys.readouterr().out.splitlines()
+    assert f"  1   N   + {one['latency'] - 64} " in table[1]
+    assert f"  4   N/4 + {four['latency'] - 16} " in table[2]
+
+
+def test_refused_combinations_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    options = "--points 64 --technology ecp5 --scaling block --samples-per-clock 2 --seeds 0"
+    assert main(options.split()) == 1
+    assert "samples_per_clock must be 1 with scaling 'block', not 2" in capsys.readouterr().err

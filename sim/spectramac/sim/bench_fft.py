@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from spectramac.gateware.fft import PipelinedFFT
+from spectramac.gateware.fft import FFT
 from spectramac.host import fft_product
 from spectramac.host.fft_noise import noise
 from spectramac.host.fft_product import default_twiddle_width
@@ -91,14 +91,18 @@ def _noise(config: FFTConfig) -> dict[str, float]:
     }
 
 
-def configuration(points: int, variant: str, technology: str, width: int) -> FFTConfig:
+def configuration(
+    points: int, variant: str, technology: str, width: int, samples_per_clock: int = 1
+) -> FFTConfig:
     """What is measured; the engine's twiddle factors have 16 bits."""
     twiddle_width = 16 if variant == "per_stage" else default_twiddle_width(technology)
-    return fft_product.configuration(points, width, twiddle_width, variant)
+    return fft_product.configuration(
+        points, width, twiddle_width, variant, samples_per_clock=samples_per_clock
+    )
 
 
 def _place(config: FFTConfig, technology: str, seeds: int, mhz: float | None) -> dict[str, Any]:
-    core = PipelinedFFT(config, technology=technology)
+    core = FFT(config, technology=technology)
     device, target = TARGETS[technology]
     design = f"fft{config.n_max}"
     report = synthesize(core, device, design=design, seeds=seeds, target_mhz=mhz or target)
@@ -125,12 +129,19 @@ def _place(config: FFTConfig, technology: str, seeds: int, mhz: float | None) ->
 
 
 def bench(
-    points: int, variant: str, technology: str, *, width: int, seeds: int, mhz: float | None = None
+    points: int,
+    variant: str,
+    technology: str,
+    samples_per_clock: int = 1,
+    *,
+    width: int,
+    seeds: int,
+    mhz: float | None = None,
 ) -> dict[str, Any]:
     """Everything about one core, as it goes into the report file; ``seeds`` 0 places nothing."""
-    config = configuration(points, variant, technology, width)
+    config = configuration(points, variant, technology, width, samples_per_clock)
     natural = None
-    if config.is_fixed:
+    if config.is_fixed and samples_per_clock == 1:
         natural = fft_latency(dataclasses.replace(config, order="natural"), config.log2_n_max)
     row = {
         "points": points,
@@ -138,6 +149,7 @@ def bench(
         "twiddle_width": config.twiddle_width,
         "scaling": variant,
         "technology": technology,
+        "samples_per_clock": samples_per_clock,
         "latency": fft_latency(config, config.log2_n_max),
         "latency_natural": natural,
         "sqnr_db": _noise(config),
@@ -150,9 +162,11 @@ def _line(row: dict[str, Any]) -> str:
     natural = "-"
     if row["latency_natural"]:
         natural = f"2N {row['latency_natural'] - 2 * row['points']:+}"
+    rate = row["samples_per_clock"]
+    words = "N  " if rate == 1 else f"N/{rate}"
     text = (
-        f"{row['technology']:<7}{row['points']:6} {row['scaling']:<10} "
-        f"N + {row['latency'] - row['points']:<4}  {natural:<8}"
+        f"{row['technology']:<7}{row['points']:6} {row['scaling']:<10}{rate:4}   "
+        f"{words} + {row['latency'] - row['points'] // rate:<4}  {natural:<8}"
         f"{noise['disc']:7.1f}{noise['square']:8.1f}{noise['worst']:7.1f}"
     )
     if "mhz" in row:
@@ -164,17 +178,19 @@ def _line(row: dict[str, Any]) -> str:
     return text
 
 
-def _core(row: dict[str, Any]) -> tuple[int, int, int, int]:
+def _core(row: dict[str, Any]) -> tuple[int, int, int, int, int]:
     """Which core on which device a row is about; the file is sorted by it."""
     technology, scaling = list(TARGETS).index(row["technology"]), VARIANTS.index(row["scaling"])
-    return technology, scaling, row["width"], row["points"]
+    return technology, scaling, row["width"], row.get("samples_per_clock", 1), row["points"]
 
 
-def _others(path: Path, work: Sequence[tuple[int, str, str]], width: int) -> list[dict[str, Any]]:
+def _others(
+    path: Path, work: Sequence[tuple[int, str, str, int]], width: int
+) -> list[dict[str, Any]]:
     """Rows of the file on other cores and devices than those of ``work``."""
     if not path.exists():
         return []
-    names = ("points", "scaling", "technology")
+    names = ("points", "scaling", "technology", "samples_per_clock")
     now = {_core({"width": width, **dict(zip(names, item, strict=True))}) for item in work}
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))["results"]
@@ -186,7 +202,7 @@ def _others(path: Path, work: Sequence[tuple[int, str, str]], width: int) -> lis
 
 
 HEAD = (
-    "device points scaling    latency   natural    disc  square  worst"
+    "device points scaling   /clock  latency    natural    disc  square  worst"
     "     LUT     FF  RAM  DSP     MHz  of all seeds"
 )
 
@@ -215,6 +231,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         choices=VARIANTS,
         help="by default halving, with ecp5 also per_stage",
     )
+    parser.add_argument(
+        "--samples-per-clock",
+        type=int,
+        nargs="+",
+        default=[1],
+        help="of each word of the streams: 1, 2, 4 or 8; more than 1 not with block",
+    )
     parser.add_argument("--seeds", type=int, default=5, help="placements of each; 0: noise only")
     parser.add_argument(
         "--target-mhz", type=float, help="what nextpnr works towards, instead of the device's"
@@ -225,9 +248,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     work = [
-        (points, variant, technology)
+        (points, variant, technology, rate)
         for technology in options.technology
         for variant in options.scaling or DEFAULTS.get(technology, ("halving",))
+        for rate in options.samples_per_clock
         for points in options.points
     ]
     rows = []
@@ -257,7 +281,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     for row in rows:
         if row.get("critical_path"):
-            name = f"{row['technology']} {row['points']} {row['scaling']}"
+            name = (
+                f"{row['technology']} {row['points']} {row['scaling']} {row['samples_per_clock']}"
+            )
             print(f"{name}: slowest {' > '.join(row['critical_path'])}")
     for device, tools in {row["device"]: row["tools"] for row in rows if "tools" in row}.items():
         print(device + ", " + ", ".join(f"{k} {v}" for k, v in tools.items()))
