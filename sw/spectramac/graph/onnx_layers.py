@@ -73,11 +73,9 @@ def gemm(node: OnnxNode, builder: Builder) -> Operand:
 
 def matmul(node: OnnxNode, builder: Builder) -> Operand:
     """A product with a constant on the right; the Add behind it becomes its bias."""
-    weight = _matrix(node, 1).T
+    x, weight = node.value(), _matrix(node, 1).T
     q = _weight_quantization(node, 1, 1)
-    return builder.dense(
-        node.name, node.value(), weight, bias=np.zeros(len(weight)), weight_quantization=q
-    )
+    return builder.dense(node.name, x, weight, bias=np.zeros(len(weight)), weight_quantization=q)
 
 
 def conv(node: OnnxNode, builder: Builder) -> Operand:

@@ -179,7 +179,8 @@ class OnnxNode:
                 "use QDQ format: DequantizeLinear before every operator",
             )
         raise RefusedError(
-            f"input {i} is a constant", "fold constants before export (onnxsim, onnxslim)"
+            f"input {i} is a constant",
+            "it must be computed from the data there; fold constants before export (onnxsim)",
         )
 
     def constant(self, i: int) -> Constant:
