@@ -26,6 +26,7 @@ from spectramac.graph.nodes import (
     Dense,
     Flatten,
     GlobalAveragePool,
+    ReLU,
     Requantize,
     Reshape,
     Softmax,
@@ -237,7 +238,11 @@ class Builder:
         return replace(x, tensor=self._shaped(done.tensor, shape, name), shared=False)
 
     def quantize(self, name: str, x: Value, quantization: Quantization) -> Value:
-        """Round to the integers of ``quantization`` (one scale), as a QDQ pair does."""
+        """Round to the integers of ``quantization`` (one scale), as a QDQ pair does.
+
+        Where their range starts at 0 behind a layer or a sum, it acts as a ReLU, for which quantizers drop the
+        model's own; it is put back, so that the graph says what the network computes.
+        """
         if not quantization.is_per_tensor:
             raise RefusedError(
                 "an activation has more than one scale", "quantize activations per tensor"
@@ -248,6 +253,9 @@ class Builder:
         if quantization.equals(tensor.quantization):
             return x
         exclusive = not x.shared and x.tensor not in self._read
+        positive = quantization.minimum == int(quantization.zero_point)
+        if positive and exclusive and isinstance(self._nodes.get(x.tensor), Dense | Conv | Add):
+            return self.quantize(name, self.elementwise(ReLU, name, x), quantization)
         if tensor.quantization is None and exclusive:
             self._tensors[x.tensor] = replace(tensor, quantization=quantization)
             if x.tensor in self._nodes:
