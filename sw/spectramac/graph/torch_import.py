@@ -134,6 +134,9 @@ class _Importer:
         if node.target is operator_module.getitem:
             self._item(node, known, name)
             return
+        if known and not any(isinstance(self.values[n], Value) for n in node.all_input_nodes):
+            self._compute(node)
+            return
         convert: Callable[[TorchNode, Builder], Any] | None = LAYERS.get(operator)
         if convert is None:
             self._refuse(name, operator, "unsupported operator", remedy(operator))
@@ -161,6 +164,17 @@ class _Importer:
                 )
             result = replace(result, shared=result.shared or reads[node] > 1)
         self.values[node] = result
+
+    def _compute(self, node: Any) -> None:
+        """What does not depend on the data is computed now: masks, transposed weights, …"""
+
+        def tensor(source: Any) -> Any:
+            return torch.from_numpy(np.array(self.values[source]))
+
+        arguments = torch.fx.node.map_arg((node.args, dict(node.kwargs)), tensor)
+        result = node.target(*arguments[0], **arguments[1])
+        if isinstance(result, torch.Tensor):
+            self.values[node] = _array(result, node.name)
 
     def _item(self, node: Any, known: bool, name: str) -> None:
         """The first of several results, which is the only one that is made."""
