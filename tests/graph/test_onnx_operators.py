@@ -243,6 +243,35 @@ def test_shape_computed_from_the_input(opset: int) -> None:
     assert operators(agree(made)) == ["Flatten", "Dense"]
 
 
+def test_padding_computed_as_pytorch_does(opset: int) -> None:
+    """torch.nn.functional.pad: pads of the last axes, filled up with zeros, turned around."""
+    nodes = [
+        node("ConstantOfShape", ["n"], ["zeros"], value=helper.make_tensor("v", 7, [1], [0])),
+        node("Concat", ["last", "zeros"], ["all"], axis=0),
+        node("Reshape", ["all", "pairs"], ["rows"]),
+        node("Slice", ["rows", "end", "start", "axis", "step"], ["turned"]),
+        node("Transpose", ["turned"], ["columns"], perm=[1, 0]),
+        node("Reshape", ["columns", "flat"], ["pads"]),
+        node("Cast", ["pads"], ["pads64"], to=TensorProto.INT64),
+        node("Pad", ["x", "pads64"], ["h"]),
+        node("Conv", ["h", "w"], ["y"]),
+    ]
+    constants = {
+        "n": np.array([4]),
+        "last": np.array([0, 1, 2, 0]),
+        "pairs": np.array([-1, 2]),
+        "end": np.array([-1]),
+        "start": np.array([np.iinfo(np.int64).min + 1]),
+        "axis": np.array([0]),
+        "step": np.array([-1]),
+        "flat": np.array([-1]),
+        **random_weights(21, w=(2, 3, 2, 2)),
+    }
+    made = model(nodes, constants, shape=("n", 3, 4, 5), opset=opset, output_shape=("n", 2, 5, 5))
+    (conv,) = agree(made).nodes
+    assert conv.padding == ((2, 0), (0, 1))  # type: ignore[attr-defined]
+
+
 def test_squeeze_and_unsqueeze(opset: int) -> None:
     nodes = [
         node("Unsqueeze", ["x", "two"], ["image"]),

@@ -115,8 +115,8 @@ def mobile() -> Any:
 
 def sequence() -> Any:
     return nn.Sequential(
-        nn.BatchNorm1d(2), nn.Conv1d(2, 5, 5, dilation=2, padding="same"), nn.ReLU(), nn.MaxPool1d(3, 2, 1),
-        nn.Conv1d(5, 5, 3, groups=5), nn.ReLU(), nn.AvgPool1d(2), nn.AdaptiveAvgPool1d(1), nn.Flatten(),
+        nn.BatchNorm1d(2), nn.Conv1d(2, 5, 5, dilation=2, padding=4), nn.ReLU(), nn.MaxPool1d(3, 2, 1),
+        nn.Conv1d(5, 5, 3, groups=5, padding="same"), nn.ReLU(), nn.AvgPool1d(2), nn.AdaptiveAvgPool1d(1), nn.Flatten(),
         nn.Linear(5, 2),
     )  # fmt: skip
 

@@ -37,6 +37,7 @@ KNOWN_ATTRIBUTES: dict[str, set[str]] = {
     "Clip": set(),
     "Concat": {"axis"},
     "Constant": {"value", "value_float", "value_floats", "value_int", "value_ints"},
+    "ConstantOfShape": {"value"},
     "Conv": {*_WINDOW, "group"},
     "DequantizeLinear": {"axis", "block_size", "output_dtype"},
     "Div": set(),

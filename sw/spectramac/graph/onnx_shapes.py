@@ -12,6 +12,8 @@ from math import prod
 from typing import Any
 
 import numpy as np
+import onnx.helper
+import onnx.numpy_helper
 from numpy.typing import NDArray
 
 from spectramac.graph.errors import RefusedError
@@ -168,9 +170,15 @@ def _concat(node: OnnxNode) -> NDArray[Any]:
     return np.concatenate(parts, axis=int(node.attributes["axis"]))
 
 
-def _cast(node: OnnxNode) -> NDArray[Any]:
-    import onnx.helper
+def _constant_of_shape(node: OnnxNode) -> NDArray[Any]:
+    shape = tuple(node.integers(0))
+    _small(shape)
+    value = node.attributes.get("value")
+    fill = np.zeros(1, np.float32) if value is None else onnx.numpy_helper.to_array(value)
+    return np.full(shape, fill[0])
 
+
+def _cast(node: OnnxNode) -> NDArray[Any]:
     kind = onnx.helper.tensor_dtype_to_np_dtype(node.attributes["to"])
     if kind.kind not in "fiub":
         raise RefusedError(f"it makes elements of type {kind}", "use float32 or int64")
@@ -198,6 +206,7 @@ FOLDED: dict[str, Callable[[OnnxNode], NDArray[Any]]] = {
     "Add": _arithmetic(np.add),
     "Cast": _cast,
     "Concat": _concat,
+    "ConstantOfShape": _constant_of_shape,
     "Div": _arithmetic(_divide),
     "Gather": _gather,
     "Mul": _arithmetic(np.multiply),
