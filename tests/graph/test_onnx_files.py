@@ -146,6 +146,21 @@ def test_a_shape_that_would_fill_the_memory() -> None:
         from_onnx(made)
 
 
+@pytest.mark.parametrize("name", ["strides", "dilations", "kernel_shape", "group"])
+def test_a_window_of_zeros(name: str) -> None:
+    """ONNX's own shape inference divides by some of them and ends the process."""
+    pool = node("MaxPool", ["x"], ["y"], name="pool", kernel_shape=[2], strides=[1], dilations=[1])
+    conv = node("Conv", ["x", "w"], ["y"], name="conv", group=1)
+    made = model(
+        [conv if name == "group" else pool], random_weights(0, w=(1, 1, 2)), shape=("n", 1, 4)
+    )
+    for attribute in made.graph.node[0].attribute:
+        if attribute.name == name:
+            attribute.CopyFrom(helper.make_attribute(name, 0 if name == "group" else [0]))
+    with pytest.raises(ModelFileError, match=f"{name} of node .* must be at least 1"):
+        from_onnx(made)
+
+
 def test_nodes_out_of_order() -> None:
     made = model(
         [node("Relu", ["a"], ["y"]), node("Relu", ["x"], ["a"])], check=False, output_shape=("n", 4)

@@ -17,7 +17,14 @@ from google.protobuf.message import DecodeError
 
 from spectramac.graph.errors import ModelFileError
 
-__all__ = ["OLDEST_OPSET", "check", "load_external_data", "opset", "read_model"]
+__all__ = [
+    "OLDEST_OPSET",
+    "check",
+    "infer_shapes",
+    "load_external_data",
+    "opset",
+    "read_model",
+]
 
 OLDEST_OPSET = 13
 
@@ -145,8 +152,32 @@ def _external_bytes(what: str, folder: Path, entries: dict[str, str], n_bytes: i
         return file.read(length)
 
 
-def check(model: onnx.ModelProto, name: str) -> dict[str, list[int | None]]:
-    """Run ONNX's checker and shape inference.
+def check(model: onnx.ModelProto, name: str) -> None:
+    """Run ONNX's checker.
+
+    Raises
+    ------
+    ModelFileError
+        With what it found.
+    """
+    try:
+        onnx.checker.check_model(model)
+    except (onnx.checker.ValidationError, ValueError, RuntimeError) as error:
+        raise _invalid(name, error) from error
+    for node in model.graph.node:
+        for attribute in node.attribute:
+            # ONNX does not check these, and its shape inference divides by them.
+            window = attribute.name in ("strides", "dilations", "kernel_shape")
+            if (window and min(attribute.ints, default=1) < 1) or (
+                attribute.name == "group" and attribute.i < 1
+            ):
+                raise ModelFileError(
+                    f"{name}: {attribute.name} of node {node.name!r} ({node.op_type}) must be at least 1"
+                )
+
+
+def infer_shapes(model: onnx.ModelProto, name: str) -> dict[str, list[int | None]]:
+    """Run ONNX's shape inference on a model that passed :func:`check`.
 
     Returns
     -------
@@ -156,20 +187,13 @@ def check(model: onnx.ModelProto, name: str) -> dict[str, list[int | None]]:
     Raises
     ------
     ModelFileError
-        With what they found.
+        With what it found.
     """
     try:
-        onnx.checker.check_model(model)
         # Without data_prop: it would compute constants of any size that a file asks for.
         inferred = onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True)
-    except (
-        onnx.checker.ValidationError,
-        onnx.shape_inference.InferenceError,
-        ValueError,
-        RuntimeError,
-    ) as error:
-        reason = " ".join(str(error).split())
-        raise ModelFileError(f"{name} must be a valid ONNX model, but {reason}") from error
+    except (onnx.shape_inference.InferenceError, ValueError, RuntimeError) as error:
+        raise _invalid(name, error) from error
     shapes: dict[str, list[int | None]] = {}
     graph = inferred.graph
     for info in (*graph.input, *graph.value_info, *graph.output):
@@ -177,3 +201,7 @@ def check(model: onnx.ModelProto, name: str) -> dict[str, list[int | None]]:
             axes = info.type.tensor_type.shape.dim
             shapes[info.name] = [d.dim_value if d.HasField("dim_value") else None for d in axes]
     return shapes
+
+
+def _invalid(name: str, error: Exception) -> ModelFileError:
+    return ModelFileError(f"{name} must be a valid ONNX model, but {' '.join(str(error).split())}")

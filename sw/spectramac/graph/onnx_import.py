@@ -98,17 +98,22 @@ class _Importer:
     def run(self) -> Graph:
         graph = self.model.graph
         needed = _needed(graph)
-        reads = Counter(name for i in needed for name in graph.node[i].input)
+        self.names = [self.names[i] for i in needed]
+        nodes = [graph.node[i] for i in needed]
+        del graph.node[:]
+        graph.node.extend(nodes)
+        reads = Counter(name for node in nodes for name in node.input)
         reads.update(info.name for info in graph.output)
-        static = {i: static_refusal(graph.node[i], self.names[i]) for i in needed}
+        static = [static_refusal(*pair) for pair in zip(nodes, self.names, strict=True)]
         source = self._source()
         try:
             onnx_file.load_external_data(self.model, self.name, self.folder)
             self._fix_input()
-            shapes = onnx_file.check(self.model, self.name)
+            onnx_file.check(self.model, self.name)
+            shapes = {} if any(static) else onnx_file.infer_shapes(self.model, self.name)
         except ModelFileError:
             # The checker does not know some operators either; the list of all of them says more.
-            self.refusals += [refusal for refusal in static.values() if refusal is not None]
+            self.refusals += [refusal for refusal in static if refusal is not None]
             self._raise_refusals()
             raise
         for tensor in graph.initializer:
@@ -120,12 +125,11 @@ class _Importer:
         builder = Builder(self.name, source or Tensor(name="input", shape=(1,)))
         if source is not None:
             self.values[source.name] = replace(builder.input, shared=reads[source.name] > 1)
-        for i in needed:
-            node, refusal = graph.node[i], static[i]
+        for node, name, refusal in zip(nodes, self.names, static, strict=True):
             if refusal is not None:
                 self.refusals.append(refusal)
-            elif all(name in self.values for name in node.input):
-                self._convert(node, self.names[i], builder, reads, shapes)
+            elif all(source in self.values for source in node.input):
+                self._convert(node, name, builder, reads, shapes)
         return self._finish(builder)
 
     def _source(self) -> Tensor | None:
