@@ -24,6 +24,7 @@ __all__ = [
     "load_external_data",
     "opset",
     "read_model",
+    "type_name",
 ]
 
 OLDEST_OPSET = 13
@@ -80,6 +81,12 @@ def opset(model: onnx.ModelProto, name: str) -> int:
     return version
 
 
+def type_name(kind: int) -> str:
+    """Of an element type; its number where it is not known."""
+    known = {number: name for name, number in onnx.TensorProto.DataType.items()}
+    return str(known.get(kind, f"of type {kind}"))
+
+
 def _tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
     yield from model.graph.initializer
     for node in model.graph.node:
@@ -116,8 +123,7 @@ def _n_bytes(what: str, tensor: onnx.TensorProto) -> int:
         item = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
     except (KeyError, TypeError, ValueError):
         raise ModelFileError(f"{what} must have a known element type") from None
-    kind = onnx.TensorProto.DataType.Name(tensor.data_type)
-    if kind.endswith("INT4"):
+    if type_name(tensor.data_type).endswith("INT4"):
         return int((prod(tensor.dims) + 1) // 2)
     return int(prod(tensor.dims) * item)
 

@@ -152,7 +152,7 @@ class _Importer:
             self._refuse(
                 info.name,
                 "input",
-                f"its elements are {onnx.TensorProto.DataType.Name(kind.elem_type)}",
+                f"its elements are {onnx_file.type_name(kind.elem_type)}",
                 "start with a float input; for a quantized model, with QuantizeLinear",
             )
             return None

@@ -128,7 +128,8 @@ def static_refusal(node: onnx.NodeProto, name: str) -> Refusal | None:
             remedy = "export with standard operators, functions inlined (onnx.inliner)"
         remedy = remedy or "rewrite it with: " + ", ".join(KNOWN_ATTRIBUTES)
         return Refusal(name, operator, "unsupported operator", remedy)
-    unknown = sorted(a.name for a in node.attribute if a.name not in KNOWN_ATTRIBUTES[operator])
+    names = [str(a.name) for a in node.attribute]  # bytes, where a file has no valid text
+    unknown = sorted(set(names) - KNOWN_ATTRIBUTES[operator])
     if unknown:
         problem = f"unsupported attribute {', '.join(unknown)}"
         return Refusal(
@@ -198,7 +199,8 @@ class OnnxNode:
         """Input i as finite real constants."""
         constant = self.constant(i)
         try:
-            array = constant.array.astype(np.float64)
+            with np.errstate(invalid="ignore"):  # of a signalling NaN, which is refused below
+                array = constant.array.astype(np.float64)
         except (TypeError, ValueError):
             raise RefusedError(f"input {i} does not hold numbers", "check the model") from None
         if not np.isfinite(array).all():
