@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The spectramac authors
 # SPDX-License-Identifier: BSD-2-Clause
-"""Dependencies point one way: spec ← model ← compress, compiler, host; spec ← gateware; sim on top.
+"""Dependencies point one way: spec ← model, graph ← compress, compiler, host; spec ← gateware; sim on top.
 
 Read from the syntax trees, so nothing needs to be installed and imports inside functions count too.
 """
@@ -25,9 +25,16 @@ TABLES = {
 ALLOWED = {
     "spec": set(),
     "model": {"spectramac.spec", "numpy"},
-    "compress": {"spectramac.spec", "spectramac.model", "numpy"},
-    "compiler": {"spectramac.spec", "spectramac.model", "numpy"},
-    "host": {"spectramac.spec", "spectramac.model", "spectramac.compiler", "numpy"},
+    "graph": {"spectramac.spec", "numpy"},
+    "compress": {"spectramac.spec", "spectramac.model", "spectramac.graph", "numpy"},
+    "compiler": {"spectramac.spec", "spectramac.model", "spectramac.graph", "numpy"},
+    "host": {
+        "spectramac.spec",
+        "spectramac.model",
+        "spectramac.graph",
+        "spectramac.compiler",
+        "numpy",
+    },
     "gateware": {"spectramac.spec", "amaranth", *TABLES},
     "sim": None,  # anything
 }
@@ -40,6 +47,8 @@ LAZY = {
 # Modules that are the door to an extra, by the start of their names, and what they may import at their top.
 MODULE_EXTRAS = {
     "spectramac.compress.train": {"torch", "sklearn"},
+    "spectramac.graph.onnx_": {"onnx", "google.protobuf"},
+    "spectramac.graph.torch_": {"torch"},
     "spectramac.host.cli": {"typer", "rich"},
 }
 
@@ -117,6 +126,9 @@ def test_imports_point_one_way(package):
         ("model", "from spectramac.compiler import layout"),
         ("model", "def f():\n    import torch"),
         ("compress", "import torch"),
+        ("graph", "import onnx"),
+        ("graph", "def f():\n    import torch"),
+        ("graph", "from spectramac.compress import sft"),
         ("compress", "from spectramac import host"),
         ("host", "from amaranth import Signal"),
         ("gateware", "from spectramac.model.fft import fft"),
@@ -136,7 +148,7 @@ def test_namespace_folder_has_no_init(tree):
 
 def test_software_never_imports_hardware_tools():
     for package, module, path in SOURCES:
-        if package in ("spec", "model", "compress", "compiler", "host"):
+        if package in ("spec", "model", "graph", "compress", "compiler", "host"):
             for name, line, _ in imports(ast.parse(path.read_text()), module):
                 assert not within(name, {"amaranth", "cocotb", "cocotb_tools"}), f"{module}:{line}"
 
