@@ -11,9 +11,13 @@ import textwrap
 from typing import Any
 
 import pytest
-from tests.gateware.mutations import CHECKS, MUTATIONS, Mutation
+from tests.gateware import mutations, mutations_fft
+from tests.gateware.mutation import Mutation
 
 from spectramac.gateware.threshold import Split
+
+CHECKS = mutations.CHECKS | mutations_fft.CHECKS
+MUTATIONS = mutations.MUTATIONS | mutations_fft.MUTATIONS
 
 
 def mutate(monkeypatch: pytest.MonkeyPatch, mutation: Mutation) -> None:
