@@ -5,8 +5,8 @@
 Every block of n values along one axis is replaced by its n real-basis values R @ block, in the order of
 the pairs (:mod:`spectramac.model.spectrum`), with R orthonormal; :func:`synthesise` is the inverse.
 
-Short blocks are one multiplication by R. Long one-dimensional blocks are a real FFT: its output
-X[0], 0, Re X[1], Im X[1], …, X[n/2], 0 is already in pair order once X[n/2] takes the place of the first zero.
+A one-dimensional block is a real FFT: its output X[0], 0, Re X[1], Im X[1], …, X[n/2], 0 is already in pair
+order once X[n/2] takes the place of the first zero. (Even for 8 points it is faster than a product with R.)
 The work is done a few rows, or a few columns copied side by side, at a time: the temporaries of a chunk stay
 in the cache, so that a matrix of 4096 x 4096 needs hardly more memory than itself and both passes together less
 time than ``numpy.fft.fft2`` (:mod:`spectramac.compress.speed` measures it).
@@ -25,8 +25,6 @@ __all__ = ["Floats", "analyse", "norms", "orthonormal_basis", "synthesise"]
 
 Floats = NDArray[np.float64]
 
-LONGEST_PRODUCT = 32
-"""Up to this many points a product with R is faster than an FFT."""
 CHUNK = 1 << 17
 """Values that are transformed at a time: 1 MiB."""
 
@@ -123,21 +121,13 @@ def analyse(M: Floats, t: Transform, axis: int) -> None:
     """
     if not t.is_fft:
         return
-    if t.n <= LONGEST_PRODUCT:
-        forward: Floats = np.ascontiguousarray(orthonormal_basis(t).T)
-        _in_chunks(M, t.n, axis, lambda x: x @ forward, "a matrix")
-    else:
-        kernel = _fft_2d if t.two_d else _real_fft
-        _in_chunks(M, t.n, axis, lambda x: kernel(x, t), "a matrix")
+    kernel = _fft_2d if t.two_d else _real_fft
+    _in_chunks(M, t.n, axis, lambda x: kernel(x, t), "a matrix")
 
 
 def synthesise(M: Floats, t: Transform, axis: int) -> None:
     """The inverse of :func:`analyse`, in place."""
     if not t.is_fft:
         return
-    if t.n <= LONGEST_PRODUCT:
-        backward = orthonormal_basis(t)
-        _in_chunks(M, t.n, axis, lambda x: x @ backward, "a spectrum")
-    else:
-        kernel = _inverse_fft_2d if t.two_d else _inverse_real_fft
-        _in_chunks(M, t.n, axis, lambda x: kernel(x, t), "a spectrum")
+    kernel = _inverse_fft_2d if t.two_d else _inverse_real_fft
+    _in_chunks(M, t.n, axis, lambda x: kernel(x, t), "a spectrum")

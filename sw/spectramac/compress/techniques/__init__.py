@@ -2,13 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Compression techniques behind one interface (:mod:`spectramac.compress.techniques.base`)."""
 
-from spectramac.compress.techniques.base import (
-    NotRunnableError,
-    Quantization,
-    Stage,
-    Structured,
-    Technique,
-)
+from spectramac.compress.techniques.base import NotRunnableError, Structured, Technique
 from spectramac.compress.techniques.lowrank import LowRank
 from spectramac.compress.techniques.pruning import (
     NeuronPruning,
@@ -24,8 +18,10 @@ from spectramac.compress.techniques.spectral import (
     SpectralInput,
     image_map,
 )
+from spectramac.compress.techniques.stage import INT8, Quantization, Stage
 
 __all__ = [
+    "INT8",
     "BlockCirculant",
     "LowRank",
     "NeuronPruning",

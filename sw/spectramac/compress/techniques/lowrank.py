@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 from spectramac.compress.blocks import Floats
 from spectramac.compress.sft import pad
 from spectramac.compress.techniques.base import (
-    IDENTITY,
-    Stage,
     Structured,
     Technique,
     check_density,
     check_weights,
 )
+from spectramac.compress.techniques.stage import IDENTITY, Stage
 from spectramac.compress.threshold import column_rms
 
 __all__ = ["LowRank", "dense_stage", "factorise"]

@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 from spectramac.compress.blocks import Floats
 from spectramac.compress.sft import pad
 from spectramac.compress.techniques.base import (
-    IDENTITY,
-    Stage,
     Structured,
     Technique,
     check_density,
     check_weights,
 )
 from spectramac.compress.techniques.selection import PAIRS, Selection
+from spectramac.compress.techniques.stage import IDENTITY, Stage
 from spectramac.compress.threshold import column_rms, largest
 
 __all__ = ["NeuronPruning", "Pruning", "remove_units", "unit_importance"]

@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 from spectramac.compress.blocks import Floats
 from spectramac.compress.sft import complex_pattern, orthonormal_sft
 from spectramac.compress.techniques.base import (
-    IDENTITY,
-    Stage,
     Structured,
     Technique,
     block_transform,
@@ -20,6 +18,7 @@ from spectramac.compress.techniques.base import (
     check_weights,
 )
 from spectramac.compress.techniques.selection import PAIRS, Selection, keep_complex, keep_diagonal
+from spectramac.compress.techniques.stage import IDENTITY, Stage
 from spectramac.compress.threshold import by_density, column_rms
 from spectramac.model.network import Transform
 
