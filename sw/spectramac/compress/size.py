@@ -185,12 +185,21 @@ def fft_multiplications(t: Transform) -> int:
     return count
 
 
-def layers_cost(layers: Sequence[Layer], config: AcceleratorConfig) -> Cost:
+def layers_cost(
+    layers: Sequence[Layer], config: AcceleratorConfig, *, runs: Sequence[int] | None = None
+) -> Cost:
     """Count what a chain of layers stores, word for word, and its multiplications.
 
     Equal to what :func:`~spectramac.compiler.compile.compile_network` stores for a network of these layers
     alone (unless it must prefer fewer words to fewer bits to fit the coefficient memory); sizes of memories
     are not checked.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+    config : AcceleratorConfig
+    runs : sequence of int, optional
+        How often each layer runs for one inference. Default: once.
 
     Raises
     ------
@@ -202,15 +211,15 @@ def layers_cost(layers: Sequence[Layer], config: AcceleratorConfig) -> Cost:
     words["descriptor"] = (len(layers) - 1) * PITCH + WORDS
     n_pairs = n_slots = multiplications = 0
     transforms = 0.0
-    for layer in layers:
+    for layer, n_runs in zip(layers, runs or [1] * len(layers), strict=True):
         layout = lay_out(layer, config)
         for name, values in layer_tables(layer, layout, config).items():
             words[name] += len(values)
         n_pairs += int(np.count_nonzero(layout.a | layout.b))
         n_slots += layout.n_words * config.n_lanes * (2 if layout.is_narrow else 1)
-        multiplications += 2 * layout.n_pairs
+        multiplications += 2 * layout.n_pairs * n_runs
         for t, n in ((layer.t_in, layer.n_in), (layer.t_out, layer.n_out)):
-            transforms += t.padded(n) // t.n * fft_multiplications(t) / 2
+            transforms += n_runs * (t.padded(n) // t.n) * fft_multiplications(t) / 2
     bits = {name: n * table[name].width for name, n in words.items()}
     return Cost(
         coefficient_bits=bits["coefficient"],

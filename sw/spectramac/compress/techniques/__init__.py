@@ -3,6 +3,19 @@
 """Compression techniques behind one interface (:mod:`spectramac.compress.techniques.base`)."""
 
 from spectramac.compress.techniques.base import NotRunnableError, Structured, Technique
+from spectramac.compress.techniques.conv import (
+    ChannelPruning,
+    ConvStage,
+    PrunedConv,
+    SftConv,
+    StructuredConv,
+)
+from spectramac.compress.techniques.decomposition import (
+    ChannelwiseConv,
+    DepthwiseConv,
+    SeparableConv,
+    Tucker2Conv,
+)
 from spectramac.compress.techniques.lowrank import LowRank
 from spectramac.compress.techniques.pruning import (
     NeuronPruning,
@@ -18,23 +31,35 @@ from spectramac.compress.techniques.spectral import (
     SpectralInput,
     image_map,
 )
+from spectramac.compress.techniques.spectral_conv import SpectralConv, TileStage
 from spectramac.compress.techniques.stage import INT8, Quantization, Stage
 
 __all__ = [
     "INT8",
     "BlockCirculant",
+    "ChannelPruning",
+    "ChannelwiseConv",
+    "ConvStage",
+    "DepthwiseConv",
     "LowRank",
     "NeuronPruning",
     "NotRunnableError",
+    "PrunedConv",
     "Pruning",
     "Quantization",
     "RowsSft",
     "Selection",
+    "SeparableConv",
     "Sft",
+    "SftConv",
+    "SpectralConv",
     "SpectralInput",
     "Stage",
     "Structured",
+    "StructuredConv",
     "Technique",
+    "TileStage",
+    "Tucker2Conv",
     "image_map",
     "remove_units",
     "unit_importance",
