@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from spectramac.compress.data import INPUT_SCALE
 from spectramac.compress.quantize import activation_scale, assemble, quantize_coefficients
-from spectramac.compress.sft import Floats, orthonormal, sft
+from spectramac.compress.sft import orthonormal, sft
 from spectramac.compress.threshold import column_rms, lane_balanced
 from spectramac.compress.train import (
     Epoch,
@@ -31,7 +31,6 @@ from spectramac.model.network import Layer, Network, Transform
 __all__ = [
     "LayerPlan",
     "Recipe",
-    "accuracy",
     "augment",
     "make_student",
     "to_network",
@@ -109,11 +108,6 @@ def augment(x: Tensor, generator: torch.Generator) -> Tensor:
 
 def to_real(x: Ints) -> Tensor:
     return torch.tensor(np.asarray(x, np.float32) * INPUT_SCALE)
-
-
-def accuracy(outputs: Floats | Ints, labels: Ints) -> float:
-    """Percent of rows whose largest element (the first of equals) is at the label."""
-    return float(100 * np.mean(np.argmax(outputs, axis=1) == labels))
 
 
 def train_teacher(recipe: Recipe, x: Tensor, y: Tensor, seed: int) -> nn.Sequential:
