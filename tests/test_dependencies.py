@@ -39,6 +39,7 @@ LAZY = {
 }
 # Modules that are the door to an extra, by the start of their names, and what they may import at their top.
 MODULE_EXTRAS = {
+    "spectramac.compress.torch_": {"torch"},
     "spectramac.compress.train": {"torch", "sklearn"},
     "spectramac.host.cli": {"typer", "rich"},
 }

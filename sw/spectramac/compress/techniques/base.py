@@ -13,7 +13,8 @@ are written once, here.
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,10 @@ class Structured:
     input_map: NDArray[np.int32] | None = None
     output_map: NDArray[np.int32] | None = None
 
+    def with_stages(self, stages: Sequence[Stage]) -> "Structured":
+        """The same structure with other stages, for instance trained ones."""
+        return replace(self, stages=tuple(stages))
+
     def dense(self) -> Floats:
         """The weights that the structure computes with, float ``shape``."""
         product = self.stages[0].matrix()
@@ -113,6 +118,8 @@ class Structured:
         output_scale: float,
         relu: bool,
         quantization: Quantization = INT8,
+        steps: Sequence[Floats | float] | None = None,
+        scales: Sequence[float] | None = None,
         data_width: int = 15,
         accumulator_width: int = 27,
     ) -> tuple[Layer, ...]:
@@ -127,9 +134,14 @@ class Structured:
         inputs : int array (batch, n_in)
             Typical int8 inputs, as the network's user gives them.
         input_scale, output_scale : float
-            Real value of one int8 step. Scales between the stages are calibrated on ``inputs``.
+            Real value of one int8 step.
         relu : bool
         quantization : Quantization
+        steps : sequence of float or float array (rows,), optional
+            Steps of the coefficients of each stage, such as training found. Default: of least error, as
+            ``quantization`` says.
+        scales : sequence of float, optional
+            Real value of one int8 step behind each stage but the last. Default: calibrated on ``inputs``.
         data_width, accumulator_width : int
             See :func:`~spectramac.compress.quantize.assemble`.
 
@@ -149,12 +161,14 @@ class Structured:
             last = i == len(self.stages) - 1
             if last:
                 scale = output_scale
+            elif scales is not None:
+                scale = scales[i]
             else:
                 scale = activation_scale(values @ stage.matrix().T * input_scale)
-            steps = quantization.steps_for(stage.t_out)
+            chosen = quantization.steps_for(stage.t_out) if steps is None else steps[i]
             layer = assemble(
                 name if len(self.stages) == 1 else f"{name}.{i}",
-                quantize_coefficients(stage.coefficients(), quantization.bits, steps),
+                quantize_coefficients(stage.coefficients(), quantization.bits, chosen),
                 n_in=stage.n_in,
                 n_out=stage.n_out,
                 t_in=stage.t_in,

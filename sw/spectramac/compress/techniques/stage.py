@@ -94,6 +94,10 @@ class Stage:
             spectrum = complex_pattern(spectrum, self.t_in, self.t_out)
         return np.where(self.mask, spectrum, 0.0)
 
+    def with_mask(self, mask: Mask) -> "Stage":
+        """Other coefficients stored."""
+        return replace(self, mask=mask)
+
     def with_spectrum(self, spectrum: Floats) -> "Stage":
         """The same pattern with other values."""
         return replace(self, spectrum=np.asarray(spectrum, np.float64))
