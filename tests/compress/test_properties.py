@@ -15,6 +15,7 @@ from hypothesis.extra.numpy import arrays
 
 from spectramac.compiler.compile import compile_network
 from spectramac.compress.blocks import analyse, orthonormal_basis, synthesise
+from spectramac.compress.lanes import lane_balanced
 from spectramac.compress.quantize import quantize_coefficients
 from spectramac.compress.sft import (
     complex_pattern,
@@ -34,7 +35,6 @@ from spectramac.compress.threshold import (
     by_error,
     by_tau,
     group_energy,
-    lane_balanced,
     largest,
 )
 from spectramac.model.network import Network, Transform

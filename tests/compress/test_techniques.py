@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from tests.compress.cases import ALL, CONFIG, EXACT, FFT8, IDENTITY, ids, images, matrix
 
+from spectramac.compress.lanes import entries_per_lane
 from spectramac.compress.sft import circulant_matrix, orthonormal_sft, sft
 from spectramac.compress.techniques import (
     BlockCirculant,
@@ -24,7 +25,7 @@ from spectramac.compress.techniques import (
     remove_units,
     unit_importance,
 )
-from spectramac.compress.threshold import column_rms, entries_per_lane
+from spectramac.compress.threshold import column_rms
 
 
 @pytest.mark.parametrize("technique", EXACT, ids=ids)

@@ -29,10 +29,9 @@ __all__ = [
     "by_energy",
     "by_error",
     "by_tau",
+    "check_density",
     "column_rms",
-    "entries_per_lane",
     "group_energy",
-    "lane_balanced",
     "largest",
     "pair_magnitude",
     "spread",
@@ -119,7 +118,8 @@ def largest(values: Floats, count: int) -> Mask:
     return keep.reshape(values.shape)
 
 
-def _check_density(density: float) -> None:
+def check_density(density: float) -> None:
+    """Refuse what is no part of a whole."""
     if not 0 <= density <= 1:
         raise ValueError(f"density must be from 0 to 1, not {density!r}")
 
@@ -136,7 +136,7 @@ def by_density(
     S: Floats, density: float, column_weights: Floats | None = None, *, group: Group = PAIR
 ) -> Mask:
     """Keep exactly ``round(density * groups)`` groups, the largest; of equals, the first in memory."""
-    _check_density(density)
+    check_density(density)
     energy = group_energy(S, group, column_weights)
     return spread(largest(energy, round(density * energy.size)), group)
 
@@ -177,104 +177,3 @@ def by_error(
     if not 0 <= error <= 1:
         raise ValueError(f"error must be from 0 to 1, not {error!r}")
     return by_energy(S, 1 - error * error, column_weights, group=group)
-
-
-def entries_per_lane(mask: Mask, n_lanes: int) -> NDArray[np.int64]:
-    """Kept pairs of every column in every lane, int (columns, lanes); pair r lives in lane r mod n_lanes."""
-    pairs = mask[0::2] | mask[1::2]
-    return np.stack([pairs[lane::n_lanes].sum(axis=0) for lane in range(n_lanes)], axis=1)
-
-
-def _best_rows(energy: Floats, max_gap: int | None) -> tuple[Floats, NDArray[np.int64]]:
-    """For one lane, the best rows for every number of entries.
-
-    Dynamic programming over (entries, last row): best[k, r] = energy[r] + max best[k-1, r'] over
-    the rows r' that the index reaches r from, r - max_gap ≤ r' < r; the first entry is at most
-    max_gap after row 0.
-
-    Parameters
-    ----------
-    energy : float array (lane rows, columns)
-
-    Returns
-    -------
-    (total, chosen) : float (lane rows, columns), int (lane rows, lane rows, columns)
-        ``total[k-1]`` is the energy of the best k rows and ``chosen[k-1, :k]`` are those rows.
-    """
-    n_rows, n_columns = energy.shape
-    if max_gap is None or max_gap >= n_rows - 1:
-        order = np.argsort(-energy, axis=0, kind="stable")
-        total = np.cumsum(np.take_along_axis(energy, order, axis=0), axis=0)
-        return total, np.broadcast_to(order, (n_rows, n_rows, n_columns))
-    reach = max_gap
-    best = np.full((n_rows, n_rows, n_columns), -np.inf)
-    previous = np.zeros((n_rows, n_rows, n_columns), np.int64)
-    best[0, : reach + 1] = energy[: reach + 1]
-    for k in range(1, n_rows):
-        for r in range(k, n_rows):
-            window = best[k - 1, max(0, r - reach) : r]
-            source = np.argmax(window, axis=0)
-            previous[k, r] = source + max(0, r - reach)
-            best[k, r] = energy[r] + np.take_along_axis(window, source[None], axis=0)[0]
-    chosen = np.zeros_like(previous)
-    chosen_last = np.argmax(best, axis=1)
-    column = np.arange(n_columns)
-    for k in range(n_rows):
-        row = chosen_last[k]
-        for j in range(k, -1, -1):
-            chosen[k, j] = row
-            row = previous[j, row, column]
-    return best.max(axis=1), chosen
-
-
-def lane_balanced(
-    S: Floats,
-    density: float,
-    n_lanes: int,
-    column_weights: Floats | None = None,
-    *,
-    max_gap: int | None = 15,
-) -> Mask:
-    """Keep whole coefficient words: in each column every lane has the same number of pairs, so none
-    is padding.
-
-    A word of column c holds one pair for each lane; how many words a column gets is chosen over the
-    whole matrix: the words that add most energy come first, ``round(density * pairs / n_lanes)`` in
-    all. Rows of a column are the best ones that relative indices reach. A word that not every lane
-    has a row for is never used: of 5 row pairs on 3 lanes, at most one word a column.
-
-    Parameters
-    ----------
-    S : float array (rows, columns)
-        Orthonormal spectrum.
-    density : float
-        Part of the pairs to keep, at most what whole words can hold.
-    n_lanes : int
-    column_weights : float array (columns,), optional
-    max_gap : int, optional
-        Largest distance of successive entries in lane rows (15 for the 4-bit indices of narrow
-        coefficients, 255 for wide ones); None for any.
-    """
-    _check_density(density)
-    if n_lanes < 1:
-        raise ValueError(f"n_lanes must be at least 1, not {n_lanes!r}")
-    if max_gap is not None and max_gap < 1:
-        raise ValueError(f"max_gap must be at least 1 or None, not {max_gap!r}")
-    energy = pair_magnitude(S, column_weights) ** 2
-    n_pairs, n_columns = energy.shape
-    n_words = round(density * energy.size / n_lanes)
-    keep = np.zeros(energy.shape, np.bool_)
-    depth = n_pairs // n_lanes
-    if depth == 0 or n_words == 0:
-        return spread(keep)
-    lanes = [_best_rows(energy[lane::n_lanes], max_gap) for lane in range(n_lanes)]
-    total = sum((best[:depth] for best, _ in lanes), np.zeros((depth, n_columns)))
-    # Without gaps the gain of one more word falls; with them it may rise, and min keeps the words in order.
-    gain = np.minimum.accumulate(np.diff(total, axis=0, prepend=0.0), axis=0)
-    order = np.argsort(-gain, axis=None, kind="stable")[:n_words]
-    words = np.bincount(order % n_columns, minlength=n_columns)
-    for lane, (_, chosen) in enumerate(lanes):
-        for c in np.flatnonzero(words):
-            k = words[c]
-            keep[chosen[k - 1, :k, c] * n_lanes + lane, c] = True
-    return spread(keep)

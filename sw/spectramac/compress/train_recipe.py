@@ -14,10 +14,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from spectramac.compress.data import INPUT_SCALE
+from spectramac.compress.lanes import lane_balanced
 from spectramac.compress.quantize import activation_scale, assemble, quantize_coefficients
 from spectramac.compress.sft import orthonormal_sft
 from spectramac.compress.techniques import Stage
-from spectramac.compress.threshold import column_rms, lane_balanced
+from spectramac.compress.threshold import column_rms
 from spectramac.compress.torch_stage import StageLinear
 from spectramac.compress.train import (
     Epoch,

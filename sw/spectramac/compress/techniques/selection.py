@@ -22,13 +22,13 @@ from typing import Literal
 import numpy as np
 
 from spectramac.compress.blocks import Floats
+from spectramac.compress.lanes import lane_balanced
 from spectramac.compress.sft import joint_blocks
 from spectramac.compress.threshold import (
     PAIR,
     Mask,
     by_density,
     group_energy,
-    lane_balanced,
     largest,
     spread,
 )
