@@ -5,6 +5,7 @@
 import numpy as np
 import pytest
 from tests.compress.cases import ALL, COMPLEX, CONFIG, FFT8, IDENTITY, ids, images, matrix
+from tests.networks import program_memories, program_outputs
 
 from spectramac.compiler.compile import compile_network
 from spectramac.compress.quantize import activation_scale
@@ -17,8 +18,10 @@ from spectramac.compress.techniques import (
     Sft,
     Technique,
 )
+from spectramac.model.accelerator import run_program
 from spectramac.model.layer import run_network
 from spectramac.model.network import Network, Transform
+from spectramac.spec.config import preset
 
 
 @pytest.mark.parametrize("technique", ALL, ids=ids)
@@ -124,3 +127,23 @@ def test_complex_is_stored_once() -> None:
     assert cost.multiplications == 36 * (3 * 4 + 2 * 2)
     assert cost.index_bits == 0
     assert cost.n_pairs == 36 * 5
+
+
+@pytest.mark.parametrize("technique", ALL, ids=ids)
+@pytest.mark.parametrize("name", ["small", "large"])
+def test_golden_model_runs_what_is_exported(technique: Technique, name: str) -> None:
+    """Compiled, and executed entry by entry: the same integers, and no accumulator saturates."""
+    config = preset(name).replace(log2_n_max=8)  # tiles of 16 x 16
+    x = np.random.default_rng(3).integers(0, 128, (8, 54))
+    structured = technique.fit(matrix(), 0.3, inputs=x)
+    layers = structured.export(
+        "fc", np.ones(21), inputs=x, input_scale=1 / 127, output_scale=0.1, relu=True,
+        quantization=Quantization(4, "row"),
+    )  # fmt: skip
+    network = Network(layers=layers, input_map=structured.input_map)
+    expected = run_network(network, x, data_width=config.data_width)
+    image = compile_network(network, config)
+    memories = program_memories(image, config, x)
+    result = run_program(config, memories, image.n_layers, len(x) // 2)
+    np.testing.assert_array_equal(program_outputs(image, result.activation, len(x)), expected)
+    assert expected.any()
