@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The spectramac authors
 # SPDX-License-Identifier: BSD-2-Clause
-"""Dependencies point one way: spec ← model ← compiler ← compress, host; spec ← gateware; sim on top.
+"""Dependencies point one way: spec ← model, graph ← compiler ← compress, host; spec ← gateware; sim on top.
 
 Read from the syntax trees, so nothing needs to be installed and imports inside functions count too.
 """
@@ -25,9 +25,22 @@ TABLES = {
 ALLOWED = {
     "spec": set(),
     "model": {"spectramac.spec", "numpy"},
-    "compress": {"spectramac.spec", "spectramac.model", "spectramac.compiler", "numpy"},
-    "compiler": {"spectramac.spec", "spectramac.model", "numpy"},
-    "host": {"spectramac.spec", "spectramac.model", "spectramac.compiler", "numpy"},
+    "graph": {"spectramac.spec", "numpy"},
+    "compress": {
+        "spectramac.spec",
+        "spectramac.model",
+        "spectramac.graph",
+        "spectramac.compiler",
+        "numpy",
+    },
+    "compiler": {"spectramac.spec", "spectramac.model", "spectramac.graph", "numpy"},
+    "host": {
+        "spectramac.spec",
+        "spectramac.model",
+        "spectramac.graph",
+        "spectramac.compiler",
+        "numpy",
+    },
     "gateware": {"spectramac.spec", "amaranth", *TABLES},
     "sim": None,  # anything
 }
@@ -41,6 +54,8 @@ LAZY = {
 MODULE_EXTRAS = {
     "spectramac.compress.torch_": {"torch"},
     "spectramac.compress.train": {"torch", "sklearn"},
+    "spectramac.graph.onnx_": {"onnx", "google.protobuf"},
+    "spectramac.graph.torch_": {"torch"},
     "spectramac.host.cli": {"typer", "rich"},
 }
 
@@ -118,6 +133,9 @@ def test_imports_point_one_way(package):
         ("model", "from spectramac.compiler import layout"),
         ("model", "def f():\n    import torch"),
         ("compress", "import torch"),
+        ("graph", "import onnx"),
+        ("graph", "def f():\n    import torch"),
+        ("graph", "from spectramac.compress import sft"),
         ("compress", "from spectramac import host"),
         ("host", "from amaranth import Signal"),
         ("gateware", "from spectramac.model.fft import fft"),
@@ -137,7 +155,7 @@ def test_namespace_folder_has_no_init(tree):
 
 def test_software_never_imports_hardware_tools():
     for package, module, path in SOURCES:
-        if package in ("spec", "model", "compress", "compiler", "host"):
+        if package in ("spec", "model", "graph", "compress", "compiler", "host"):
             for name, line, _ in imports(ast.parse(path.read_text()), module):
                 assert not within(name, {"amaranth", "cocotb", "cocotb_tools"}), f"{module}:{line}"
 

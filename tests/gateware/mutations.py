@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What can be broken in the gateware, and which check must see it; applied by tests/test_mutations.py."""
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from tests.gateware import test_fft, test_fft_block, test_fft_primitives
+from tests.gateware import test_fft, test_fft_block, test_fft_parallel, test_fft_primitives
 from tests.gateware.cases import CONFIG, SINGLE
 from tests.gateware.checks import (
     check_columns,
@@ -35,7 +36,19 @@ from spectramac.gateware.accumulators import (
     LogicAccumulators,
     _Accumulators,
 )
-from spectramac.gateware.fft import block, butterfly, iterative, narrow, output, pipelined, twiddle
+from spectramac.gateware.fft import (
+    block,
+    butterfly,
+    iterative,
+    narrow,
+    output,
+    parallel,
+    path_product,
+    path_twiddle,
+    paths,
+    pipelined,
+    twiddle,
+)
 from spectramac.gateware.fft.real import RealButterfly, RealPairFFT
 from spectramac.gateware.fft.split import ConjugateSplit
 from spectramac.gateware.fft.threshold import ThresholdFFT
@@ -55,6 +68,8 @@ from spectramac.spec.config import FFTConfig
 __all__ = ["CHECKS", "MUTATIONS", "Mutation"]
 
 PIPELINED = FFTConfig(log2_n_max=4)
+PARALLEL = FFTConfig(log2_n_max=6, samples_per_clock=4)
+PARALLEL_HALVING = FFTConfig(log2_n_max=6, twiddle_width=18, scaling="halving", samples_per_clock=8)
 HALVING = FFTConfig(log2_n_max=5, twiddle_width=18, scaling="halving")
 BLOCK = FFTConfig(log2_n_max=4, twiddle_width=18, scaling="block")
 TILE = FFTConfig(log2_n_max=5, scaling="halving", log2_columns=3, order="natural")
@@ -104,6 +119,11 @@ CHECKS: dict[str, Callable[[], Any]] = {
     "ice40_queue": test_fft_primitives.check_queue,
     "falling_fft": lambda: test_fft.check_falling_sizes(PIPELINED),
     "stalled_fft": lambda: test_fft.check_long_stall(PIPELINED),
+    "parallel_fft": lambda: test_fft_parallel.check_square(PARALLEL),
+    "parallel_falling_fft": lambda: test_fft_parallel.check_falling_sizes(
+        dataclasses.replace(PARALLEL, log2_n_max=4, samples_per_clock=8)
+    ),
+    "parallel_products": lambda: test_fft_parallel.check_products(PARALLEL_HALVING, 3),
     "placement": lambda: check_placement(CONFIG),
     "reader": lambda: check_reader(CONFIG, 4, two_d=True, seed=1),
     "registers": lambda: check_registers(CONFIG, seed=0, n_rounds=100),
@@ -250,6 +270,69 @@ MUTATIONS = {
     ),
     "FFT: the queue promises too much": Mutation(
         output.OutputQueue, "elaborate", "self.room.eq(left > 2)", "self.room.eq(1)", "stalled_fft"
+    ),
+    "parallel FFT: paths crossed": Mutation(
+        paths.CrossButterfly,
+        "elaborate",
+        "raw[k], raw[k + half] = sums, differences",
+        "raw[k], raw[k + half] = differences, sums",
+        "parallel_fft",
+    ),
+    "parallel FFT: rotated between the dimensions": Mutation(
+        paths._Stage,
+        "_plain",
+        "is_square(control, self.stage.m - 1)",
+        "Const(0, 1)",
+        "parallel_fft",
+    ),
+    "parallel FFT: a path keeps its part of the index in two dimensions": Mutation(
+        path_twiddle.ParallelTwiddle,
+        "_addresses",
+        "square = square | here",
+        "pass",
+        "parallel_fft",
+    ),
+    "parallel FFT: the next frame's control too early": Mutation(
+        paths.PathButterfly,
+        "elaborate",
+        "now.eq(Mux(first, i.control, held))",
+        "now.eq(i.control)",
+        "parallel_fft",
+    ),
+    "parallel FFT: a shorter frame does not wait": Mutation(
+        parallel.ParallelFFT,
+        "_may_start",
+        "allowed.eq(Cat(~size, 1))",
+        "allowed.eq(-1)",
+        "parallel_falling_fft",
+    ),
+    "parallel FFT: eighths are not negated exactly": Mutation(
+        path_product.EighthTwiddle,
+        "_scaled",
+        "Mux(scaled, c, 1 << top)",
+        "1 << top",
+        "parallel_fft",
+    ),
+    "parallel FFT: the sum of an eighth wraps": Mutation(
+        path_product.EighthTwiddle,
+        "_terms",
+        "(total[-1] ^ total[-2]) & (later[:2] != 2)",
+        "Const(0, 1)",
+        "parallel_products",
+    ),
+    "parallel FFT: rotated differences keep a wrong sign": Mutation(
+        paths.PathButterfly,
+        "elaborate",
+        "draining_next & ~rotate_next",
+        "draining_next",
+        "parallel_fft",
+    ),
+    "parallel FFT: the inverse does not exchange re and im": Mutation(
+        parallel.ParallelFFT,
+        "elaborate",
+        "Mux(inverse, sample.im, sample.re)",
+        "sample.re",
+        "parallel_fft",
     ),
     "FFT: a sample's shift is not undone": Mutation(
         twiddle.Twiddle, "_shifted_back", "drop - 1 - shift for", "drop - 1 for", "block_fft"
@@ -451,6 +534,9 @@ MUTATIONS = {
         "drain_select & draining[b]",
         "drain_select & ~draining[b]",
         "block_lanes",
+    ),
+    "lanes: no forwarding beside memories of logic cells": Mutation(
+        LogicAccumulators, "elaborate", "use_last.eq(ahead)", "use_last.eq(0)", "lanes"
     ),
     "lanes: cleared sums come back": Mutation(
         LogicAccumulators, "elaborate", "read.data[-1]", "Value.cast(1)", "lanes"

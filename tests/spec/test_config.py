@@ -5,6 +5,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -172,6 +173,27 @@ def test_preset_sizes_suit_their_parts() -> None:
 def test_fft_config_is_checked(changes: dict) -> None:
     with pytest.raises(ValueError, match=f"{next(iter(changes))} must be"):
         FFTConfig(**{"log2_n_max": 6} | changes)
+
+
+@pytest.mark.parametrize("value", [0, 3, 16, -2, 2.0, True, "2"])
+def test_samples_per_clock_is_a_power_of_two_up_to_8(value: Any) -> None:
+    with pytest.raises(ValueError, match=f"^samples_per_clock must be 1, 2, 4 or 8, not {value!r}"):
+        FFTConfig(log2_n_max=6, samples_per_clock=value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "where"),
+    [
+        ({"architecture": "iterative"}, "architecture 'iterative'"),
+        ({"scaling": "block"}, "scaling 'block'"),
+        ({"scaling": "halving", "order": "natural"}, "order 'natural'"),
+        ({"scaling": "growth", "log2_columns": 3}, "log2_columns 3"),
+    ],
+)
+def test_several_samples_per_clock_are_refused(changes: dict[str, Any], where: str) -> None:
+    with pytest.raises(ValueError, match=f"^samples_per_clock must be 1 with {where}, not 4$"):
+        FFTConfig(log2_n_max=6, samples_per_clock=4, **changes)
+    assert FFTConfig(log2_n_max=6, **changes).samples_per_clock == 1
 
 
 def test_twiddle_format_holds_one_exactly() -> None:

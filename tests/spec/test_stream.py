@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spectramac.spec.fixed import Format
-from spectramac.spec.stream import Field, Payload, complex_payload, frame
+from spectramac.spec.stream import Field, Payload, complex_payload, frame, sample_frame
 
 
 def payloads(depth: int = 2) -> st.SearchStrategy[Payload]:
@@ -74,3 +74,11 @@ def test_layout_is_that_of_amaranth() -> None:
     values = {"re": -3, "im": 42, "last": 1}
     assert layout.const(values).as_bits() == payload.pack(values)
     assert layout.size == payload.width
+
+
+def test_samples_of_a_word_are_packed_from_the_first() -> None:
+    assert sample_frame(Format(8)) == frame(complex_payload(Format(8)))
+    payload = sample_frame(Format(8), 4)
+    assert payload.width == 4 * 16 + 1
+    samples = {f"x{k}": {"re": 2 * k, "im": 2 * k + 1} for k in range(4)}
+    assert payload.pack({"data": samples, "last": 1}) == 0x1_0706_0504_0302_0100

@@ -21,7 +21,7 @@ from spectramac.gateware.sequencer import Sequencer
 from spectramac.gateware.serial_lanes import SerialLanes
 from spectramac.gateware.serial_merge import SerialMerge
 from spectramac.gateware.spectrum import ColumnReader, SpectrumMemory
-from spectramac.gateware.stream import Buffer, Queue, connect, connect_pipeline, layout
+from spectramac.gateware.stream import Queue, SkidBuffer, connect, connect_pipeline, layout
 from spectramac.gateware.threshold import Split, Threshold
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.memory import memories
@@ -94,7 +94,7 @@ class Engine(wiring.Component):
             m.submodules.threshold = threshold = Threshold(config)
             m.submodules.scheduler = scheduler = Scheduler(config)
             m.submodules.queue = queue = Queue(layout(job(config)), depth=config.job_queue_depth)
-            m.submodules.lanes = lanes = Lanes(config)
+            m.submodules.lanes = lanes = Lanes(config, technology=self.technology)
             m.submodules.merge = merge = Merge(config)
         m.submodules.inverse_fft = inverse_fft = transform()
         m.submodules.requantize = requantize = Requantize(config)
@@ -238,10 +238,10 @@ class Engine(wiring.Component):
         return storage
 
     def _registered(self, m: Module, name: str, source: Any) -> Any:
-        """``source`` behind a register, where memory output to logic would be too long a path."""
+        """``source`` behind registers, where memory output to logic, or ready to ready, would be too long a path."""
         if not self.config.registered_paths:
             return source
-        m.submodules[name] = buffer = Buffer(source.payload.shape())
+        m.submodules[name] = buffer = SkidBuffer(source.payload.shape())
         connect(m, source, buffer.i)
         return buffer.o
 
@@ -325,17 +325,23 @@ class Accelerator(wiring.Component):
         m = Module()
         m.submodules.registers = registers = RegisterFile(self.config)
         engine = Engine(self.config, technology=self.technology)
-        m.submodules.engine = ResetInserter(registers.control_reset)(engine)
+        # From registers, for a reset goes everywhere.
+        reset, start = Signal(), Signal()
+        m.d.sync += [
+            reset.eq(registers.control_reset),
+            start.eq(registers.control_start & ~registers.control_reset & ~registers.status_busy),
+        ]
+        m.submodules.engine = ResetInserter(reset)(engine)
         connect(m, wiring.flipped(self.i_request), registers.i_request)
         connect(m, registers.o_response, wiring.flipped(self.o_response))
         for name in memory_ports(self.config):
             wiring.connect(m, getattr(registers, name), getattr(engine, name))
         m.d.comb += [
-            engine.start.eq(registers.control_start & ~registers.control_reset),
+            engine.start.eq(start),
             engine.n_layers.eq(registers.program_n_layers),
             engine.n_pairs.eq(registers.program_n_pairs),
-            registers.status_busy.eq(engine.busy),
-            registers.status_done.eq(engine.done),
+            registers.status_busy.eq((engine.busy & ~reset) | start),
+            registers.status_done.eq(engine.done & ~reset),
         ]
         for place in OVERFLOWS:
             port = getattr(registers, f"status_overflow_{place}")

@@ -9,6 +9,7 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from spectramac.gateware.fft.delay import delayed
 from spectramac.gateware.fixed import saturate
 from spectramac.gateware.memory import Storage
 from spectramac.spec.config import AcceleratorConfig
@@ -83,19 +84,16 @@ class _Accumulators(wiring.Component):
         histories: list[list[Any]] = [[self.valid], [self.bank], [self.row]]
         for name, history in zip(("valid", "bank", "row"), histories, strict=True):
             for stage in range(1, last + 1):
-                history.append(Signal.like(history[0], name=f"{name}_{stage}"))
-                m.d.sync += history[stage].eq(history[stage - 1])
+                history.append(delayed(m, history[stage - 1], 1, f"{name}_{stage}"))
         valid, bank, row = histories
         return valid, bank, row
 
     def _requests(self, m: Module, delay: int) -> tuple[Any, Any, Any, Any]:
         """``draining``, ``drain_row``, ``clear`` and ``drain_select``, so many cycles later."""
         requests = [self.draining, self.drain_row, self.clear, self.drain_select]
-        for stage in range(1, delay + 1):
-            later = [Signal.like(request, name=f"request_{stage}") for request in requests]
-            m.d.sync += [a.eq(b) for a, b in zip(later, requests, strict=True)]
-            requests = later
-        draining, drain_row, clear, drain_select = requests
+        draining, drain_row, clear, drain_select = (
+            delayed(m, request, delay, "request") for request in requests
+        )
         return draining, drain_row, clear, drain_select
 
     def _add(self, m: Module, operand: Any, valid: Any) -> Signal:
@@ -113,48 +111,76 @@ class _Accumulators(wiring.Component):
 
 
 class LogicAccumulators(_Accumulators):
-    """In memories of logic cells, which are read in the same cycle: read, add and write are one step.
+    """In memories of logic cells, which are read in the same cycle: a row is read in one cycle, and added to and
+    written in the next.
 
-    No row is ever on its way, so there is nothing to forward. A bit more in each row says that it has been written
-    since it was cleared; clearing leaves the sums as they are.
+    So only the entry just ahead can be on its way when a row is read; its sums are forwarded. It is of the same bank,
+    for a marker is between the entries of two. A bit more in each row says that it has been written since it was
+    cleared; clearing leaves the sums as they are. There is a memory for every :attr:`ROWS` rows, so that all that
+    reaches a memory, and all that chooses among them, comes straight from registers.
+
+    Entries are not stopped by a reset, but are written before the rows are cleared that follows it.
     """
+
+    ROWS = 16
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         config = self.config
-        acc = config.accumulator_width
+        acc, low = config.accumulator_width, (self.ROWS - 1).bit_length()
         valid, bank, row = self._history(m, 2)
-        draining, drain_row, clear, drain_select = self._requests(m, 2)
-        sums = Value.cast(0)
-        operand, drained = Signal(4 * acc), Value.cast(0)
-        chosen = Value.cast(0)
+        draining, drain_row, clear, drain_select = self._requests(m, 1)
+        ahead = valid[1] & (row[0] == row[1])
+        use_last = delayed(m, ahead, 2, "use_last")
+        chosen, drained = Value.cast(0), Value.cast(0)
         ports = []
         for b in range(config.n_accumulator_banks):
-            m.submodules[f"bank_{b}"] = memory = Memory(
-                shape=4 * acc + 1,
-                depth=config.accumulator_depth,
-                init=[],
-                attrs={"ram_style": "distributed"},
+            in_drain = delayed(m, draining[b], 1, f"in_drain_{b}")
+            read_address, write_address = (
+                delayed(m, Mux(draining[b], drain_row, entry)[:low], 1, f"{name}_address_{b}")
+                for name, entry in (("read", row[0]), ("write", row[1]))
             )
-            write, read = memory.write_port(), memory.read_port(domain="comb")
-            address = Signal.like(drain_row, name=f"address_{b}")
-            in_use = Signal(name=f"in_use_{b}")
-            m.d.sync += in_use.eq(bank[1] == b)
-            m.d.comb += [
-                address.eq(Mux(draining[b], drain_row, row[2])),
-                read.addr.eq(address),
-                write.addr.eq(address),
-                write.en.eq(Mux(draining[b], clear, valid[2] & in_use)),
-            ]
-            word, written = read.data[:-1], read.data[-1]
-            chosen = chosen | Mux(in_use & written, word, 0)
-            drained = drained | Mux(draining[b] & drain_select & written, word, 0)
-            ports.append(write)
-        m.d.comb += operand.eq(chosen)
-        m.d.sync += self.drained.eq(drained)
-        sums = self._add(m, operand, valid[2])
-        for b, write in enumerate(ports):
-            m.d.comb += write.data.eq(Cat(sums, ~draining[b]))
+            for k in range(-(-config.accumulator_depth // self.ROWS)):
+                m.submodules[f"bank_{b}_{k}"] = memory = Memory(
+                    shape=4 * acc + 1,
+                    depth=min(self.ROWS, config.accumulator_depth),
+                    init=[],
+                    attrs={"ram_style": "distributed"},
+                )
+                write, read = memory.write_port(), memory.read_port(domain="comb")
+                here, here_1, drain_here = (
+                    value[low:] == k for value in (row[0], row[1], drain_row)
+                )
+                in_use, asked, enable = (
+                    delayed(m, value, 1, f"{name}_{b}_{k}")
+                    for name, value in (
+                        ("in_use", (bank[0] == b) & here & ~ahead),
+                        ("asked", draining[b] & drain_select & drain_here),
+                        (
+                            "enable",
+                            Mux(
+                                draining[b],
+                                clear & drain_here,
+                                valid[1] & (bank[1] == b) & here_1,
+                            ),
+                        ),
+                    )
+                )
+                m.d.comb += [
+                    read.addr.eq(read_address),
+                    write.addr.eq(write_address),
+                    write.en.eq(enable),
+                ]
+                sums, written = read.data[:-1], read.data[-1]
+                chosen = chosen | Mux(in_use & written, sums, 0)
+                drained = drained | Mux(asked & written, sums, 0)
+                ports.append((write, in_drain))
+        word, last = delayed(m, chosen, 1, "word"), Signal(4 * acc, reset_less=True)
+        m.d.comb += self.drained.eq(delayed(m, drained, 1, "drained"))
+        sums = self._add(m, word | Mux(use_last, last, 0), valid[2])
+        m.d.sync += last.eq(sums)
+        for write, in_drain in ports:
+            m.d.comb += write.data.eq(Cat(sums, ~in_drain))
         return m
 
 
@@ -171,7 +197,7 @@ class BlockAccumulators(_Accumulators):
         acc = config.accumulator_width
         valid, bank, row = self._history(m, 3)
         draining, drain_row, clear, drain_select = self._requests(m, 1)
-        sums, sums_3 = Signal(4 * acc), Signal(4 * acc)
+        sums, sums_3 = Signal(4 * acc), Signal(4 * acc, reset_less=True)
         read, drained = [], Value.cast(0)
         for b in range(config.n_accumulator_banks):
             storage = Storage(4 * acc, config.accumulator_depth, block=True)
@@ -194,18 +220,20 @@ class BlockAccumulators(_Accumulators):
             m.d.sync += asked.eq(drain_select & draining[b])
             drained = drained | Mux(asked, storage.read.data, 0)
             read.append(storage.read.data)
-        m.d.sync += self.drained.eq(drained)
+        answer = Signal(4 * acc, reset_less=True)
+        m.d.sync += answer.eq(drained)
+        m.d.comb += self.drained.eq(answer)
 
         # The row as the entries ahead leave it. Compared one stage early.
         ahead = [valid[k] & (row[0] == row[k]) & (bank[0] == bank[k]) for k in range(1, 4)]
-        forward = Signal(4 * acc)
+        forward = Signal(4 * acc, reset_less=True)
         use_sums, use_forward = Signal(), Signal()
         m.d.sync += [
             forward.eq(Mux(ahead[1], sums, sums_3)),
             use_sums.eq(ahead[0]),
             use_forward.eq(~ahead[0] & (ahead[1] | ahead[2])),
         ]
-        operand = Signal(4 * acc)
+        operand = Signal(4 * acc, reset_less=True)
         chosen = Mux(use_sums, sums, 0) | Mux(use_forward, forward, 0)
         for b, word in enumerate(read):
             use_read = Signal(name=f"use_read_{b}")

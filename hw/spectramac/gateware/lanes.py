@@ -11,6 +11,8 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spectramac.gateware.accumulators import BlockAccumulators, accumulators
+from spectramac.gateware.fft.delay import delayed
+from spectramac.gateware.fft.device import Multiplier
 from spectramac.gateware.memory import ReadPort
 from spectramac.gateware.stream import layout
 from spectramac.spec.config import AcceleratorConfig
@@ -28,6 +30,8 @@ class Lane(wiring.Component):
     Parameters
     ----------
     config : :class:`AcceleratorConfig`
+    technology : str
+        See :class:`~spectramac.gateware.fft.device.Multiplier`.
 
     Members
     -------
@@ -44,8 +48,9 @@ class Lane(wiring.Component):
         See :class:`~spectramac.gateware.accumulators.BlockAccumulators`.
     """
 
-    def __init__(self, config: AcceleratorConfig) -> None:
+    def __init__(self, config: AcceleratorConfig, *, technology: str = "generic") -> None:
         self.config = config
+        self.technology = technology
         row = row_width(config)
         super().__init__(
             {
@@ -79,8 +84,11 @@ class Lane(wiring.Component):
 
         # Stage 0: decode.
         word, index = self.coefficient, self.index
-        pair = [Signal(signed(config.coefficient_width), name=f"coefficient_{c}") for c in "ab"]
-        step = Signal(config.index_width)
+        pair = [
+            Signal(signed(config.coefficient_width), name=f"coefficient_{c}", reset_less=True)
+            for c in "ab"
+        ]
+        step = Signal(config.index_width, reset_less=True)
         for k, (wide, low, high) in enumerate(((0, 0, 2), (1, 1, 3))):
             halves = Mux(
                 self.half,
@@ -99,37 +107,38 @@ class Lane(wiring.Component):
         valid = [self.valid]
         bank = [self.bank]
         for stage in (1, 2):
-            valid.append(Signal(name=f"valid_{stage}"))
-            bank.append(Signal(name=f"bank_{stage}"))
-            m.d.sync += [valid[stage].eq(valid[stage - 1]), bank[stage].eq(bank[stage - 1])]
-        first_1, swap_1 = Signal(), Signal()
-        base_1 = Signal(row_bits)
-        x_1 = [Signal(signed(config.column_width), name=f"x{i}_1") for i in (1, 2)]
-        m.d.sync += [first_1.eq(self.first), swap_1.eq(self.swap), base_1.eq(self.base)]
-        m.d.sync += [x_1[0].eq(self.x1), x_1[1].eq(self.x2)]
+            valid.append(delayed(m, valid[-1], 1, f"valid_{stage}"))
+            bank.append(delayed(m, bank[-1], 1, f"bank_{stage}"))
+        first_1, swap_1, base_1 = (
+            delayed(m, value, 1, name)
+            for name, value in (("first", self.first), ("swap", self.swap), ("base", self.base))
+        )
+        x = [delayed(m, value, 1, f"x{i}") for i, value in enumerate((self.x1, self.x2), 1)]
 
         # Stage 1: row address; operands.
-        row = Signal(row_bits)
+        row = Signal(row_bits, reset_less=True)
         with m.If(valid[1]):
             with m.If(first_1):
                 m.d.sync += row.eq(base_1 + step)
             with m.Elif(~swap_1):
                 m.d.sync += row.eq(row + 1 + step)
-        coefficient = [Signal(signed(operand_width), name=f"operand_{c}") for c in "ab"]
-        x_2 = [Signal(signed(config.column_width), name=f"x{i}_2") for i in (1, 2)]
-        m.d.sync += [
-            coefficient[0].eq(Mux(swap_1, -pair[1], pair[0])),
-            coefficient[1].eq(Mux(swap_1, pair[0], pair[1])),
-            x_2[0].eq(x_1[0]),
-            x_2[1].eq(x_1[1]),
+        operands = [Signal(signed(operand_width), name=f"operand_{c}") for c in "ab"]
+        m.d.comb += [
+            operands[0].eq(Mux(swap_1, -pair[1], pair[0])),
+            operands[1].eq(Mux(swap_1, pair[0], pair[1])),
         ]
 
-        # Stage 3: multiply; the registers around it can be the multiplier block's own.
-        coefficient_3 = [Signal(signed(operand_width), name=f"operand_{c}_3") for c in "ab"]
-        x_3 = [Signal(signed(config.column_width), name=f"x{i}_3") for i in (1, 2)]
-        m.d.sync += [c.eq(d) for c, d in zip(coefficient_3 + x_3, coefficient + x_2, strict=True)]
+        # Stages 2 to 4 are the multipliers' registers.
         m.submodules.accumulators = sums = accumulators(config)
-        m.d.sync += [sums.products[k].eq(coefficient_3[k // 2] * x_3[k % 2]) for k in range(4)]
+        for k in range(4):
+            m.submodules[f"multiplier_{k}"] = multiplier = Multiplier(
+                operand_width, config.column_width, technology=self.technology
+            )
+            m.d.comb += [
+                multiplier.a.eq(operands[k // 2]),
+                multiplier.b.eq(x[k % 2]),
+                sums.products[k].eq(multiplier.p),
+            ]
         m.d.comb += [
             sums.valid.eq(valid[2]),
             sums.bank.eq(bank[2]),
@@ -153,6 +162,8 @@ class Lanes(wiring.Component):
     Parameters
     ----------
     config : :class:`AcceleratorConfig`
+    technology : str
+        See :class:`~spectramac.gateware.fft.device.Multiplier`.
 
     Members
     -------
@@ -177,12 +188,13 @@ class Lanes(wiring.Component):
 
     LATENCY = 7
     """Cycles from issuing an entry to its row being written."""
-    DRAIN_LATENCY = BlockAccumulators.DRAIN_LATENCY + 1
+    DRAIN_LATENCY = BlockAccumulators.DRAIN_LATENCY + 2
     NEIGHBOURS = 4
     """Lanes whose answers are joined before they travel: a lane's own wires stay short."""
 
-    def __init__(self, config: AcceleratorConfig) -> None:
+    def __init__(self, config: AcceleratorConfig, *, technology: str = "generic") -> None:
         self.config = config
+        self.technology = technology
         address_width = (config.coefficient_depth - 1).bit_length()
         n_banks = config.n_accumulator_banks
         super().__init__(
@@ -211,10 +223,10 @@ class Lanes(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         config = self.config
-        current = Signal(layout(job(config)))
+        current = Signal(layout(job(config)), reset_less=True)
         active, first, second_step = Signal(), Signal(), Signal()
-        entry = Signal(ENTRY_WIDTH)
-        remaining = Signal(len(self.i.payload.count))
+        entry = Signal(ENTRY_WIDTH, reset_less=True)
+        remaining = Signal(len(self.i.payload.count), reset_less=True)
         bank = Signal()
         entry_end = ~current.is_complex | second_step
         m.d.comb += [
@@ -252,11 +264,14 @@ class Lanes(wiring.Component):
         ]
 
         # The cycle in which the memories' words arrive: stage 0 of the lanes.
-        valid, first_0, half, swap, bank_0 = (
-            Signal(name=f"{n}_0") for n in ("valid", "first", "half", "swap", "bank")
+        valid = Signal(name="valid_0")
+        first_0, half, swap, bank_0 = (
+            Signal(name=f"{n}_0", reset_less=True) for n in ("first", "half", "swap", "bank")
         )
-        base = Signal.like(current.base)
-        x1, x2 = Signal.like(current.a1), Signal.like(current.a2)
+        base, x1, x2 = (
+            Signal.like(current[name], name=f"{name}_0", reset_less=True)
+            for name in ("base", "a1", "a2")
+        )
         m.d.sync += [
             valid.eq(self.busy),
             first_0.eq(first),
@@ -267,9 +282,14 @@ class Lanes(wiring.Component):
             x1.eq(Mux(second_step, current.b1, current.a1)),
             x2.eq(Mux(second_step, current.b2, current.a2)),
         ]
+        # The backward loop's requests pass a register here too, for they come late and go far.
+        draining, drain_row, drain_lane, clear = (
+            delayed(m, getattr(self, name), 1, name)
+            for name in ("draining", "drain_row", "drain_lane", "clear")
+        )
         overflows, drained = [], []
         for i in range(config.n_lanes):
-            m.submodules[f"lane_{i}"] = lane = Lane(config)
+            m.submodules[f"lane_{i}"] = lane = Lane(config, technology=self.technology)
             m.d.comb += [
                 lane.valid.eq(valid),
                 lane.first.eq(first_0),
@@ -283,16 +303,16 @@ class Lanes(wiring.Component):
                 lane.is_indexed.eq(self.is_indexed),
                 lane.coefficient.eq(self.coefficients.data.word_select(i, 16)),
                 lane.index.eq(self.indices.data.word_select(i, 8)),
-                lane.draining.eq(self.draining),
-                lane.drain_row.eq(self.drain_row),
-                lane.drain_select.eq(self.drain_lane == i),
-                lane.clear.eq(self.clear),
+                lane.draining.eq(draining),
+                lane.drain_row.eq(drain_row),
+                lane.drain_select.eq(drain_lane == i),
+                lane.clear.eq(clear),
             ]
             overflows.append(lane.overflow)
             drained.append(lane.drained)
         joined = Value.cast(0)
         for i in range(0, config.n_lanes, self.NEIGHBOURS):
-            group = Signal(4 * config.accumulator_width, name=f"drained_{i}")
+            group = Signal(4 * config.accumulator_width, name=f"drained_{i}", reset_less=True)
             m.d.sync += group.eq(reduce(or_, drained[i : i + self.NEIGHBOURS]))
             joined = joined | group
         m.d.comb += self.drained.eq(joined)

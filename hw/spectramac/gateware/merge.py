@@ -60,7 +60,7 @@ class Merge(wiring.Component):
     o : :py:`Out(stream.Signature(sample(config)))`
     """
 
-    LATENCY = 13
+    LATENCY = 14
     """Cycles from ``start`` to the first sample."""
     ROOM = 16
     """Samples on their way or waiting; enough for one a cycle."""
@@ -197,9 +197,14 @@ class Merge(wiring.Component):
         ]
 
         # The lanes answer; the sums are combined; then two stages of shifting.
-        sums = Signal(4 * acc)
-        shift_values = [Signal(5, name=f"shift_{k}") for k in range(3, combined_stage + 2)]
-        combined = [Signal(signed(acc + 1), name=f"combined_{part}") for part in ("re", "im")]
+        sums = Signal(4 * acc, reset_less=True)
+        shift_values = [
+            Signal(5, name=f"shift_{k}", reset_less=True) for k in range(3, combined_stage + 2)
+        ]
+        combined = [
+            Signal(signed(acc + 1), name=f"combined_{part}", reset_less=True)
+            for part in ("re", "im")
+        ]
         a1, a2, b1, b2 = (sums[acc * k : acc * (k + 1)].as_signed() for k in range(4))
         now = kinds[combined_stage]
         m.d.sync += [

@@ -180,7 +180,7 @@ class RegisterFile(wiring.Component):
         n_chunks = max(memory.chunks for memory in table)
         address = Signal(ADDRESS_BITS)
         chunk = Signal(range(max(2, n_chunks)))
-        staging = Signal(max(1, BUS_WIDTH * (n_chunks - 1)))
+        staging = Signal(max(1, BUS_WIDTH * (n_chunks - 1)), reset_less=True)
         data = self.i_request.payload.data
         access_write = Signal()
         access_read = Signal()
@@ -212,16 +212,16 @@ class RegisterFile(wiring.Component):
         with m.If(write & self._hit(self.map["memory_address"])):
             m.d.sync += [address.eq(data), chunk.eq(0)]
 
-        # A word goes to memory one cycle after its last part has come.
+        # A word goes to memory one cycle after its last part has come; the other parts have been staged by then.
         word_address = Signal(ADDRESS_BITS)
+        top = Signal(BUS_WIDTH, reset_less=True)
+        m.d.sync += [word_address.eq(address), top.eq(data)]
         if n_chunks > 1:
-            with m.If(access_write & allowed & can_write):
-                for i in range(n_chunks - 1):
-                    with m.If(chunk == i):
-                        m.d.sync += staging.word_select(i, BUS_WIDTH).eq(data)
-        m.d.sync += word_address.eq(address)
-        top = Signal(BUS_WIDTH)
-        m.d.sync += top.eq(data)
+            for i in range(n_chunks - 1):
+                stage = Signal(name=f"stage_{i}")
+                m.d.sync += stage.eq(access_write & allowed & can_write & (chunk == i))
+                with m.If(stage):
+                    m.d.sync += staging.word_select(i, BUS_WIDTH).eq(top)
         for memory in table:
             if not memory.writable:
                 continue

@@ -117,8 +117,8 @@ class Requantize(wiring.Component):
             self.scales.enable.eq(accept),
         ]
         valid_1, drop_1, end_1 = Signal(), Signal(), Signal()
-        z_1 = Signal(2 * width)
-        address_1 = Signal(16)
+        z_1 = Signal(2 * width, reset_less=True)
+        address_1 = Signal(16, reset_less=True)
         with m.If(accept):
             m.d.sync += [
                 in_frame.eq(Mux(frame_end, 0, in_frame + 1)),
@@ -152,13 +152,15 @@ class Requantize(wiring.Component):
         parts = [z_1[:width].as_signed(), z_1[width:].as_signed()]
         if n_mult == 1:
             parts = [Mux(second, parts[1], parts[0]).as_signed()]
-        multiplier_2, shift_2 = Signal(config.multiplier_width), Signal(config.shift_width)
-        shift_3 = Signal(config.shift_width)
+        multiplier_2 = Signal(config.multiplier_width, reset_less=True)
+        shift_2, shift_3 = (
+            Signal(config.shift_width, name=f"shift_{k}", reset_less=True) for k in (2, 3)
+        )
         m.d.sync += [multiplier_2.eq(multiplier), shift_2.eq(shift), shift_3.eq(shift_2)]
         product_width = width + 1 + config.multiplier_width + 1
         results = []
         for k, part in enumerate(parts):
-            total = Signal(signed(width + 1), name=f"total_{k}")
+            total = Signal(signed(width + 1), name=f"total_{k}", reset_less=True)
             # Without a reset, the register can be the multiplier block's own.
             product = Signal(signed(product_width), name=f"product_{k}", reset_less=True)
             m.d.sync += [
@@ -178,7 +180,9 @@ class Requantize(wiring.Component):
         flags = [Cat(valid_1, drop_1, end_1, second)] + [
             Signal(4, name=f"flags_{stage}") for stage in range(2, 2 + depth)
         ]
-        addresses = [address_1] + [Signal(16, name=f"address_{s}") for s in range(2, 2 + depth)]
+        addresses = [address_1] + [
+            Signal(16, name=f"address_{s}", reset_less=True) for s in range(2, 2 + depth)
+        ]
         for k in range(1, depth + 1):
             m.d.sync += [flags[k].eq(flags[k - 1]), addresses[k].eq(addresses[k - 1])]
         valid, drop, end, is_second = flags[depth]

@@ -54,8 +54,8 @@ class Shift(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         # floor(i / 2**shift), with the bit below (half) and whether any bit under that is set.
-        floor = Signal(signed(self.in_width))
-        half, below = Signal(), Signal()
+        floor = Signal(signed(self.in_width), reset_less=True)
+        half, below = Signal(reset_less=True), Signal(reset_less=True)
         value: Value = Cat(0, self.i).as_signed()  # one guard bit
         rest: Value = Value.cast(0)[:1]
         for bit in range(5):

@@ -288,8 +288,8 @@ class ColumnReader(wiring.Component):
             m.d.sync += [s.eq(0) for s in (phase, pair, block, row_base)]
             m.d.sync += end.eq(sizes.size)
         # Second stage: the memory's output register.
-        held = Signal(layout(bins(config)))
-        first_value = Signal(2 * config.data_width)
+        held = Signal(layout(bins(config)), reset_less=True)
+        first_value = Signal(2 * config.data_width, reset_less=True)
         arriving = Signal()
         with m.If(advance):
             m.d.sync += [

@@ -16,7 +16,7 @@ from amaranth.lib.wiring import In, Out
 
 from spectramac.spec.stream import Field, Payload
 
-__all__ = ["Buffer", "Queue", "SkidBuffer", "connect", "connect_pipeline", "layout", "same_shape"]
+__all__ = ["Queue", "SkidBuffer", "connect", "connect_pipeline", "layout", "same_shape"]
 
 
 def layout(payload: Payload) -> data.StructLayout:
@@ -59,34 +59,6 @@ def connect_pipeline(m: Module, *components: Any) -> None:
         connect(m, a.o, b.i, (f"{type(a).__name__}.o", f"{type(b).__name__}.i"))
 
 
-class Buffer(wiring.Component):
-    """One elastic register: latency 1 cycle, one transfer a cycle.
-
-    ``i.ready`` depends combinationally on ``o.ready``.
-
-    Parameters
-    ----------
-    shape : shape-like
-        Payload shape.
-
-    Members
-    -------
-    i : :py:`In(stream.Signature(shape))`
-    o : :py:`Out(stream.Signature(shape))`
-    """
-
-    def __init__(self, shape: Any) -> None:
-        self.shape = shape
-        super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
-
-    def elaborate(self, platform: Any) -> Module:
-        m = Module()
-        m.d.comb += self.i.ready.eq(~self.o.valid | self.o.ready)
-        with m.If(self.i.ready):
-            m.d.sync += [self.o.valid.eq(self.i.valid), self.o.payload.eq(self.i.payload)]
-        return m
-
-
 class SkidBuffer(wiring.Component):
     """Two elastic registers whose ``i.ready`` is a register: breaks the combinational ready path.
 
@@ -109,18 +81,20 @@ class SkidBuffer(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        spare = Signal(self.shape)
+        payload, spare = (
+            Signal(self.shape, name=name, reset_less=True) for name in ("payload", "spare")
+        )
         spare_valid = Signal()
-        m.d.comb += self.i.ready.eq(~spare_valid)
+        m.d.comb += [self.i.ready.eq(~spare_valid), self.o.payload.eq(payload)]
         with m.If(~self.o.valid | self.o.ready):
             m.d.sync += [
                 self.o.valid.eq(self.i.valid | spare_valid),
                 spare_valid.eq(0),
             ]
             with m.If(spare_valid):
-                m.d.sync += self.o.payload.eq(spare)
+                m.d.sync += payload.eq(spare)
             with m.Else():
-                m.d.sync += self.o.payload.eq(self.i.payload)
+                m.d.sync += payload.eq(self.i.payload)
         with m.Elif(self.i.valid & ~spare_valid):
             m.d.sync += [spare.eq(self.i.payload), spare_valid.eq(1)]
         return m

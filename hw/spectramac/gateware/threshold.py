@@ -122,8 +122,8 @@ class Threshold(wiring.Component):
         pair_shape = layout(columns(self.config))
 
         # Stage 0 holds a pair while its squares are formed; stage 1 holds it until it is passed on.
-        pair, pair_valid = Signal(pair_shape), Signal()
-        result, result_valid = Signal(pair_shape), Signal()
+        pair, pair_valid = Signal(pair_shape, reset_less=True), Signal()
+        result, result_valid = Signal(pair_shape, reset_less=True), Signal()
         phase, waiting = Signal(2), Signal()
         keep, keep_next, result_keep = Signal(4), Signal(4), Signal(4)
         pending = Signal()
@@ -140,7 +140,8 @@ class Threshold(wiring.Component):
         # Squares: a register in front of nothing, so that it can be the multiplier block's own.
         names = ("a1", "b1", "a2", "b2")
         product = [
-            Signal(unsigned(self.config.level_width), name=f"square_{i}") for i in range(n_mult)
+            Signal(unsigned(self.config.level_width), name=f"square_{i}", reset_less=True)
+            for i in range(n_mult)
         ]
         product_phase, product_valid = Signal(2), Signal()
         operands = [

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from spectramac.gateware.fft import PipelinedFFT
+from spectramac.gateware.fft import FFT
 from spectramac.host import fft_product
 from spectramac.host.fft_noise import noise
 from spectramac.host.fft_product import default_twiddle_width
@@ -32,6 +32,14 @@ from spectramac.spec.config import FFTConfig
 from spectramac.spec.timing import fft_latency
 
 __all__ = ["bench"]
+
+
+def _pins(line: str, pins: str) -> str:
+    """A clock input and four others of the package, for the ports of the wrapper."""
+    ports = ("clk", "rst", "serial_in", "load", "serial_out")
+    places = zip(ports, pins.split(), strict=True)
+    return "".join(line.format(port=port, pin=pin) + "\n" for port, pin in places)
+
 
 TARGETS = {
     "ecp5": (
@@ -54,12 +62,23 @@ TARGETS = {
         ),
         60.0,
     ),
+    "gowin": (
+        Device(
+            "Gowin GW1NR-9C QN88P C6/I5",
+            "gowin",
+            FLOWS["gowin"],
+            ("--device", "GW1NR-LV9QN88PC6/I5", "--vopt", "family=GW1N-9C", "--vopt", "cst=pins"),
+            technology="gowin",
+            pins=_pins('IO_LOC "{port}" {pin};', "52 25 26 27 28"),
+        ),
+        200.0,
+    ),
 }
 """Device of each technology, and the clock in MHz that nextpnr works towards."""
 VARIANTS = ("halving", "growth", "block", "per_stage")
 """``per_stage`` is the engine's: size, direction, dimension and scaling of each frame chosen at run time."""
 DEFAULTS = {"ecp5": ("halving", "per_stage"), "ice40": ("halving",)}
-"""What is measured on each device if no scaling is given."""
+"""Devices, and what is measured on each, if nothing else is asked for; halving on others."""
 
 
 def _noise(config: FFTConfig) -> dict[str, float]:
@@ -72,14 +91,18 @@ def _noise(config: FFTConfig) -> dict[str, float]:
     }
 
 
-def configuration(points: int, variant: str, technology: str, width: int) -> FFTConfig:
+def configuration(
+    points: int, variant: str, technology: str, width: int, samples_per_clock: int = 1
+) -> FFTConfig:
     """What is measured; the engine's twiddle factors have 16 bits."""
     twiddle_width = 16 if variant == "per_stage" else default_twiddle_width(technology)
-    return fft_product.configuration(points, width, twiddle_width, variant)
+    return fft_product.configuration(
+        points, width, twiddle_width, variant, samples_per_clock=samples_per_clock
+    )
 
 
 def _place(config: FFTConfig, technology: str, seeds: int, mhz: float | None) -> dict[str, Any]:
-    core = PipelinedFFT(config, technology=technology)
+    core = FFT(config, technology=technology)
     device, target = TARGETS[technology]
     design = f"fft{config.n_max}"
     report = synthesize(core, device, design=design, seeds=seeds, target_mhz=mhz or target)
@@ -106,12 +129,19 @@ def _place(config: FFTConfig, technology: str, seeds: int, mhz: float | None) ->
 
 
 def bench(
-    points: int, variant: str, technology: str, *, width: int, seeds: int, mhz: float | None = None
+    points: int,
+    variant: str,
+    technology: str,
+    samples_per_clock: int = 1,
+    *,
+    width: int,
+    seeds: int,
+    mhz: float | None = None,
 ) -> dict[str, Any]:
     """Everything about one core, as it goes into the report file; ``seeds`` 0 places nothing."""
-    config = configuration(points, variant, technology, width)
+    config = configuration(points, variant, technology, width, samples_per_clock)
     natural = None
-    if config.is_fixed:
+    if config.is_fixed and samples_per_clock == 1:
         natural = fft_latency(dataclasses.replace(config, order="natural"), config.log2_n_max)
     row = {
         "points": points,
@@ -119,6 +149,7 @@ def bench(
         "twiddle_width": config.twiddle_width,
         "scaling": variant,
         "technology": technology,
+        "samples_per_clock": samples_per_clock,
         "latency": fft_latency(config, config.log2_n_max),
         "latency_natural": natural,
         "sqnr_db": _noise(config),
@@ -131,22 +162,47 @@ def _line(row: dict[str, Any]) -> str:
     natural = "-"
     if row["latency_natural"]:
         natural = f"2N {row['latency_natural'] - 2 * row['points']:+}"
+    rate = row["samples_per_clock"]
+    words = "N  " if rate == 1 else f"N/{rate}"
     text = (
-        f"{row['technology']:<6}{row['points']:6} {row['scaling']:<10} "
-        f"N + {row['latency'] - row['points']:<4}  {natural:<8}"
+        f"{row['technology']:<7}{row['points']:6} {row['scaling']:<10}{rate:4}   "
+        f"{words} + {row['latency'] - row['points'] // rate:<4}  {natural:<8}"
         f"{noise['disc']:7.1f}{noise['square']:8.1f}{noise['worst']:7.1f}"
     )
     if "mhz" in row:
         each = sorted(row["mhz"])
         text += (
-            f"{row.get('logic_cell', row['lut']):8}{row['ff']:7}{row['block_ram']:6}{row['dsp']:5}"
+            f"{row.get('logic_cell', row['lut']):8}{row['ff']:7}{row['block_ram']:5}{row['dsp']:5}"
             f"{float(np.median(each)):8.1f}  {each[0]:.1f} to {each[-1]:.1f}"
         )
     return text
 
 
+def _core(row: dict[str, Any]) -> tuple[int, int, int, int, int]:
+    """Which core on which device a row is about; the file is sorted by it."""
+    technology, scaling = list(TARGETS).index(row["technology"]), VARIANTS.index(row["scaling"])
+    return technology, scaling, row["width"], row.get("samples_per_clock", 1), row["points"]
+
+
+def _others(
+    path: Path, work: Sequence[tuple[int, str, str, int]], width: int
+) -> list[dict[str, Any]]:
+    """Rows of the file on other cores and devices than those of ``work``."""
+    if not path.exists():
+        return []
+    names = ("points", "scaling", "technology", "samples_per_clock")
+    now = {_core({"width": width, **dict(zip(names, item, strict=True))}) for item in work}
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))["results"]
+        return [row for row in rows if _core(row) not in now]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{path} must be what this command writes, delete it ({type(error).__name__}: {error})"
+        ) from None
+
+
 HEAD = (
-    "device points scaling    latency   natural    disc  square  worst"
+    "device points scaling   /clock  latency    natural    disc  square  worst"
     "     LUT     FF  RAM  DSP     MHz  of all seeds"
 )
 
@@ -166,7 +222,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="sizes; what a device is too small for is left out",
     )
     parser.add_argument(
-        "--technology", nargs="+", choices=list(TARGETS), default=list(TARGETS), help="devices"
+        "--technology", nargs="+", choices=list(TARGETS), default=list(DEFAULTS), help="devices"
     )
     parser.add_argument("--width", type=int, default=16, help="bits of re and of im")
     parser.add_argument(
@@ -175,22 +231,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
         choices=VARIANTS,
         help="by default halving, with ecp5 also per_stage",
     )
+    parser.add_argument(
+        "--samples-per-clock",
+        type=int,
+        nargs="+",
+        default=[1],
+        help="of each word of the streams: 1, 2, 4 or 8; more than 1 not with block",
+    )
     parser.add_argument("--seeds", type=int, default=5, help="placements of each; 0: noise only")
     parser.add_argument(
         "--target-mhz", type=float, help="what nextpnr works towards, instead of the device's"
     )
     parser.add_argument("--jobs", type=int, default=2, help="cores placed at the same time")
-    parser.add_argument("--json", type=Path, help="write the results there")
+    parser.add_argument(
+        "--json", type=Path, help="write the results there, beside those of other cores and devices"
+    )
     options = parser.parse_args(arguments)
     work = [
-        (points, variant, technology)
+        (points, variant, technology, rate)
         for technology in options.technology
-        for variant in options.scaling or DEFAULTS[technology]
+        for variant in options.scaling or DEFAULTS.get(technology, ("halving",))
+        for rate in options.samples_per_clock
         for points in options.points
     ]
     rows = []
     print(HEAD)
     try:
+        others = _others(options.json, work, options.width) if options.json else []
         with ThreadPoolExecutor(options.jobs) as pool:
             futures = [
                 pool.submit(
@@ -214,13 +281,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     for row in rows:
         if row.get("critical_path"):
-            name = f"{row['technology']} {row['points']} {row['scaling']}"
+            name = (
+                f"{row['technology']} {row['points']} {row['scaling']} {row['samples_per_clock']}"
+            )
             print(f"{name}: slowest {' > '.join(row['critical_path'])}")
     for device, tools in {row["device"]: row["tools"] for row in rows if "tools" in row}.items():
         print(device + ", " + ", ".join(f"{k} {v}" for k, v in tools.items()))
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps({"results": rows}, indent=1) + "\n")
+        results = sorted(others + rows, key=_core)
+        options.json.write_text(json.dumps({"results": results}, indent=1) + "\n")
     return 0
 
 

@@ -5,15 +5,18 @@
 import re
 from importlib.resources import files
 
-__all__ = ["FLOWS", "cell_models"]
+__all__ = ["FLOWS", "REPAIRS", "cell_models"]
 
 FLOWS = {
     "ecp5": "synth_ecp5 -abc9",
     "ice40": "synth_ice40 -device u",  # -dsp would overwrite the registers of instances of SB_MAC16
     "gowin": "synth_gowin -family gw1n",
-    "nexus": "synth_nexus -abc9",
+    "nexus": "synth_nexus",
 }
 """Yosys command by technology."""
+_CARRY = files("spectramac.sim").joinpath("nexus_carry.v")
+REPAIRS = {"nexus": (f'techmap -max_iter 1 -map "{_CARRY}"',)}
+"""Yosys commands that must follow it before nextpnr takes the netlist, by technology."""
 _OURS = {"ecp5": "ecp5_cells.v", "gowin": "gowin_cells.v", "nexus": "nexus_cells.v"}
 _YOSYS = {
     "ecp5": ("ecp5/common_sim.vh", "ecp5/ccu2c_sim.vh"),

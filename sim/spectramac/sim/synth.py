@@ -19,6 +19,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from spectramac.sim.floorplan import ECP5_85_LANES, place_lanes
 from spectramac.sim.synth_report import SynthReport, critical_path, resources
 from spectramac.sim.synth_wrapper import PinWrapper, to_rtlil
 from spectramac.sim.toolchain import BuildError, ToolError, ToolNotFoundError, run_tool
@@ -47,6 +48,15 @@ class Device:
     route: tuple[str, ...]
     technology: str
     """Whose primitives the gateware instantiates (:mod:`spectramac.gateware.fft.device` and ``memory``)."""
+    lanes: tuple[tuple[str, ...], ...] = ()
+    """Places of each lane's multipliers (:mod:`spectramac.sim.floorplan`), where they are not left to the placer."""
+    pins: str = ""
+    """Pins of the wrapper's ports, where nextpnr does not choose them: the file ``pins`` that ``route`` names."""
+
+    @property
+    def nextpnr(self) -> str:
+        """Which nextpnr, as in its command."""
+        return {"gowin": "himbaechel-gowin"}.get(self.family, self.family)
 
 
 DEVICES = {
@@ -70,6 +80,7 @@ DEVICES = {
         "synth_ecp5 -abc9",
         ("--85k", "--package", "CABGA756", "--speed", "6", "--lpf-allow-unconstrained"),
         technology="ecp5",
+        lanes=ECP5_85_LANES,
     ),
 }
 
@@ -81,8 +92,8 @@ for line in sys.argv[1:]:
     libyosys.run_pass(line, design)
 """
 _NEXTPNR = """
-import sys, yowasp_nextpnr_{family} as nextpnr
-sys.exit(nextpnr.run_nextpnr_{family}(sys.argv[1:]))
+import sys, yowasp_nextpnr_{name} as nextpnr
+sys.exit(nextpnr.run_nextpnr_{name}(sys.argv[1:]))
 """
 
 
@@ -95,8 +106,9 @@ def _version(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:
+        extra = "gowin" if "gowin" in package else "fpga"
         raise ToolNotFoundError(
-            f"{package} must be installed for synthesis; `pip install 'spectramac[fpga]'` does it"
+            f"{package} must be installed for synthesis; `pip install 'spectramac[{extra}]'` does it"
         ) from None
 
 
@@ -108,10 +120,11 @@ def _cells(path: Path) -> dict[str, int]:
 
 def _route(device: Device, work: Path, seed: int, mhz: float, timeout: float) -> dict[str, Any]:
     name = f"report-{seed}.json"
-    command = [sys.executable, "-c", _NEXTPNR.format(family=device.family), *device.route]
+    program = _NEXTPNR.format(name=device.nextpnr.replace("-", "_"))
+    command = [sys.executable, "-c", program, *device.route]
     command += ["--json", "top.json", "--report", name, "--seed", str(seed), "--freq", f"{mhz:g}"]
     command += ["--timing-allow-fail", "-q"]
-    run_tool(command, what=f"nextpnr-{device.family}, seed {seed},", cwd=work, timeout=timeout)
+    run_tool(command, what=f"nextpnr-{device.nextpnr}, seed {seed},", cwd=work, timeout=timeout)
     report: dict[str, Any] = json.loads((work / name).read_text())
     return report
 
@@ -151,18 +164,21 @@ def synthesize(
     """
     if seeds < 1:
         raise ValueError(f"seeds must be at least 1, not {seeds!r}")
-    tools = {name: _version(name) for name in ("pyosys", f"yowasp-nextpnr-{device.family}")}
+    tools = {name: _version(name) for name in ("pyosys", f"yowasp-nextpnr-{device.nextpnr}")}
     wrapper = PinWrapper(component)
     with tempfile.TemporaryDirectory(prefix="spectramac-synth.") as folder:
         work = Path(folder)
         start = time.monotonic()
         (work / "top.il").write_text(to_rtlil(wrapper))
+        (work / "pins").write_text(device.pins)
         script = [
             "read_rtlil top.il",
             f"{device.synth} -top top -json top.json",
             "tee -q -o stat.json stat -json",
         ]
         run_yosys(script, cwd=work, timeout=timeout)
+        if device.lanes:
+            place_lanes(work / "top.json", device.lanes)
         cells = _cells(work / "stat.json")
         report = SynthReport(
             design=design or type(component).__name__,

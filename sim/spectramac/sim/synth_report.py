@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The spectramac authors
 # SPDX-License-Identifier: BSD-2-Clause
-"""What Yosys and nextpnr report, in one form for both families."""
+"""What Yosys and nextpnr report, in one form for all families."""
 
 import re
 import statistics
@@ -27,7 +27,17 @@ _KEYS: dict[str, dict[str, tuple[str, tuple[str, ...]]]] = {
         "SPRAM": ("ICESTORM_SPRAM", ()),
         "DSP": ("ICESTORM_DSP", ()),
     },
+    "gowin": {
+        "LUT": ("LUT4", ()),
+        "FF": ("DFF", ()),
+        "LUT RAM": ("RAM16SDP4", ()),
+        "block RAM": ("BSRAM", ()),
+        "DSP": ("MULT18X18", ()),
+    },
 }
+# Cells that nextpnr counts apart although they take the places of others, and how many.
+_IN_PLACE_OF = {"LUT4": {"ALU": 1, "RAM16SDP4": 4}}
+_NONE = {"used": 0, "available": 0}
 
 
 @dataclass(frozen=True)
@@ -120,8 +130,10 @@ def resources(
     found = []
     for name, (key, types) in _KEYS[family].items():
         if key:
-            entry = utilization.get(key, {"used": 0, "available": 0})
-            found.append(Resource(name, entry["used"], entry["available"]))
+            entry = utilization.get(key, _NONE)
+            apart = _IN_PLACE_OF.get(key, {}).items()
+            used = entry["used"] + sum(n * utilization.get(k, _NONE)["used"] for k, n in apart)
+            found.append(Resource(name, used, entry["available"]))
         else:
             used = sum(n for cell, n in cells.items() if cell.startswith(types))
             found.append(Resource(name, used, 0))

@@ -35,7 +35,7 @@ GATHER_LATENCY = 2
 """From starting a gather to its first sample."""
 LANES_LATENCY = 8
 """From taking the marker that ends a row group to its accumulators being complete."""
-MERGE_LATENCY = 12
+MERGE_LATENCY = 13
 """From walking over a sample to offering it to the inverse FFT."""
 SERIAL_MERGE_LATENCY = 7
 """The same, where the merge is serial."""
@@ -158,7 +158,7 @@ class _Lanes:
         self.pairs_per_block = (1 << d["in_log2_n"]) // 2 if d["in_log2_n"] else 1
         self.reader_free = 0
         self.read = -1  # last transfer out of: reader, threshold; last step of the scheduler
-        self.buffered = -1  # last transfer out of the register behind the reader
+        self.buffered = [-1, -1]  # last two transfers out of the buffer behind the reader
         self.moved = -1
         self.thresholded = -1
         self.step = -1
@@ -182,14 +182,17 @@ class _Lanes:
 
     def _advance(self, offered: int) -> int:
         """Through reader output, threshold; returns when the scheduler may begin."""
-        entered = self.read = max(offered, self.buffered if self.registered else self.moved)
+        # Two pairs fit in a buffer; one that left makes room in the next cycle.
         if self.registered:
-            entered = self.buffered = max(self.read + 1, self.moved)
+            self.read = max(offered, self.buffered[0] + 1)
+            entered = max(self.read + 1, self.moved)
+            self.buffered = [self.buffered[1], entered]
+        else:
+            entered = self.read = max(offered, self.moved)
         moved = max(entered + self.per_pair, self.thresholded)
         present = max(moved + 1, entered + self.per_pair + 2)
         self.moved = moved
         if self.registered:
-            # Two pairs fit in the buffer; one that left makes room in the next cycle.
             self.thresholded = max(present, self.left[0] + 1)
             return self.thresholded + 1
         return present

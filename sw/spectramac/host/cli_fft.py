@@ -96,6 +96,13 @@ def verilog_fft(
     order: Annotated[
         Order, typer.Option(help="Of the bins; natural: not with per_stage, from 16 points.")
     ] = Order.bit_reversed,
+    samples_per_clock: Annotated[
+        int,
+        typer.Option(
+            help="1, 2, 4 or 8 samples in each word of the streams. More than 1: with complex input in bit-reversed "
+            "order, not with scaling block or a window."
+        ),
+    ] = 1,
     technology: TechnologyOption = Technology.generic,
     input_kind: Annotated[
         Input,
@@ -122,6 +129,9 @@ def verilog_fft(
     """
     from spectramac.host import fft_product
 
+    if samples_per_clock != 1 and (window is not None or input_kind is not Input.complex):
+        other = "--window" if window is not None else f"--input {input_kind.value}"
+        raise typer.BadParameter(f"--samples-per-clock must be 1 with {other}")
     if twiddle_width is None:
         twiddle_width = fft_product.default_twiddle_width(technology.value)
     if window is not None:
@@ -148,10 +158,12 @@ def verilog_fft(
         return
     from spectramac.host.fft_datasheet import datasheet
 
-    config = fft_product.configuration(points, width, twiddle_width, scaling.value, order.value)
+    config = fft_product.configuration(
+        points, width, twiddle_width, scaling.value, order.value, samples_per_clock
+    )
     vectors = fft_product.vectors(config, n_frames=frames, seed=seed)
     writer, fft = gateware("verilog", "fft")
-    text = writer.to_verilog(fft.PipelinedFFT(config, technology=technology.value), "fft")
+    text = writer.to_verilog(fft.FFT(config, technology=technology.value), "fft")
     sheet = datasheet(config, technology=technology.value, sha256=writer.sha256(text))
     _write_product(out, writer, "fft", text, vectors, sheet)
 

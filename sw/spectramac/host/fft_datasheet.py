@@ -25,10 +25,12 @@ from spectramac.host.fft_product import (
     ports,
 )
 from spectramac.model.fft import error_bound
+from spectramac.model.fft_paths import multiplied_paths
 from spectramac.spec.config import FFTConfig
 from spectramac.spec.fft_plan import GUARD, Narrowing, StagePlan, exponents, plan
 from spectramac.spec.stream import Payload
 from spectramac.spec.timing import (
+    DISTRIBUTED_DEPTH_MAX,
     butterfly_latency,
     delay_storage,
     fft_cycles_per_frame,
@@ -84,11 +86,11 @@ FRAMING_RULE = (
 )
 GAP_RULE = (
     "A frame comes out completely although no other follows. Gaps in the input are allowed anywhere. The "
-    "pipeline never stalls: samples are taken while a queue has room for their results."
+    "pipeline never stalls: words are taken while a queue has room for their results."
 )
 RUN_TIME_RULES = [
     (
-        "A frame that is shorter than its predecessor waits for the difference of their sizes, in cycles: "
+        "A frame that is shorter than its predecessor waits for the difference of their numbers of words, in cycles: "
         "`i__ready` depends on `log2_n`. All other outputs depend on registers only."
     ),
     (
@@ -100,7 +102,8 @@ RUN_TIME_RULES = [
 
 def n_multipliers(config: FFTConfig) -> int:
     """Hardware multipliers, one for each real product."""
-    return MULTIPLIERS_PER_PRODUCT * sum(stage.product is not None for stage in plan(config))
+    n_paths = sum(len(multiplied_paths(config, stage)) for stage in plan(config))
+    return MULTIPLIERS_PER_PRODUCT * n_paths
 
 
 def datasheet(
@@ -126,10 +129,12 @@ def datasheet(
     """
     n = config.n_max
     size = f"up to {n}" if not config.is_fixed else str(n)
+    rate = config.samples_per_clock
+    several = f", {rate} samples a clock" if rate > 1 else ""
     command = f"spectramac verilog fft {options(config)} --technology {technology}"
     belongs = f" Describes `fft.v` with SHA-256 `{sha256}`." if sha256 else ""
     sections = [
-        f"# FFT of {size} points, {config.data_width} bits\n",
+        f"# FFT of {size} points, {config.data_width} bits{several}\n",
         f"Made by `{command}`.{belongs}\n",
         "## Function\n",
         _function(config, technology),
@@ -166,8 +171,11 @@ def _function(config: FFTConfig, technology: str) -> str:
             f"Discrete Fourier transform of frames of {low} to {config.n_max} complex samples; size, direction, "
             "dimension (one or two) and scaling are chosen for every frame"
         )
+    structure = "single-path delay feedback, one sample a clock"
+    if config.samples_per_clock > 1:
+        structure = f"multi-path delay feedback, {config.samples_per_clock} samples a clock"
     return (
-        f"{what}: X[k] = Σ x[n] exp(-2πj kn/N). Radix-2² single-path delay feedback, one sample a clock, no gap "
+        f"{what}: X[k] = Σ x[n] exp(-2πj kn/N). Radix-2² {structure}, no gap "
         f"between frames of one size. Bit for bit the function `spectramac.model.fft.fft`; `fft_vectors.txt` has "
         f"samples of it. {DEVICES[technology]}\n"
     )
@@ -187,6 +195,7 @@ def payload_table(i: Payload, o: Payload, kinds: Mapping[str, str] | None = None
 def _streams(config: FFTConfig) -> str:
     rules = [
         TRANSFER_RULE,
+        *_words(config),
         f"Samples come in natural order. Bins leave in {order_text(config)}{_reversal(config)}.",
         FRAMING_RULE,
         GAP_RULE,
@@ -196,10 +205,19 @@ def _streams(config: FFTConfig) -> str:
     else:
         names = ", ".join(f"`{field.name}`" for field in control_payload(config).fields)
         rules += [
-            f"{names} are sampled with the first sample of a frame and must be there while it is offered.",
+            f"{names} are sampled with the first word of a frame and must be there while it is offered.",
             *RUN_TIME_RULES,
         ]
     return "".join(f"- {rule}\n" for rule in rules)
+
+
+def _words(config: FFTConfig) -> list[str]:
+    rate = config.samples_per_clock
+    if rate == 1:
+        return []
+    places = f"{rate}·t (`x0`) to {rate}·t + {rate - 1} (`x{rate - 1}`)"
+    text = f"A word has {rate} samples, or bins: word t of a frame those in places {places}."
+    return [f"{text} A frame of N points is N/{rate} words."]
 
 
 def _reversal(config: FFTConfig) -> str:
@@ -290,12 +308,12 @@ def stage_table(config: FFTConfig, technology: str) -> str:
         (
             stage.m,
             stage.width,
-            f"{1 << (stage.m - 1)} × {2 * (stage.width + 1)}, {_storage(stage, technology)}",
+            _delay(config, stage, technology),
             _drops(stage.narrowing, stage.m),
             _multipliers(config, stage) + _shifts(stage),
             _drops(stage.product, stage.m),
             stage.output_width,
-            butterfly_latency(stage) + twiddle_latency(stage),
+            butterfly_latency(stage, config.samples_per_clock) + twiddle_latency(stage),
         )
         for stage in plan(config)
     ]
@@ -313,12 +331,24 @@ def stage_table(config: FFTConfig, technology: str) -> str:
         f"\nStage m has blocks of 2^m samples. {n_multipliers(config)} multipliers in all; twiddle factors have "
         f"{config.twiddle_width} bits, `{config.twiddle}`, and come from block RAM.\n"
     )
+    if config.samples_per_clock > 1:
+        text += (
+            "Where the two samples of a butterfly come in one word there is no delay. Products by eighths of the "
+            "circle are shifts and additions; tables of up to "
+            f"{DISTRIBUTED_DEPTH_MAX} factors are made of logic cells.\n"
+        )
     return markdown_table(header, rows) + text
 
 
-def _storage(stage: StagePlan, technology: str) -> str:
-    storage = delay_storage(stage)
-    return "block" if technology == "ice40" and storage == "distributed" else storage
+def _delay(config: FFTConfig, stage: StagePlan, technology: str) -> str:
+    rate = config.samples_per_clock
+    storage = delay_storage(stage, rate)
+    if storage == "none":
+        return ""
+    if technology == "ice40" and storage == "distributed":
+        storage = "block"
+    each = f"{(1 << (stage.m - 1)) // rate} × {2 * (stage.width + 1)}, {storage}"
+    return each if rate == 1 else f"{rate} of {each}"
 
 
 def _drops(narrowing: Narrowing | None, m: int) -> str:
@@ -329,13 +359,15 @@ def _drops(narrowing: Narrowing | None, m: int) -> str:
 
 
 def _multipliers(config: FFTConfig, stage: StagePlan) -> str:
-    if stage.product is None:
+    n_paths = len(multiplied_paths(config, stage))
+    if not n_paths:
         return ""
     # One for (a + b)·c, the others for a and for b.
     total, part, factor = stage.sum_width, stage.factor_width, config.twiddle_width
     if total == part:
-        return f"{MULTIPLIERS_PER_PRODUCT} of {part}×{factor}"
-    return f"1 of {total}×{factor}, {MULTIPLIERS_PER_PRODUCT - 1} of {part}×{factor}"
+        return f"{n_paths * MULTIPLIERS_PER_PRODUCT} of {part}×{factor}"
+    others = n_paths * (MULTIPLIERS_PER_PRODUCT - 1)
+    return f"{n_paths} of {total}×{factor}, {others} of {part}×{factor}"
 
 
 def _shifts(stage: StagePlan) -> str:
@@ -417,6 +449,7 @@ def _bench_entries(
         and entry.get("order", "bit_reversed") == config.order
         and entry.get("product", "fft") == product
         and entry.get("columns", 1) == 1 << config.log2_columns
+        and entry.get("samples_per_clock", 1) == config.samples_per_clock
         and "mhz" in entry
     ]
 

@@ -7,6 +7,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +46,12 @@ _BIT = Format(1, signed=False)
 
 
 def configuration(
-    points: int, width: int, twiddle_width: int, scaling: str, order: str = "bit_reversed"
+    points: int,
+    width: int,
+    twiddle_width: int,
+    scaling: str,
+    order: str = "bit_reversed",
+    samples_per_clock: int = 1,
 ) -> FFTConfig:
     """The pipelined transform of ``points`` points (largest size, if the size is chosen at run time).
 
@@ -63,6 +69,7 @@ def configuration(
         twiddle_width=twiddle_width,
         scaling=scaling,  # type: ignore[arg-type]  # checked there
         order=order,  # type: ignore[arg-type]
+        samples_per_clock=samples_per_clock,
     )
 
 
@@ -73,9 +80,11 @@ def default_twiddle_width(technology: str) -> int:
 
 def options(config: FFTConfig) -> str:
     """The options of ``spectramac verilog fft`` that give ``config``."""
+    rate = config.samples_per_clock
+    several = f" --samples-per-clock {rate}" if rate > 1 else ""
     return (
-        f"--points {config.n_max} --width {config.data_width} "
-        f"--twiddle-width {config.twiddle_width} --scaling {config.scaling} --order {config.order}"
+        f"--points {config.n_max} --width {config.data_width} --twiddle-width {config.twiddle_width} "
+        f"--scaling {config.scaling} --order {config.order}{several}"
     )
 
 
@@ -135,9 +144,11 @@ def control_meanings(config: FFTConfig) -> dict[str, str]:
 
 def ports(config: FFTConfig) -> list[Port]:
     """All ports of ``fft.v``."""
+    rate = config.samples_per_clock
+    samples, bins = ("a sample", "a bin") if rate == 1 else (f"{rate} samples", f"{rate} bins")
     meanings = {
-        "i__payload": "a sample, natural order",
-        "o__payload": f"a bin, {order_text(config)}",
+        "i__payload": f"{samples}, natural order",
+        "o__payload": f"{bins}, {order_text(config)}",
         **control_meanings(config),
     }
     return common_ports(
@@ -155,14 +166,14 @@ def common_ports(
             "rst", "input", 1, "synchronous reset, active high; registers have initial values too"
         ),
         Port("i__payload", "input", i.width, meanings["i__payload"]),
-        Port("i__valid", "input", 1, "a sample is offered"),
+        Port("i__valid", "input", 1, "a word is offered"),
         Port("i__ready", "output", 1, "it is taken at this clock edge"),
         Port("o__payload", "output", o.width, meanings["o__payload"]),
-        Port("o__valid", "output", 1, "a bin is offered"),
+        Port("o__valid", "output", 1, "a word is offered"),
         Port("o__ready", "input", 1, "it is taken at this clock edge"),
         *(Port(field.name, "input", field.width, meanings[field.name]) for field in control.fields),
         Port("overflow", "output", 1, "a value was saturated"),
-        Port("framing_error", "output", 1, "`last` of the sample just taken was wrong"),
+        Port("framing_error", "output", 1, "`last` of the word just taken was wrong"),
     ]
 
 
@@ -275,7 +286,7 @@ def vectors(config: FFTConfig, *, n_frames: int = 16, seed: int = 0) -> str:
     ValueError
         See :func:`stimuli`.
     """
-    i, o = input_payload(config), output_payload(config)
+    i, o, rate = input_payload(config), output_payload(config), config.samples_per_clock
     frames = []
     for stimulus in stimuli(config, n_frames, seed):
         result = fft(
@@ -291,8 +302,8 @@ def vectors(config: FFTConfig, *, n_frames: int = 16, seed: int = 0) -> str:
         frames.append(
             VectorFrame(
                 stimulus.name,
-                complex_words(i, stimulus.re, stimulus.im),
-                complex_words(o, result.re, result.im, int(result.exponent)),
+                complex_words(i, stimulus.re, stimulus.im, n=rate),
+                complex_words(o, result.re, result.im, int(result.exponent), n=rate),
                 bool(result.overflow),
                 stimulus.control(config),
             )
@@ -305,14 +316,24 @@ def vectors(config: FFTConfig, *, n_frames: int = 16, seed: int = 0) -> str:
         control=control_payload(config),
         made_by=f"spectramac verilog fft {options(config)} --frames {n_frames} --seed {seed}",
         order=order_text(config),
+        samples_per_word=rate,
     )
 
 
-def complex_words(payload: Payload, re: Ints, im: Ints, exponent: int = 0) -> list[int]:
-    """Words of a frame; ``exponent`` matters where the payload has one."""
-    rows = list(zip(re.tolist(), im.tolist(), strict=True))
+def complex_words(
+    payload: Payload, re: Ints, im: Ints, exponent: int = 0, *, n: int = 1
+) -> list[int]:
+    """Words of a frame, ``n`` samples in each; ``exponent`` matters where the payload has one."""
+    rows: list[dict[str, Any]] = [
+        {"re": a, "im": b} for a, b in zip(re.tolist(), im.tolist(), strict=True)
+    ]
+    if n > 1:
+        rows = [
+            {f"x{k}": row for k, row in enumerate(rows[first : first + n])}
+            for first in range(0, len(rows), n)
+        ]
     common = {"exponent": exponent}
     return [
-        payload.pack(common | {"data": {"re": a, "im": b}, "last": int(number == len(rows))})
-        for number, (a, b) in enumerate(rows, 1)
+        payload.pack(common | {"data": row, "last": int(number == len(rows))})
+        for number, row in enumerate(rows, 1)
     ]

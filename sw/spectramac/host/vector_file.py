@@ -65,6 +65,7 @@ def vector_file(
     control: Payload,
     made_by: str,
     order: str,
+    samples_per_word: int = 1,
 ) -> str:
     """The text of ``<module>_vectors.txt``.
 
@@ -79,6 +80,8 @@ def vector_file(
         The command.
     order : str
         Of the results, in words.
+    samples_per_word : int
+        Samples, and results, of each word; more than 1 only if as many words come out as go in.
     """
     payloads = (i, o, control)
     digits = [-(-payload.width // 4) for payload in payloads]
@@ -98,7 +101,7 @@ def vector_file(
             lines.append(
                 f"{given:0{digits[0]}x} {word}{choice} // {_decimal(i, given)} -> {meaning}"
             )
-    head = _header(module, frames, payloads, made_by, order)
+    head = _header(module, frames, payloads, made_by, order, samples_per_word)
     return "\n".join([*head, *lines]) + "\n"
 
 
@@ -120,6 +123,7 @@ def _header(
     payloads: tuple[Payload, Payload, Payload],
     made_by: str,
     order: str,
+    samples_per_word: int,
 ) -> list[str]:
     i, o, control = payloads
     words = [
@@ -129,7 +133,8 @@ def _header(
     if control.fields:
         meaning = f"inputs {_layout(control)}, the same for the whole frame"
         words.append((meaning, concatenation(control)))
-    n, n_samples = len(words), sum(len(frame.given) for frame in frames)
+    n, n_lines = len(words), sum(len(frame.given) for frame in frames)
+    given, wanted = ("sample", "bin") if samples_per_word == 1 else ("word", "word")
     width = max(payload.width for payload in payloads)
     saturated = [str(k) for k, frame in enumerate(frames) if frame.overflow]
     names = {
@@ -141,10 +146,10 @@ def _header(
         "with the line of the next frame's first sample.",
     ]
     text = [
-        f"Golden vectors of {module}.v: {len(frames)} frames, {n_samples} samples.",
+        f"Golden vectors of {module}.v: {len(frames)} frames, {n_lines * samples_per_word} samples.",
         f"Made by `{made_by}`.",
         "",
-        f"Each line has sample k of stream i and bin k of stream o: {n} hexadecimal words for $readmemh, then,",
+        f"Each line has {given} k of stream i and {wanted} k of stream o: {n} hexadecimal words for $readmemh, then,",
         f"as a comment, `{names['i']} -> {names['o']}` in decimal. The words:",
         *(f"  word {k}: {meaning}" for k, (meaning, _) in enumerate(words)),
         "Frames follow each other; the order of the bins in a frame is that in which they leave.",
@@ -152,7 +157,7 @@ def _header(
         f"Frames in which `overflow` rises: {', '.join(saturated) or 'none'}.",
         "",
         "In a testbench:",
-        f"  reg [{width - 1}:0] vectors [0:{n * n_samples - 1}];",
+        f"  reg [{width - 1}:0] vectors [0:{n * n_lines - 1}];",
         f'  initial $readmemh("{module}_vectors.txt", vectors);',
         *(f"  {name} = vectors[{n}*k + {k}];" for k, (_, name) in enumerate(words)),
         "k counts the transfers of each stream on its own: transfers are edges of clk with valid and ready.",

@@ -54,6 +54,9 @@ class FFTConfig:
     headroom : int
         1, with scaling ``"halving"`` and one dimension: the result has an integer bit more than the input, and nothing
         can overflow. 0: it has as many bits, and saturates.
+    samples_per_clock : int
+        1, 2, 4 or 8: as many samples in each word of the streams. More than 1 only in a pipelined transform that gives
+        bit-reversed order, in one dimension or what is chosen at run time, and not with ``"block"``.
     """
 
     log2_n_max: int
@@ -64,6 +67,7 @@ class FFTConfig:
     order: Literal["bit_reversed", "natural"] = "bit_reversed"
     log2_columns: int = 0
     headroom: int = 0
+    samples_per_clock: int = 1
 
     log2_n_range = (3, 13)
     data_width_range = (8, 24)
@@ -109,11 +113,36 @@ class FFTConfig:
                 "headroom must be 0 unless scaling is 'halving' in one dimension, "
                 f"not {self.headroom!r}"
             )
+        self._check_samples_per_clock()
+
+    def _check_samples_per_clock(self) -> None:
+        n = self.samples_per_clock
+        if isinstance(n, bool) or not isinstance(n, int) or n not in (1, 2, 4, 8):
+            raise ValueError(f"samples_per_clock must be 1, 2, 4 or 8, not {n!r}")
+        alone = {"architecture": "iterative", "scaling": "block", "order": "natural"}
+        for name, value in alone.items():
+            if getattr(self, name) == value:
+                self.check_one_sample(f"{name} {value!r}")
+        if self.log2_columns:
+            self.check_one_sample(f"log2_columns {self.log2_columns!r}")
 
     @property
     def n_max(self) -> int:
         """Largest transform length."""
         return 1 << self.log2_n_max
+
+    def check_one_sample(self, where: str) -> None:
+        """Refuse several samples a clock.
+
+        Raises
+        ------
+        ValueError
+            If ``samples_per_clock`` is not 1; ``where`` is what cannot be built around such a transform.
+        """
+        if self.samples_per_clock != 1:
+            raise ValueError(
+                f"samples_per_clock must be 1 with {where}, not {self.samples_per_clock!r}"
+            )
 
     @property
     def reversed_fields(self) -> tuple[int, ...]:

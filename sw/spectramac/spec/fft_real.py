@@ -37,13 +37,15 @@ def check_real(config: FFTConfig) -> FFTConfig:
     Raises
     ------
     ValueError
-        If its size is chosen at run time, its scaling is ``"block"``, it is in two dimensions, or it saturates.
+        If its size is chosen at run time, its scaling is ``"block"``, it is in two dimensions, it takes several samples
+        a clock, or it saturates.
     """
     if config.scaling not in ("halving", "growth") or config.log2_columns:
         raise ValueError(
             "config must have scaling 'halving' or 'growth' and one dimension for real inputs, "
             f"not {config!r}"
         )
+    config.check_one_sample("real inputs")
     if config.scaling == "halving" and not config.headroom:
         raise ValueError(
             "config must have headroom 1 for real inputs, which may add up beyond full scale, "

@@ -17,8 +17,10 @@ def threshold_payload(config: FFTConfig) -> Payload:
     Raises
     ------
     ValueError
-        With scaling ``"block"``: bins of different frames could not be compared with one level.
+        With scaling ``"block"``: bins of different frames could not be compared with one level. With several samples a
+        clock.
     """
+    config.check_one_sample("a threshold")
     if config.scaling == "block":
         raise ValueError(
             f"scaling must be 'per_stage', 'halving' or 'growth' with a threshold, not {config.scaling!r}"

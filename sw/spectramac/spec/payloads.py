@@ -5,7 +5,7 @@
 from spectramac.spec.config import AcceleratorConfig, FFTConfig
 from spectramac.spec.fft_plan import exponents
 from spectramac.spec.fixed import Format
-from spectramac.spec.stream import Field, Payload, complex_payload, frame
+from spectramac.spec.stream import Field, Payload, complex_payload, frame, sample_frame
 
 __all__ = [
     "bins",
@@ -27,8 +27,8 @@ _BIT = Format(1, signed=False)
 
 
 def fft_input(config: FFTConfig) -> Payload:
-    """Samples of a transform."""
-    return frame(complex_payload(config.data))
+    """Samples of a transform, :attr:`FFTConfig.samples_per_clock` in a word."""
+    return sample_frame(config.data, config.samples_per_clock)
 
 
 def fft_exponent(config: FFTConfig) -> Format:
@@ -38,8 +38,8 @@ def fft_exponent(config: FFTConfig) -> Format:
 
 
 def fft_output(config: FFTConfig) -> Payload:
-    """Bins of a transform: with scaling ``"block"``, the frame's exponent beside each of them."""
-    payload = frame(complex_payload(config.output))
+    """Bins of a transform, likewise: with scaling ``"block"``, the frame's exponent beside each of them."""
+    payload = sample_frame(config.output, config.samples_per_clock)
     if config.scaling != "block":
         return payload
     *data, last = payload.fields

@@ -14,7 +14,7 @@ from typing import Any, Union
 
 from spectramac.spec.fixed import Format
 
-__all__ = ["Field", "Payload", "complex_payload", "frame"]
+__all__ = ["Field", "Payload", "complex_payload", "frame", "sample_frame"]
 
 
 @dataclass(frozen=True)
@@ -93,3 +93,14 @@ def complex_payload(fmt: Format) -> Payload:
 def frame(payload: Payload | Format) -> Payload:
     """``{data, last}``: a frame is a run of transfers that ends with ``last`` = 1."""
     return Payload((Field("data", payload), Field("last", Format(1, signed=False))))
+
+
+def sample_frame(fmt: Format, n: int = 1) -> Payload:
+    """Complex samples in a frame, ``n`` in a word: ``data`` is ``{re, im}``, or if n > 1 ``{x0: {re, im}, x1: …}``.
+
+    The first sample is in the lowest bits.
+    """
+    sample = complex_payload(fmt)
+    if n == 1:
+        return frame(sample)
+    return frame(Payload(tuple(Field(f"x{k}", sample) for k in range(n))))

@@ -14,6 +14,7 @@ from spectramac.spec.fft_plan import StagePlan, plan
 from spectramac.spec.fft_real import final_narrowing
 
 __all__ = [
+    "DISTRIBUTED_DEPTH_MAX",
     "REAL_LATENCY",
     "SERIAL_ENTRY_CYCLES",
     "SERIAL_JUDGE_CYCLES",
@@ -88,20 +89,27 @@ def fft_phases(log2_n: int) -> FFTPhases:
     return FFTPhases(load=n, compute=compute, unload=n)
 
 
-def delay_storage(stage: StagePlan) -> Literal["adjacent", "registers", "distributed", "block"]:
-    """What holds the first halves of the blocks of a butterfly stage."""
-    depth = 1 << (stage.m - 1)
+def delay_storage(
+    stage: StagePlan, samples_per_clock: int = 1
+) -> Literal["none", "adjacent", "registers", "distributed", "block"]:
+    """What holds the first halves of the blocks of a butterfly stage; nothing where both halves come together."""
+    depth = (1 << (stage.m - 1)) // samples_per_clock
+    if not depth:
+        return "none"
+    if depth <= 2 and samples_per_clock > 1:
+        return "registers"
     if depth <= 2:
         return "adjacent" if depth == 1 else "registers"
     return "distributed" if depth <= DISTRIBUTED_DEPTH_MAX else "block"
 
 
-def butterfly_latency(stage: StagePlan) -> int:
+def butterfly_latency(stage: StagePlan, samples_per_clock: int = 1) -> int:
     """Cycles that a sample spends in a butterfly stage of the pipeline besides waiting for its partner.
 
     Read (block RAM: two more), register, add; one more to round, two to round and clip.
     """
-    read = {"adjacent": 1, "registers": 2, "distributed": 2, "block": 4}[delay_storage(stage)]
+    storage = delay_storage(stage, samples_per_clock)
+    read = {"none": 1, "adjacent": 1, "registers": 2, "distributed": 2, "block": 4}[storage]
     return read + (0 if stage.narrowing is None else 1 + stage.narrowing.saturates)
 
 
@@ -117,9 +125,13 @@ def twiddle_latency(stage: StagePlan) -> int:
 
 
 def pipeline_latency(config: FFTConfig) -> int:
-    """Registers of the whole pipeline: its latency is this and, for a frame of N points, N - 1."""
-    edges = 0 if config.is_fixed else 2  # exchange of re and im
-    return edges + sum(butterfly_latency(stage) + twiddle_latency(stage) for stage in plan(config))
+    """Registers of the whole pipeline: its latency is this and, for a frame of N words, N - 1."""
+    # Exchange of re and im; a register for words of several samples.
+    edges = int(config.samples_per_clock > 1) if config.is_fixed else 2
+    return edges + sum(
+        butterfly_latency(stage, config.samples_per_clock) + twiddle_latency(stage)
+        for stage in plan(config)
+    )
 
 
 def reorder_delay(*log2_sizes: int) -> int:
@@ -145,7 +157,8 @@ def fft_latency(config: FFTConfig, log2_n: int, *, queue: bool = True) -> int:
     if config.architecture == "iterative":
         phases = fft_phases(log2_n)
         return phases.load + phases.compute
-    latency = (1 << log2_n) - 1 + pipeline_latency(config) + queue
+    n_words = (1 << log2_n) // config.samples_per_clock
+    latency = n_words - 1 + pipeline_latency(config) + queue
     if config.scaling == "block":
         # The whole frame is there before its exponent is known, whatever the order.
         latency += (1 << log2_n) - 1 + EXPONENT_LATENCY + REORDER_LATENCY + NORMALISE_LATENCY
@@ -170,4 +183,4 @@ def fft_cycles_per_frame(config: FFTConfig, log2_n: int) -> int:
     if config.architecture == "iterative":
         phases = fft_phases(log2_n)
         return phases.load + phases.compute + phases.unload
-    return 1 << log2_n
+    return (1 << log2_n) // config.samples_per_clock

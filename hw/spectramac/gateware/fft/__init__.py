@@ -3,10 +3,11 @@
 """Fast Fourier transform cores; :mod:`spectramac.model.fft` is their bit-exact reference."""
 
 from spectramac.gateware.fft.iterative import IterativeFFT
+from spectramac.gateware.fft.parallel import ParallelFFT
 from spectramac.gateware.fft.pipelined import PipelinedFFT
 from spectramac.spec.config import FFTConfig
 
-__all__ = ["FFT", "IterativeFFT", "PipelinedFFT"]
+__all__ = ["FFT", "IterativeFFT", "ParallelFFT", "PipelinedFFT"]
 
 
 def FFT(  # noqa: N802 (reads as a component)
@@ -15,13 +16,12 @@ def FFT(  # noqa: N802 (reads as a component)
     queue: bool = True,
     technology: str = "generic",
     small_roms_in_logic: bool = False,
-) -> PipelinedFFT | IterativeFFT:
-    """The core that ``config.architecture`` names; both have the same members and methods.
+) -> PipelinedFFT | ParallelFFT | IterativeFFT:
+    """The core that ``config`` names; all have the same members and methods.
 
-    The other parameters are for the pipelined one; the iterative one waits by itself and is inferred.
+    The other parameters are for the pipelined ones; the iterative one waits by itself and is inferred.
     """
     if config.architecture == "iterative":
         return IterativeFFT(config)
-    return PipelinedFFT(
-        config, queue=queue, technology=technology, small_roms_in_logic=small_roms_in_logic
-    )
+    core = PipelinedFFT if config.samples_per_clock == 1 else ParallelFFT
+    return core(config, queue=queue, technology=technology, small_roms_in_logic=small_roms_in_logic)

@@ -109,7 +109,7 @@ class Butterfly(wiring.Component):
         # Slot to be read: of the next sample's partner, then of the next difference. It comes round in time for both.
         slot, next_slot = Signal(number - 1), Signal(number - 1)
         draining, draining_next = Signal(), Signal()
-        fresh = Signal()
+        fresh = Signal(reset_less=True)  # each frame sets it
         held = Signal(control_layout(self.config))
         accept, computing, first = Signal(), Signal(), Signal()
         passing = Signal()

@@ -27,7 +27,7 @@ __all__ = [
 
 
 def frame_layout(config: FFTConfig) -> data.StructLayout:
-    """``{data: {re, im}, last}``, the payload of every stream of a transform."""
+    """The payload of the input stream: ``{data: {re, im}, last}``, or several samples in ``data``."""
     return layout(fft_input(config))
 
 
@@ -96,37 +96,46 @@ class FrameControl:
     dut : wiring.Component
         A component with :func:`ports`.
     accept : Value
-        High in a cycle in which an input sample is taken.
+        High in a cycle in which an input transfer is taken.
 
     Attributes
     ----------
     first : Signal
-        The next sample is the first of a frame.
+        The next transfer is the first of a frame.
     held : Signal
-        Control of the frame being taken, from the cycle after its first sample.
+        Control of the frame being taken, from the cycle after its first transfer.
+    size : Value
+        That of the frame to which the next transfer belongs.
     index : Signal
-        Number of the next sample in its frame.
+        Number of the next transfer in its frame.
     last : Signal
-        The next sample is the last of its frame, by count.
+        The next transfer is the last of its frame, by count.
     """
 
     def __init__(self, m: Module, dut: Any, accept: Any) -> None:
         config: FFTConfig = dut.config
         shape = control_layout(config)
+        log2_samples = config.samples_per_clock.bit_length() - 1
         self.first = Signal(init=1)
         self.held = Signal(shape)
-        self.index = Signal(config.log2_n_max)
+        self.index = Signal(config.log2_n_max - log2_samples)
         self.last = Signal()
-        # The first sample is never the last, so the held size is enough.
-        final: Any = Const(config.n_max - 1, config.log2_n_max)
+        self.size: Any = Const(config.n_max - 1, config.log2_n_max)
         if not config.is_fixed:
             size = Cat(dut.log2_n > bit for bit in range(config.log2_n_max))
             with m.If(accept & self.first):
                 m.d.sync += self.held.size.eq(size)
                 for name in ("two_d", "inverse", "halve"):
                     m.d.sync += self.held[name].eq(getattr(dut, name))
-            final = self.held.size
-        m.d.comb += self.last.eq(~self.first & (self.index | ~final).all())
+            self.size = Mux(self.first, size, self.held.size)
+        if not log2_samples:
+            # The first sample is never the last, so the held size is enough.
+            final = self.size if config.is_fixed else self.held.size
+            m.d.comb += self.last.eq(~self.first & (self.index | ~final).all())
+        elif len(self.index):
+            m.d.comb += self.last.eq((self.index | ~self.size[log2_samples:]).all())
+        else:
+            m.d.comb += self.last.eq(1)
         m.d.sync += dut.framing_error.eq(accept & (dut.i.payload.last != self.last))
         with m.If(accept):
             m.d.sync += [

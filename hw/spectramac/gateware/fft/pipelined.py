@@ -104,7 +104,7 @@ def queue_size(config: FFTConfig, latency: int) -> tuple[int, tuple[int, ...]]:
     Its latency is besides collecting a frame.
     """
     fields = config.reversed_fields if config.order == "natural" else ()
-    words = config.n_max + latency + 8 + reorder_delay(*fields)
+    words = config.n_max // config.samples_per_clock + latency + 8 + reorder_delay(*fields)
     if config.scaling == "block":
         # A frame comes in while the one before waits for its exponent or leaves.
         words = 2 * config.n_max + latency + 16
@@ -181,6 +181,8 @@ class PipelinedFFT(wiring.Component):
         technology: str = "generic",
         small_roms_in_logic: bool = False,
     ) -> None:
+        if config.samples_per_clock != 1:
+            raise ValueError(f"samples_per_clock must be 1, not {config.samples_per_clock!r}")
         self.small_roms_in_logic = small_roms_in_logic
         self.config = config
         self.queue = queue

@@ -27,12 +27,14 @@ def check_coefficients(config: FFTConfig, coefficients: Sequence[int]) -> tuple[
     Raises
     ------
     ValueError
-        If the scaling is another than halving or growth, or their number or one of them is out of range.
+        If the scaling is another than halving or growth, with several samples a clock, or if their number or one of
+        them is out of range.
     """
     if config.scaling not in ("halving", "growth"):
         raise ValueError(
             f"scaling must be 'halving' or 'growth' with a window, not {config.scaling!r}"
         )
+    config.check_one_sample("a window")
     if len(coefficients) != config.n_max:
         raise ValueError(f"coefficients must be {config.n_max} numbers, not {len(coefficients)}")
     one = 1 << config.twiddle.fraction

@@ -1,0 +1,2 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
