@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from spectramac.compress.lanes import entries_per_lane
 from spectramac.compress.quantize import worst_accumulator
 from spectramac.compress.size import network_bytes
-from spectramac.compress.threshold import entries_per_lane
 from spectramac.model.layer import run_layer, run_network
 from spectramac.model.network import Network, load_network
 from spectramac.spec.config import preset

@@ -7,13 +7,12 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from spectramac.compress.lanes import entries_per_lane, lane_balanced
 from spectramac.compress.sft import orthonormal_basis
 from spectramac.compress.threshold import (
     by_density,
     by_tau,
     column_rms,
-    entries_per_lane,
-    lane_balanced,
     pair_magnitude,
 )
 from spectramac.model.network import Transform

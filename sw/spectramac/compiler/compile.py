@@ -15,10 +15,9 @@ from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.image import Image, Placement
 from spectramac.spec.memory import memories
 
-__all__ = ["CompileError", "compile_network", "ideal_cycles"]
+__all__ = ["CompileError", "compile_network", "ideal_cycles", "layer_tables"]
 
 _MAX_SIZE = (1 << 16) - 1
-_TABLES = ("coefficient", "index", "directory", "bias", "scale", "row_shift")
 
 
 def compile_network(
@@ -154,24 +153,34 @@ def _uniform(value: int | NDArray[np.int32]) -> int | None:
     return first if np.all(array == first) else None
 
 
-def _store(
-    memory: MemoryImage, layer: Layer, layout: Layout, config: AcceleratorConfig
-) -> tuple[dict[str, int], dict[str, int]]:
-    """Put a layer into the memories: its descriptor without activation addresses, and words used."""
+def layer_tables(
+    layer: Layer, layout: Layout, config: AcceleratorConfig
+) -> dict[str, NDArray[Any]]:
+    """What a layer stores besides its descriptor: words by memory, some empty."""
     empty = np.zeros(0, np.int64)
-    row_shift = _uniform(layer.row_shift)
-    multiplier, shift = _uniform(layer.multiplier), _uniform(layer.shift)
-    per_channel = multiplier is None or shift is None
+    per_channel = _uniform(layer.multiplier) is None or _uniform(layer.shift) is None
     scale = (np.asarray(layer.shift) << config.multiplier_width) | np.asarray(layer.multiplier)
-    tables: dict[str, NDArray[Any]] = {
+    return {
         "coefficient": pack_coefficients(layout, config),
         "index": pack_indices(layout, config) if layout.is_indexed else empty,
         "directory": layout.counts.reshape(-1),
         "bias": layer.bias,
         "scale": scale if per_channel else empty,
-        "row_shift": np.asarray(layer.row_shift) if row_shift is None else empty,
+        "row_shift": empty
+        if _uniform(layer.row_shift) is not None
+        else np.asarray(layer.row_shift),
     }
-    values = {f"{n}_base": memory.append(n, tables[n], layer.name) for n in _TABLES}
+
+
+def _store(
+    memory: MemoryImage, layer: Layer, layout: Layout, config: AcceleratorConfig
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Put a layer into the memories: its descriptor without activation addresses, and words used."""
+    tables = layer_tables(layer, layout, config)
+    row_shift = _uniform(layer.row_shift)
+    multiplier, shift = _uniform(layer.multiplier), _uniform(layer.shift)
+    per_channel = len(tables["scale"]) > 0
+    values = {f"{n}_base": memory.append(n, tables[n], layer.name) for n in tables}
     for side, transform, size in (
         ("in", layer.t_in, layer.n_in),
         ("out", layer.t_out, layer.n_out),
@@ -199,7 +208,7 @@ def _store(
         "level_low": layer.level & 0xFFFFFFFF,
         "level_high": layer.level >> 32,
     }
-    return values, {name: len(tables[name]) for name in _TABLES}
+    return values, {name: len(tables[name]) for name in tables}
 
 
 def _report(

@@ -2,26 +2,34 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Compression of a trained dense network in one step, without further training.
 
-The layers are dense, with ReLU between them. Each is transformed, thresholded to whole coefficient
-words, quantized, and given scales from calibration data. Training afterwards recovers accuracy that high
-compression loses (:mod:`spectramac.compress.train`).
+The layers are dense, with ReLU between them. Each is compressed by a technique, quantized, and given scales
+from calibration data. Training afterwards recovers accuracy that high compression loses
+(:mod:`spectramac.compress.train`).
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramac.compress.quantize import activation_scale, assemble, quantize_coefficients
-from spectramac.compress.sft import from_orthonormal, orthonormal, sft
-from spectramac.compress.threshold import column_rms, lane_balanced
+from spectramac.compress.quantize import activation_scale
+from spectramac.compress.techniques import (
+    INT8,
+    Pruning,
+    Quantization,
+    RowsSft,
+    Selection,
+    Sft,
+    Technique,
+)
 from spectramac.model.layer import run_layer
-from spectramac.model.network import Layer, Network, Transform
+from spectramac.model.network import Layer, Network
 
-__all__ = ["DenseLayer", "compress_dense", "load_weights"]
+__all__ = ["Choice", "DenseLayer", "compress_dense", "compress_layers", "load_weights"]
 
 DenseLayer = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Weights (n_out, n_in) and bias (n_out,)."""
@@ -68,6 +76,98 @@ def _check_chain(path: str, arrays: Mapping[str, NDArray[Any]], n_layers: int) -
     return layers
 
 
+@dataclass(frozen=True)
+class Choice:
+    """How one layer is compressed."""
+
+    technique: Technique
+    density: float = 1.0
+    quantization: Quantization = INT8
+
+
+def compress_layers(
+    layers: Sequence[DenseLayer],
+    choices: Sequence[Choice],
+    calibration: NDArray[np.int8],
+    *,
+    input_scale: float = 1.0,
+    activation_aware: bool = True,
+) -> Network:
+    """Compress a chain of dense layers, each in its own way.
+
+    Parameters
+    ----------
+    layers : sequence of (weights, bias)
+        ReLU follows each but the last.
+    choices : sequence of Choice
+        One a layer.
+    calibration : int8 array (batch, n_in)
+        Typical inputs.
+    input_scale : float
+        Real value of one int8 step of the input.
+    activation_aware : bool
+        Choose coefficients by their effect on the output for the calibration data, not on the weights.
+
+    Raises
+    ------
+    ValueError
+        If the choices do not fit the chain, the calibration data does not fit the first layer, or a scale
+        cannot be encoded.
+    NotRunnableError
+        If the engine cannot run a structure.
+    """
+    n_in = layers[0][0].shape[1]
+    if calibration.ndim != 2 or calibration.shape[1] != n_in:
+        raise ValueError(
+            f"calibration data must have shape (batch, {n_in}), not {calibration.shape}"
+        )
+    if len(choices) != len(layers):
+        raise ValueError(f"there must be {len(layers)} choices, one a layer, not {len(choices)}")
+    real = calibration.astype(np.float64) * input_scale
+    values = calibration.astype(np.int64)
+    scale = input_scale
+    done: list[Layer] = []
+    input_map = None
+    for i, ((w, b), choice) in enumerate(zip(layers, choices, strict=True)):
+        last = i == len(layers) - 1
+        structured = choice.technique.fit(
+            w, choice.density, inputs=values if activation_aware else None
+        )
+        if structured.output_map is not None:
+            raise ValueError(
+                f"layer {i}: technique must keep all outputs, not {structured.technique!r}; remove "
+                "neurons from the chain first (spectramac.compress.techniques.remove_units)"
+            )
+        if i == 0:
+            input_map = structured.input_map
+        elif structured.input_map is not None:
+            raise ValueError(
+                f"layer {i}: technique must keep the order of its inputs, not "
+                f"{structured.technique!r}; only the first layer may rearrange them"
+            )
+        real = real @ w.T + b
+        if not last:
+            real = np.maximum(real, 0)
+        output_scale = activation_scale(real)
+        made = structured.export(
+            f"fc{i + 1}",
+            b,
+            inputs=values,
+            input_scale=scale,
+            output_scale=output_scale,
+            relu=not last,
+            quantization=choice.quantization,
+        )
+        done += made
+        values = structured.place(values)
+        for layer in made:
+            values = run_layer(layer, values).y
+        scale = output_scale
+    return Network(
+        layers=tuple(done), input_scale=input_scale, output_scale=scale, input_map=input_map
+    )
+
+
 def compress_dense(
     layers: list[DenseLayer],
     calibration: NDArray[np.int8],
@@ -78,7 +178,7 @@ def compress_dense(
     bits: int = 8,
     n_lanes: int = 3,
 ) -> Network:
-    """Compress a chain of dense layers.
+    """Compress a chain of dense layers in the same way, to whole coefficient words.
 
     Parameters
     ----------
@@ -103,47 +203,17 @@ def compress_dense(
     ValueError
         If the calibration data does not fit the first layer, or a scale cannot be encoded.
     """
-    if calibration.ndim != 2 or calibration.shape[1] != layers[0][0].shape[1]:
-        raise ValueError(
-            f"calibration data must have shape (batch, {layers[0][0].shape[1]}), not "
-            f"{calibration.shape}"
-        )
-    fft = Transform("fft1d", block) if block else Transform()
-    real = calibration.astype(np.float64) * input_scale
-    values = calibration.astype(np.int64)
-    scale = input_scale
-    done: list[Layer] = []
-    for i, (w, b) in enumerate(layers):
-        last = i == len(layers) - 1
-        t_in, t_out = fft, Transform() if last else fft
-        spectrum = orthonormal(sft(w, t_in, t_out), t_in, t_out)
-        if density < 1:
-            gap = 15 if bits <= 4 else 255
-            weights = column_rms(values, t_in)
-            spectrum = spectrum * lane_balanced(spectrum, density, n_lanes, weights, max_gap=gap)
-        steps: Any = "pair" if t_out.is_fft else "row"
-        codes = quantize_coefficients(from_orthonormal(spectrum, t_in, t_out), bits, steps)
-        real = real @ w.T + b
-        if not last:
-            real = np.maximum(real, 0)
-        output_scale = activation_scale(real)
-        done.append(
-            assemble(
-                f"fc{i + 1}",
-                codes,
-                n_in=w.shape[1],
-                n_out=w.shape[0],
-                t_in=t_in,
-                t_out=t_out,
-                bias=b,
-                input_scale=scale,
-                output_scale=output_scale,
-                calibration=values,
-                relu=not last,
-            )
-        )
-        values = run_layer(done[-1], values).y
-        scale = output_scale
+    words = Selection("lanes", n_lanes, 15 if bits <= 4 else 255)
+    quantization = Quantization(bits, "row")
+    hidden: Technique = Sft(block, block, selection=words) if block else Pruning(words)
+    classifier: Technique = RowsSft(block, words) if block else Pruning(words)
+    techniques = [hidden] * (len(layers) - 1) + [classifier]
+    network = compress_layers(
+        layers,
+        [Choice(technique, density, quantization) for technique in techniques],
+        calibration,
+        input_scale=input_scale,
+    )
     sizes = [layers[0][0].shape[1], *(len(w) for w, _ in layers)]
     meta = {"sizes": sizes, "density": density, "bits": bits, "block": block, "n_lanes": n_lanes}
-    return Network(layers=tuple(done), input_scale=input_scale, output_scale=scale, meta=meta)
+    return replace(network, meta=meta)

@@ -21,8 +21,9 @@ summed, exactly the squared error of W (Parseval).
 import numpy as np
 from numpy.typing import NDArray
 
+from spectramac.compress.blocks import Floats, analyse, norms, orthonormal_basis, synthesise
 from spectramac.model.network import Transform
-from spectramac.model.spectrum import basis, inverse_basis, pair_map
+from spectramac.model.spectrum import basis, pair_map
 
 __all__ = [
     "Floats",
@@ -31,22 +32,19 @@ __all__ = [
     "circulant_to_spectrum",
     "complex_pattern",
     "from_orthonormal",
+    "inverse_orthonormal_sft",
     "inverse_sft",
+    "joint_blocks",
     "orthonormal",
     "orthonormal_basis",
+    "orthonormal_sft",
     "pad",
     "sft",
 ]
 
-Floats = NDArray[np.float64]
-
-
-def _divisor(t: Transform) -> float:
-    return float(t.n) if t.is_fft else 1.0
-
 
 def pad(W: Floats, t_in: Transform, t_out: Transform) -> Floats:
-    """``W`` (n_out, n_in), zero-padded to whole blocks of both transforms."""
+    """``W`` (n_out, n_in), zero-padded to whole blocks of both transforms; always a copy."""
     W = np.asarray(W, np.float64)
     if W.ndim != 2 or 0 in W.shape:
         raise ValueError(f"a weight matrix must have two dimensions, not shape {W.shape!r}")
@@ -55,18 +53,17 @@ def pad(W: Floats, t_in: Transform, t_out: Transform) -> Floats:
     return padded
 
 
-def _blockwise(left: Floats, M: Floats, right: Floats) -> Floats:
-    """``left @ block @ right.T`` for every block of ``M``."""
-    p, q = left.shape[0], right.shape[0]
-    if M.shape[0] % p or M.shape[1] % q:
-        raise ValueError(f"a spectrum must be whole blocks of {p} x {q}, not shape {M.shape!r}")
-    blocks = M.reshape(M.shape[0] // p, p, M.shape[1] // q, q)
-    product = np.einsum("ab,ibjc,dc->iajd", left, blocks, right, optimize=True)
-    return np.ascontiguousarray(product).reshape(M.shape)
+def _check_blocks(shape: tuple[int, ...], t_in: Transform, t_out: Transform) -> None:
+    if len(shape) != 2 or shape[0] % t_out.n or shape[1] % t_in.n:
+        raise ValueError(
+            f"a spectrum must be whole blocks of {t_out.n} x {t_in.n}, not shape {shape!r}"
+        )
 
 
-def sft(W: Floats, t_in: Transform, t_out: Transform) -> Floats:
-    """The real-basis spectrum of a real matrix, blockwise: ``A_out @ W @ A_in.T / n_in``.
+def orthonormal_sft(W: Floats, t_in: Transform, t_out: Transform) -> Floats:
+    """S̃ = R_out W R_inᵀ, blockwise: the form in which magnitudes may be compared.
+
+    Needs little memory besides the result, and O(n log n) operations a block.
 
     Parameters
     ----------
@@ -78,17 +75,18 @@ def sft(W: Floats, t_in: Transform, t_out: Transform) -> Floats:
     Returns
     -------
     S : float array (t_out.padded(n_out), t_in.padded(n_in))
-        Acts on the columns of :func:`spectramac.model.spectrum.split`.
+        Has the Frobenius norm of ``W``.
     """
-    padded = pad(W, t_in, t_out)
-    left, right = basis(t_out.n, t_out.two_d), basis(t_in.n, t_in.two_d)
-    return _blockwise(left, padded, right) / _divisor(t_in)
+    S = pad(W, t_in, t_out)
+    analyse(S, t_in, 1)
+    analyse(S, t_out, 0)
+    return S
 
 
-def inverse_sft(
+def inverse_orthonormal_sft(
     S: Floats, t_in: Transform, t_out: Transform, shape: tuple[int, int] | None = None
 ) -> Floats:
-    """The matrix whose spectrum is ``S``: the inverse of :func:`sft`.
+    """The matrix whose orthonormal spectrum is ``S``: the inverse of :func:`orthonormal_sft`.
 
     Parameters
     ----------
@@ -96,23 +94,43 @@ def inverse_sft(
     shape : (int, int), optional
         Real (n_out, n_in) to crop to. Default: with the padding.
     """
-    S = np.asarray(S, np.float64)
-    left, right = inverse_basis(t_out.n, t_out.two_d), inverse_basis(t_in.n, t_in.two_d)
-    W = _blockwise(left, S, right) * _divisor(t_in)
+    W = np.array(S, np.float64)
+    _check_blocks(W.shape, t_in, t_out)
+    synthesise(W, t_out, 0)
+    synthesise(W, t_in, 1)
     return W if shape is None else W[: shape[0], : shape[1]]
 
 
-def _norms(t: Transform) -> Floats:
-    """Norms of the rows of A: √n for real bins, √(n/2) for parts of complex ones; 1 for identity."""
-    if not t.is_fft:
-        return np.ones(2)
-    joint = np.repeat(pair_map(t.n, t.two_d).joint, 2)
-    return np.sqrt(np.where(joint, t.n / 2, float(t.n)))
+def sft(W: Floats, t_in: Transform, t_out: Transform) -> Floats:
+    """The real-basis spectrum of a real matrix, blockwise: ``A_out @ W @ A_in.T / n_in``.
+
+    Parameters and shapes are those of :func:`orthonormal_sft`; the result acts on the columns of
+    :func:`spectramac.model.spectrum.split`.
+    """
+    S = orthonormal_sft(W, t_in, t_out)
+    rows, columns = _balance(t_in, t_out)
+    _scale(S, 1 / rows, 1 / columns)
+    return S
 
 
-def orthonormal_basis(t: Transform) -> Floats:
-    """R (n, n): A with unit rows, so that R Rᵀ = 1."""
-    return basis(t.n, t.two_d) / _norms(t)[:, None]
+def inverse_sft(
+    S: Floats, t_in: Transform, t_out: Transform, shape: tuple[int, int] | None = None
+) -> Floats:
+    """The matrix whose spectrum is ``S``: the inverse of :func:`sft`, with the parameters of
+    :func:`inverse_orthonormal_sft`."""
+    return inverse_orthonormal_sft(orthonormal(S, t_in, t_out), t_in, t_out, shape)
+
+
+def _balance(t_in: Transform, t_out: Transform) -> tuple[Floats, Floats]:
+    """Factors E = n / (D_out D_in) of a block: S̃ = E · S, by row and by column."""
+    return 1 / norms(t_out), (t_in.n if t_in.is_fft else 1) / norms(t_in)
+
+
+def _scale(S: Floats, rows: Floats, columns: Floats) -> None:
+    """Multiply every block by the outer product of ``rows`` and ``columns``, in place."""
+    blocks = S.reshape(-1, len(rows), S.shape[1] // len(columns), len(columns))
+    blocks *= rows[:, None, None]
+    blocks *= columns
 
 
 def balance(shape: tuple[int, int], t_in: Transform, t_out: Transform) -> Floats:
@@ -120,25 +138,37 @@ def balance(shape: tuple[int, int], t_in: Transform, t_out: Transform) -> Floats
 
     Up to the constant they are √2 for each complex row times √2 for each complex column.
     """
-    rows, columns = _norms(t_out), _norms(t_in)
-    block = _divisor(t_in) / np.outer(rows, columns)
-    if shape[0] % len(rows) or shape[1] % len(columns):
-        raise ValueError(
-            f"a spectrum must be whole blocks of {len(rows)} x {len(columns)}, not shape {shape!r}"
-        )
-    return np.tile(block, (shape[0] // len(rows), shape[1] // len(columns)))
+    return orthonormal(np.ones(shape), t_in, t_out)
 
 
 def orthonormal(S: Floats, t_in: Transform, t_out: Transform) -> Floats:
-    """S̃ = R_out W R_inᵀ from S: the form in which magnitudes may be compared."""
-    S = np.asarray(S, np.float64)
-    return S * balance((S.shape[0], S.shape[1]), t_in, t_out)
+    """S̃ = R_out W R_inᵀ from S, a copy: the form in which magnitudes may be compared."""
+    S = np.array(S, np.float64)
+    _check_blocks(S.shape, t_in, t_out)
+    _scale(S, *_balance(t_in, t_out))
+    return S
 
 
 def from_orthonormal(S: Floats, t_in: Transform, t_out: Transform) -> Floats:
-    """S from S̃: the inverse of :func:`orthonormal`."""
-    S = np.asarray(S, np.float64)
-    return S / balance((S.shape[0], S.shape[1]), t_in, t_out)
+    """S from S̃, a copy: the inverse of :func:`orthonormal`."""
+    S = np.array(S, np.float64)
+    _check_blocks(S.shape, t_in, t_out)
+    rows, columns = _balance(t_in, t_out)
+    _scale(S, 1 / rows, 1 / columns)
+    return S
+
+
+def joint_blocks(shape: tuple[int, ...], t_in: Transform, t_out: Transform) -> NDArray[np.bool_]:
+    """Which 2x2 blocks of a spectrum of this shape join a complex row pair with a complex column pair.
+
+    Returns
+    -------
+    bool array (rows / 2, columns / 2)
+    """
+    _check_blocks(shape, t_in, t_out)
+    rows = np.tile(pair_map(t_out.n, t_out.two_d).joint, shape[0] // t_out.n)
+    columns = np.tile(pair_map(t_in.n, t_in.two_d).joint, shape[1] // t_in.n)
+    return np.asarray(np.logical_and.outer(rows, columns), np.bool_)
 
 
 def complex_pattern(S: Floats, t_in: Transform, t_out: Transform) -> Floats:
@@ -162,9 +192,7 @@ def complex_pattern(S: Floats, t_in: Transform, t_out: Transform) -> Floats:
     blocks = S.reshape(S.shape[0] // 2, 2, S.shape[1] // 2, 2)
     a = (blocks[:, 0, :, 0] + blocks[:, 1, :, 1]) / 2
     b = (blocks[:, 1, :, 0] - blocks[:, 0, :, 1]) / 2
-    row_joint = np.tile(pair_map(t_out.n, t_out.two_d).joint, S.shape[0] // t_out.n)
-    column_joint = np.tile(pair_map(t_in.n, t_in.two_d).joint, S.shape[1] // t_in.n)
-    joint = np.logical_and.outer(row_joint, column_joint)
+    joint = joint_blocks(S.shape, t_in, t_out)
     for (p, q), value in (((0, 0), a), ((1, 1), a), ((1, 0), b), ((0, 1), -b)):
         blocks[:, p, :, q] = np.where(joint, value, blocks[:, p, :, q])
     return blocks.reshape(S.shape)

@@ -1,20 +1,36 @@
 # SPDX-FileCopyrightText: 2026 The spectramac authors
 # SPDX-License-Identifier: BSD-2-Clause
-"""Bytes that a network takes, everything counted: an estimate without compiling it.
+"""What a network costs: stored bytes, everything counted, and multiplications.
 
-The compiled image is the authority (:mod:`spectramac.compiler`); this is for training, where it is
-needed often.
+:func:`layers_cost` is exact: it lays the layers out as the compiler does and counts the words of every
+memory, so that its bytes are the length of what the model image holds. :func:`layer_size` is an estimate in
+which every entry has an index, for training, where it is needed often.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
 
-from spectramac.model.network import Layer, Network
+from spectramac.compiler.compile import layer_tables
+from spectramac.compiler.layout import lay_out
+from spectramac.model.fft import twiddle_index
+from spectramac.model.network import Layer, Network, Transform
 from spectramac.spec.config import AcceleratorConfig
+from spectramac.spec.descriptor import PITCH, WORDS
+from spectramac.spec.memory import memories
 
-__all__ = ["LayerSize", "dense_bytes", "layer_size", "network_bytes"]
+__all__ = [
+    "Cost",
+    "LayerSize",
+    "dense_bytes",
+    "fft_multiplications",
+    "layer_size",
+    "layers_cost",
+    "network_bytes",
+]
 
 DESCRIPTOR_BYTES = 64
 DIRECTORY_BYTES = 1
@@ -115,6 +131,109 @@ def layer_size(layer: Layer, n_lanes: int, row_pairs_max: int | None = None) -> 
 def network_bytes(network: Network, n_lanes: int) -> int:
     """Stored bytes of all layers, rounded up."""
     return int(np.ceil(sum(layer_size(layer, n_lanes).total for layer in network.layers)))
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a chain of layers stores and computes on one accelerator configuration.
+
+    Attributes
+    ----------
+    coefficient_bits, index_bits, directory_bits : int
+        Values with the padding of their words, row indices likewise, and counts of entries.
+    scale_bits, bias_bits, descriptor_bits : int
+        Channel scales and row shifts; biases; layer descriptors.
+    stored_bytes : int
+        All of them, every memory in whole bytes: the length of the model image's payload.
+    n_pairs, n_padding : int
+        Coefficient pairs that carry something (complex ones once), and those that only fill words or
+        bridge index gaps.
+    multiplications : int
+        For one inference, nothing skipped: with the coefficients (two a pair, four a complex one).
+    fft_multiplications : float
+        Those of the transforms, for one inference (two share a complex FFT); factors 1 and -j are free,
+        odd eighths of the circle take two and others four.
+    """
+
+    coefficient_bits: int
+    index_bits: int
+    directory_bits: int
+    scale_bits: int
+    bias_bits: int
+    descriptor_bits: int
+    stored_bytes: int
+    n_pairs: int
+    n_padding: int
+    multiplications: int
+    fft_multiplications: float
+
+    @property
+    def total_multiplications(self) -> float:
+        """With coefficients and in transforms."""
+        return self.multiplications + self.fft_multiplications
+
+
+@lru_cache(maxsize=64)
+def fft_multiplications(t: Transform) -> int:
+    """Real multiplications of one complex transform, as the golden model factors it."""
+    if not t.is_fft:
+        return 0
+    count = 0
+    for m in range(3, t.log2_n + 1, 2):
+        eighths, rest = np.divmod(twiddle_index(m, t.log2_n, t.two_d) % (2 << m), (2 << m) // 8)
+        count += int(np.where(rest, 4, np.where(eighths % 2, 2, 0)).sum())
+    return count
+
+
+def layers_cost(
+    layers: Sequence[Layer], config: AcceleratorConfig, *, runs: Sequence[int] | None = None
+) -> Cost:
+    """Count what a chain of layers stores, word for word, and its multiplications.
+
+    Equal to what :func:`~spectramac.compiler.compile.compile_network` stores for a network of these layers
+    alone (unless it must prefer fewer words to fewer bits to fit the coefficient memory); sizes of memories
+    are not checked.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+    config : AcceleratorConfig
+    runs : sequence of int, optional
+        How often each layer runs for one inference. Default: once.
+
+    Raises
+    ------
+    CompileError
+        If a layer cannot be laid out for the configuration.
+    """
+    table = memories(config)
+    words = dict.fromkeys(("coefficient", "index", "directory", "bias", "scale", "row_shift"), 0)
+    words["descriptor"] = (len(layers) - 1) * PITCH + WORDS
+    n_pairs = n_slots = multiplications = 0
+    transforms = 0.0
+    for layer, n_runs in zip(layers, runs or [1] * len(layers), strict=True):
+        layout = lay_out(layer, config)
+        for name, values in layer_tables(layer, layout, config).items():
+            words[name] += len(values)
+        n_pairs += int(np.count_nonzero(layout.a | layout.b))
+        n_slots += layout.n_words * config.n_lanes * (2 if layout.is_narrow else 1)
+        multiplications += 2 * layout.n_pairs * n_runs
+        for t, n in ((layer.t_in, layer.n_in), (layer.t_out, layer.n_out)):
+            transforms += n_runs * (t.padded(n) // t.n) * fft_multiplications(t) / 2
+    bits = {name: n * table[name].width for name, n in words.items()}
+    return Cost(
+        coefficient_bits=bits["coefficient"],
+        index_bits=bits["index"],
+        directory_bits=bits["directory"],
+        scale_bits=bits["scale"] + bits["row_shift"],
+        bias_bits=bits["bias"],
+        descriptor_bits=bits["descriptor"],
+        stored_bytes=sum(-(-n // 8) for n in bits.values()),
+        n_pairs=n_pairs,
+        n_padding=n_slots - n_pairs,
+        multiplications=multiplications,
+        fft_multiplications=transforms,
+    )
 
 
 def dense_bytes(sizes: list[int]) -> int:

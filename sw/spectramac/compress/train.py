@@ -1,33 +1,18 @@
 # SPDX-FileCopyrightText: 2026 The spectramac authors
 # SPDX-License-Identifier: BSD-2-Clause
-"""Fine-tuning of spectral coefficients with PyTorch: fixed or gradually thresholded masks,
-quantization-aware.
-
-Parameters are the *orthonormal* spectrum S̃ (:mod:`spectramac.compress.sft`), in which all
-coefficients have the same effect on the weights, so one learning rate suits all. The forward pass
-rebuilds W = R_outᵀ S̃ R_in (an offline convenience: the accelerator never does) from coefficients
-rounded to the integer grid of S; the gradient passes the rounding unchanged (straight through) and
-the steps themselves are learned (LSQ, Esser et al. 2020, arXiv:1902.08153).
-"""
+"""Training of compressed layers (:mod:`spectramac.compress.torch_layers`): chains of them, the schedule of
+gradual thresholding, distillation, and the loop over epochs."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spectramac.compress.sft import Floats, balance, orthonormal_basis
-from spectramac.compress.threshold import Mask
-from spectramac.model.network import Transform
-from spectramac.model.spectrum import pair_map
+from spectramac.compress.torch_stage import ActivationQuantizer
 
 __all__ = [
-    "ActivationQuantizer",
-    "SpectralLinear",
     "SpectralNetwork",
     "cubic_density",
     "distillation_loss",
@@ -35,155 +20,10 @@ __all__ = [
 ]
 
 
-class _Round(torch.autograd.Function):
-    """Round half to even; gradient 1."""
-
-    @staticmethod
-    def forward(ctx: object, x: Tensor) -> Tensor:
-        return torch.round(x)
-
-    @staticmethod
-    def backward(ctx: object, grad: Tensor) -> Tensor:
-        return grad
-
-
-def _fake_quantize(x: Tensor, log_step: Tensor, low: int, high: int, count: int) -> Tensor:
-    """Round ``x`` to steps, clipped to ``low..high`` steps; the gradient of the step is scaled as in LSQ."""
-    gain = 1.0 / float(np.sqrt(count * high))
-    log_step = log_step * gain + (log_step - log_step * gain).detach()
-    step = torch.exp(log_step)
-    clipped = torch.clamp(x / step, low, high)
-    rounded: Tensor = _Round.apply(clipped)
-    return rounded * step
-
-
-class ActivationQuantizer(nn.Module):
-    """Rounds activations to int8 steps, learned from a calibrated start.
-
-    Passes them on as they are until it is started.
-    """
-
-    def __init__(self, relu: bool) -> None:
-        super().__init__()
-        self.low, self.high = (0, 127) if relu else (-128, 127)
-        self.log_step = nn.Parameter(torch.zeros(()))
-        self.enabled = False
-
-    @property
-    def step(self) -> float:
-        """Real value of one integer step."""
-        return float(torch.exp(self.log_step.detach()))
-
-    def start(self, step: float) -> None:
-        """Enable with a first step."""
-        with torch.no_grad():
-            self.log_step.fill_(float(np.log(step)))
-        self.enabled = True
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Any shape in, the same shape out."""
-        if not self.enabled:
-            return x
-        return _fake_quantize(x, self.log_step, self.low, self.high, x[0].numel())
-
-
-class SpectralLinear(nn.Module):
-    """``y = T_out⁻¹(S Θ(T_in x)) + b`` with a masked, quantized S.
-
-    Parameters
-    ----------
-    S : float array (padded rows, padded columns)
-        First orthonormal spectrum.
-    n_in, n_out : int
-    t_in, t_out : Transform
-    bias : float array (n_out,)
-    bits : int
-        Coefficient bits, once :meth:`start_quantization` is called; one step for the layer.
-    """
-
-    def __init__(
-        self,
-        S: Floats,
-        n_in: int,
-        n_out: int,
-        t_in: Transform,
-        t_out: Transform,
-        bias: Floats,
-        bits: int = 4,
-    ) -> None:
-        super().__init__()
-        self.n_in, self.n_out, self.t_in, self.t_out, self.bits = n_in, n_out, t_in, t_out, bits
-        self.spectrum = nn.Parameter(torch.tensor(S, dtype=torch.float32))
-        self.bias = nn.Parameter(torch.tensor(bias, dtype=torch.float32))
-        self.log_step = nn.Parameter(torch.zeros(()))
-        self.quantized = False
-        self.tau = 0.0
-        rows, columns = S.shape
-        self.mask: Tensor
-        self.balance: Tensor
-        self.r_in: Tensor
-        self.r_out: Tensor
-        self.register_buffer("mask", torch.ones(rows, columns))
-        self.register_buffer("balance", _float(balance((rows, columns), t_in, t_out)))
-        r_in = np.kron(np.eye(columns // t_in.n), orthonormal_basis(t_in))
-        r_out = np.kron(np.eye(rows // t_out.n), orthonormal_basis(t_out))
-        self.register_buffer("r_in", _float(r_in[:, :n_in]))
-        self.register_buffer("r_out", _float(r_out[:, :n_out]))
-
-    def set_mask(self, mask: Mask) -> None:
-        """Keep only these coefficients from now on."""
-        self.mask.copy_(_float(mask))
-
-    def start_quantization(self, step: float) -> None:
-        """Round the coefficients of S (not S̃) to multiples of a step, learned from this first value."""
-        with torch.no_grad():
-            self.log_step.fill_(float(np.log(step)))
-        self.quantized = True
-
-    @property
-    def step(self) -> float:
-        """The quantization step of S."""
-        return float(torch.exp(self.log_step.detach()))
-
-    def coefficients(self) -> Tensor:
-        """S̃ as the forward pass uses it: masked, and rounded if quantization has started."""
-        kept = self.spectrum * self.mask
-        if not self.quantized:
-            return kept
-        limit = (1 << (self.bits - 1)) - 1
-        count = max(1, int(self.mask.sum()))
-        quantized = _fake_quantize(kept / self.balance, self.log_step, -limit, limit, count)
-        return quantized * self.balance
-
-    def numpy_spectrum(self) -> Floats:
-        """S (not S̃) in float64, masked and not rounded: what :func:`quantize_coefficients` takes."""
-        S = (self.spectrum * self.mask).detach().double() / self.balance.double()
-        return np.asarray(S.numpy(), np.float64)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(batch, n_in) to (batch, n_out)."""
-        S = self.coefficients()
-        u = x @ self.r_in.T
-        if self.tau > 0:
-            u = u * self._passes(u)
-        return u @ S.T @ self.r_out + self.bias
-
-    def _passes(self, u: Tensor) -> Tensor:
-        """Θ: 1 where the magnitude of the FFT bin is at least tau (in units of the input)."""
-        joint = torch.from_numpy(pair_map(self.t_in.n, self.t_in.two_d).joint)
-        joint = joint.repeat(u.shape[1] // self.t_in.n)
-        norm = self.t_in.n if self.t_in.is_fft else 1.0
-        square = (u.detach() ** 2 * norm).reshape(len(u), -1, 2)
-        # A complex bin's orthonormal parts are √2 larger in norm than n's root: |X|² = (re² + im²) n / 2.
-        pair = (square.sum(2, keepdim=True) / 2).expand_as(square)
-        magnitude = torch.where(joint[:, None], pair, square)
-        return (magnitude >= self.tau**2).to(u.dtype).flatten(1)
-
-
 class SpectralNetwork(nn.Module):
-    """Spectral layers with ReLU between them and int8 activations after each."""
+    """Compressed layers with ReLU between them and int8 activations after each."""
 
-    def __init__(self, layers: Sequence[SpectralLinear]) -> None:
+    def __init__(self, layers: Sequence[nn.Module]) -> None:
         super().__init__()
         self.layers = nn.ModuleList(layers)
         last = len(layers) - 1
@@ -202,10 +42,6 @@ class SpectralNetwork(nn.Module):
             x = activation(torch.relu(x) if i < last else x)
             values.append(x)
         return values
-
-
-def _float(array: NDArray[Any]) -> Tensor:
-    return torch.tensor(np.asarray(array, np.float32))
 
 
 def cubic_density(progress: float, final: float) -> float:

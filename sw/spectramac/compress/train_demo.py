@@ -31,12 +31,12 @@ import numpy as np
 import torch
 from torch import nn
 
+from spectramac.compress.choose import accuracy, choose_level
 from spectramac.compress.data import INPUT_FACTOR, INPUT_SCALE, SPLIT, Digits, digits
 from spectramac.compress.size import dense_bytes, layer_size, network_bytes
 from spectramac.compress.train_recipe import (
     Ints,
     Recipe,
-    accuracy,
     augment,
     to_network,
     to_real,
@@ -46,29 +46,11 @@ from spectramac.compress.train_recipe import (
 from spectramac.model.layer import run_layer, run_network
 from spectramac.model.network import Layer, Network, save_network
 
-__all__ = ["DATA", "calibrate_level", "train", "train_digits"]
+__all__ = ["DATA", "train", "train_digits"]
 
 DATA = Path(__file__).parent / "data"
 
 Log = Callable[[str], None]
-
-
-def calibrate_level(network: Network, index: int, x: Ints, y: Ints) -> Network:
-    """Raise Θ's level of one layer as far as accuracy on the labelled calibration data does not
-    fall.
-
-    Levels (2τ)² with τ = 8·√2ⁿ, to 362, in units of the layer's FFT are tried in order.
-    """
-    best = network
-    needed = accuracy(run_network(network, x), y)
-    for n in range(12):
-        layer = dataclasses.replace(network.layers[index], level=4 * 64 * 2**n)
-        layers = (*network.layers[:index], layer, *network.layers[index + 1 :])
-        tried = dataclasses.replace(network, layers=layers)
-        if accuracy(run_network(tried, x), y) < needed:
-            break
-        best = tried
-    return best
 
 
 def _columns(network: Network, x: Ints) -> list[dict[str, int | float]]:
@@ -107,7 +89,7 @@ def train(
     network = to_network(recipe, student, data.x_train)
     pixels = np.rint(distorted.numpy() / INPUT_SCALE).astype(np.int64)
     sample = np.concatenate([data.x_train, pixels])
-    network = calibrate_level(network, 0, sample, np.tile(data.y_train, 2))
+    network, _ = choose_level(network, 0, sample, np.tile(data.y_train, 2))
     return teacher, network
 
 

@@ -14,12 +14,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from spectramac.compress.data import INPUT_SCALE
+from spectramac.compress.lanes import lane_balanced
 from spectramac.compress.quantize import activation_scale, assemble, quantize_coefficients
-from spectramac.compress.sft import Floats, orthonormal, sft
-from spectramac.compress.threshold import column_rms, lane_balanced
+from spectramac.compress.sft import orthonormal_sft
+from spectramac.compress.techniques import Stage
+from spectramac.compress.threshold import column_rms
+from spectramac.compress.torch_stage import StageLinear
 from spectramac.compress.train import (
     Epoch,
-    SpectralLinear,
     SpectralNetwork,
     cubic_density,
     distillation_loss,
@@ -31,7 +33,6 @@ from spectramac.model.network import Layer, Network, Transform
 __all__ = [
     "LayerPlan",
     "Recipe",
-    "accuracy",
     "augment",
     "make_student",
     "to_network",
@@ -111,11 +112,6 @@ def to_real(x: Ints) -> Tensor:
     return torch.tensor(np.asarray(x, np.float32) * INPUT_SCALE)
 
 
-def accuracy(outputs: Floats | Ints, labels: Ints) -> float:
-    """Percent of rows whose largest element (the first of equals) is at the label."""
-    return float(100 * np.mean(np.argmax(outputs, axis=1) == labels))
-
-
 def train_teacher(recipe: Recipe, x: Tensor, y: Tensor, seed: int) -> nn.Sequential:
     """The dense float network: Linear and ReLU in turn."""
     torch.manual_seed(seed)
@@ -145,16 +141,18 @@ def make_student(recipe: Recipe, teacher: nn.Sequential) -> SpectralNetwork:
     n_in = 64
     for plan, dense in zip(recipe.plan, list(teacher)[::2], strict=True):
         assert isinstance(dense, nn.Linear)
-        S = sft(dense.weight.double().numpy(), plan.t_in, plan.t_out)
-        S = orthonormal(S, plan.t_in, plan.t_out)
-        bias = dense.bias.double().numpy()
-        layers.append(SpectralLinear(S, n_in, plan.n_out, plan.t_in, plan.t_out, bias, plan.bits))
+        S = orthonormal_sft(dense.weight.double().numpy(), plan.t_in, plan.t_out)
+        stage = Stage(
+            n_in=n_in, n_out=plan.n_out, t_in=plan.t_in, t_out=plan.t_out, spectrum=S,
+            mask=np.ones(S.shape, np.bool_),
+        )  # fmt: skip
+        layers.append(StageLinear(stage, dense.bias.double().numpy(), plan.bits))
         n_in = plan.n_out
     return SpectralNetwork(layers)
 
 
-def _spectral_layers(student: SpectralNetwork) -> list[SpectralLinear]:
-    return [layer for layer in student.layers if isinstance(layer, SpectralLinear)]
+def _spectral_layers(student: SpectralNetwork) -> list[StageLinear]:
+    return [layer for layer in student.layers if isinstance(layer, StageLinear)]
 
 
 @torch.no_grad()
@@ -229,6 +227,7 @@ def to_network(recipe: Recipe, student: SpectralNetwork, x: Ints) -> Network:
     scale = INPUT_SCALE
     values = np.asarray(x, np.int64)
     for i, (plan, layer) in enumerate(zip(recipe.plan, _spectral_layers(student), strict=True)):
+        assert layer.bias is not None
         output_scale = float(student.activations[i].step)
         layers.append(
             assemble(

@@ -1,0 +1,170 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Masks of whole coefficient words: the same number of pairs in every lane of a column, nothing padded.
+
+The pairs of a lane and column are chosen by dynamic programming, because an entry's index reaches only so many
+rows past the entry before it. Tables hold only as many entries as some column needs, and few columns at a
+time, so that memory stays small for any matrix.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectramac.compress.blocks import Floats
+from spectramac.compress.threshold import PAIR, Mask, check_density, group_energy, spread
+
+__all__ = ["entries_per_lane", "lane_balanced"]
+
+_TABLE = 1 << 21
+"""Entries of one table: 16 MiB of float64."""
+
+
+def entries_per_lane(mask: Mask, n_lanes: int) -> NDArray[np.int64]:
+    """Kept pairs of every column in every lane, int (columns, lanes); pair r lives in lane r mod n_lanes."""
+    pairs = mask[0::2] | mask[1::2]
+    return np.stack([pairs[lane::n_lanes].sum(axis=0) for lane in range(n_lanes)], axis=1)
+
+
+def _reachable(best: Floats, reach: int) -> Floats:
+    """For every row, the largest of the ``reach`` rows before it; -inf for the first.
+
+    Windows of a power of two are the larger of two half as long; any length is two of those, overlapping.
+    """
+    whole = np.full((len(best) + reach, best.shape[1]), -np.inf)
+    whole[reach:] = best
+    window = whole
+    length = 1
+    while 2 * length <= reach:
+        window = np.maximum(window[length:], window[:-length])
+        length *= 2
+    rest = reach - length
+    if rest:
+        window = np.maximum(window[rest:], window[:-rest])
+    # Row r of ``window`` is now over rows r - reach to r - 1.
+    return window[: len(best)]
+
+
+def _chains(energy: Floats, depth: int, reach: int) -> Iterator[Floats]:
+    """Energy of the best chain of 1, 2, …, ``depth`` rows that ends in each row, float (rows, columns)."""
+    best = np.full(energy.shape, -np.inf)
+    best[: reach + 1] = energy[: reach + 1]
+    yield best
+    for _ in range(1, depth):
+        best = energy + _reachable(best, reach)
+        yield best
+
+
+def _totals(energy: Floats, depth: int, reach: int | None) -> Floats:
+    """Energy of the best 1, 2, …, ``depth`` rows of every column, float (depth, columns).
+
+    Parameters
+    ----------
+    energy : float array (rows, columns)
+        Of the pairs of one lane.
+    reach : int or None
+        Largest distance of successive rows; the first may be that far after row 0. None: any.
+    """
+    if reach is None:
+        return np.cumsum(-np.sort(-energy, axis=0)[:depth], axis=0)
+    return np.array([best.max(axis=0) for best in _chains(energy, depth, reach)])
+
+
+def _best_rows(energy: Floats, words: NDArray[np.int64], reach: int | None) -> Mask:
+    """The best ``words[c]`` rows of every column c, bool (rows, columns)."""
+    keep = np.zeros(energy.shape, np.bool_)
+    depth = int(words.max(initial=0))
+    if reach is None:
+        order = np.argsort(-energy, axis=0, kind="stable")[:depth]
+        np.put_along_axis(keep, order, np.arange(len(order))[:, None] < words, axis=0)
+        return keep
+    chains = list(_chains(energy, depth, reach)) if depth else []
+    row = np.zeros(energy.shape[1], np.int64)
+    for k in range(depth - 1, -1, -1):
+        used = np.flatnonzero(words > k)
+        # From the last row of the best chain, or from the best row that reaches the one chosen before; of
+        # equals the first.
+        first = np.maximum(row[used] - reach, 0)
+        window = first + np.arange(reach)[:, None]
+        values = chains[k][np.minimum(window, len(energy) - 1), used]
+        values[window >= row[used]] = -np.inf
+        ends = words[used] == k + 1
+        row[used] = np.where(
+            ends, np.argmax(chains[k][:, used], axis=0), first + np.argmax(values, axis=0)
+        )
+        keep[row[used], used] = True
+    return keep
+
+
+def lane_balanced(
+    S: Floats,
+    density: float,
+    n_lanes: int,
+    column_weights: Floats | None = None,
+    *,
+    max_gap: int | None = 15,
+) -> Mask:
+    """Keep whole coefficient words: in each column every lane has the same number of pairs, so none
+    is padding.
+
+    A word of column c holds one pair for each lane; how many words a column gets is chosen over the
+    whole matrix: the words that add most energy come first, ``round(density * pairs / n_lanes)`` in
+    all. Rows of a column are the best ones that relative indices reach. A word that not every lane
+    has a row for is never used: of 5 row pairs on 3 lanes, at most one word a column.
+
+    Parameters
+    ----------
+    S : float array (rows, columns)
+        Orthonormal spectrum.
+    density : float
+        Part of the pairs to keep, at most what whole words can hold.
+    n_lanes : int
+    column_weights : float array (columns,), optional
+    max_gap : int, optional
+        Largest distance of successive entries in lane rows (15 for the 4-bit indices of narrow
+        coefficients, 255 for wide ones); None for any.
+    """
+    check_density(density)
+    if n_lanes < 1:
+        raise ValueError(f"n_lanes must be at least 1, not {n_lanes!r}")
+    if max_gap is not None and max_gap < 1:
+        raise ValueError(f"max_gap must be at least 1 or None, not {max_gap!r}")
+    energy = group_energy(S, PAIR, column_weights)
+    n_pairs, n_columns = energy.shape
+    n_words = round(density * energy.size / n_lanes)
+    keep = np.zeros(energy.shape, np.bool_)
+    full = n_pairs // n_lanes
+    if full == 0 or n_words == 0:
+        return spread(keep)
+    lanes = [energy[lane::n_lanes] for lane in range(n_lanes)]
+    n_rows = len(lanes[0])
+    reach = None if max_gap is None or max_gap >= n_rows - 1 else max_gap
+    words = _words_of_columns(lanes, n_words, full, reach)
+    step = max(1, _TABLE // (n_rows * max(1, int(words.max()))))
+    for lane in range(n_lanes):
+        for start in range(0, n_columns, step):
+            part = slice(start, start + step)
+            keep[lane::n_lanes, part] = _best_rows(lanes[lane][:, part], words[part], reach)
+    return spread(keep)
+
+
+def _words_of_columns(
+    lanes: list[Floats], n_words: int, full: int, reach: int | None
+) -> NDArray[np.int64]:
+    """How many words each column gets, int (columns,).
+
+    Tables of the energies of the best k rows begin with small k and grow until no column is at their end:
+    what lies beyond could not have been chosen.
+    """
+    n_columns = lanes[0].shape[1]
+    depth = min(full, 4 + 2 * n_words // n_columns)
+    while True:
+        total = sum((_totals(lane, depth, reach) for lane in lanes), np.zeros((depth, n_columns)))
+        # Without gaps the gain of one more word falls; with them it may rise, and min keeps the words in order.
+        gain = np.minimum.accumulate(np.diff(total, axis=0, prepend=0.0), axis=0)
+        order = np.argsort(-gain, axis=None, kind="stable")[:n_words]
+        words = np.bincount(order % n_columns, minlength=n_columns)
+        if depth == full or words.max() < depth:
+            return np.asarray(words, np.int64)
+        depth = min(full, 2 * depth)

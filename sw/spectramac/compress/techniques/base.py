@@ -1,0 +1,246 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""The interface of every technique: fit to a layer, and the structured layer that comes out.
+
+A *technique* looks at the weights of one layer and decides which coefficients of which basis stay. What it
+makes is the same for all of them: a chain of *stages*, each one primitive of the engine,
+
+    y = T_out⁻¹( S · T_in(x) )
+
+with a sparse real-basis matrix S. So a technique is only a choice of transforms and of the pattern of S, and
+bytes, multiplications, reconstruction, integer export and training (:mod:`spectramac.compress.torch_layers`)
+are written once, here.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectramac.compress.blocks import Floats
+from spectramac.compress.quantize import activation_scale, assemble, quantize_coefficients
+from spectramac.compress.size import Cost, layers_cost
+from spectramac.compress.techniques.stage import INT8, Quantization, Stage
+from spectramac.model.layer import run_layer
+from spectramac.model.network import Layer, Transform
+from spectramac.spec.config import AcceleratorConfig
+
+__all__ = [
+    "NotRunnableError",
+    "Structured",
+    "Technique",
+    "block_transform",
+    "check_density",
+    "check_weights",
+]
+
+
+class NotRunnableError(NotImplementedError):
+    """The engine cannot run this structure; names the technique and what can be done."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Structured:
+    """A compressed layer.
+
+    Parameters
+    ----------
+    technique : str
+        Name of what made it.
+    shape : tuple of int
+        Of the weights it stands for: (n_out, n_in), convolutions (n_out, n_in, height, width).
+    stages : tuple of Stage
+        The first is applied first.
+    input_map : int array (n_in,), optional
+        Input i goes to position ``input_map[i]`` of the first stage, whose other positions are zero.
+    output_map : int array (outputs of the last stage,), optional
+        Which outputs those are; the others are not computed. Default: all, in order.
+    """
+
+    technique: str
+    shape: tuple[int, ...]
+    stages: tuple[Stage, ...]
+    input_map: NDArray[np.int32] | None = None
+    output_map: NDArray[np.int32] | None = None
+
+    def with_stages(self, stages: Sequence[Stage]) -> "Structured":
+        """The same structure with other stages, for instance trained ones."""
+        return replace(self, stages=tuple(stages))
+
+    def dense(self) -> Floats:
+        """The weights that the structure computes with, float ``shape``."""
+        product = self.stages[0].matrix()
+        for stage in self.stages[1:]:
+            product = stage.matrix() @ product
+        if self.input_map is not None:
+            product = product[:, self.input_map]
+        if self.output_map is not None:
+            rows = np.zeros((self.shape[0], product.shape[1]))
+            rows[self.output_map] = product
+            product = rows
+        return product
+
+    def error(self, weights: Floats) -> float:
+        """Relative error of the weights, root mean square."""
+        return float(np.linalg.norm(weights - self.dense()) / np.linalg.norm(weights))
+
+    @property
+    def n_values(self) -> int:
+        """Free numbers of all stages."""
+        return sum(stage.n_values for stage in self.stages)
+
+    def cost(self, config: AcceleratorConfig, quantization: Quantization = INT8) -> Cost:
+        """What the masks store and compute on an accelerator, before any value is quantized.
+
+        Exactly what an exported layer stores whose codes all differ from zero and whose scales (where
+        there are several) do too; codes that become zero only lower it.
+        """
+        return layers_cost([stage.skeleton(quantization) for stage in self.stages], config)
+
+    def place(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Inputs (batch, n_in) where the first stage wants them, (batch, its n_in)."""
+        if self.input_map is None:
+            return np.asarray(x)
+        placed = np.zeros((len(x), self.stages[0].n_in), x.dtype)
+        placed[:, self.input_map] = x
+        return placed
+
+    def export(
+        self,
+        name: str,
+        bias: Floats,
+        *,
+        inputs: NDArray[np.integer],
+        input_scale: float,
+        output_scale: float,
+        relu: bool,
+        quantization: Quantization = INT8,
+        steps: Sequence[Floats | float] | None = None,
+        scales: Sequence[float] | None = None,
+        data_width: int = 15,
+        accumulator_width: int = 27,
+    ) -> tuple[Layer, ...]:
+        """Integer layers, one for each stage.
+
+        Parameters
+        ----------
+        name : str
+            Of the layer; several stages are called ``name.0``, ``name.1``, …
+        bias : float array (n_out,)
+            In real units. If there is an ``output_map``, its outputs are taken.
+        inputs : int array (batch, n_in)
+            Typical int8 inputs, as the network's user gives them.
+        input_scale, output_scale : float
+            Real value of one int8 step.
+        relu : bool
+        quantization : Quantization
+        steps : sequence of float or float array (rows,), optional
+            Steps of the coefficients of each stage, such as training found. Default: of least error, as
+            ``quantization`` says.
+        scales : sequence of float, optional
+            Real value of one int8 step behind each stage but the last. Default: calibrated on ``inputs``.
+        data_width, accumulator_width : int
+            See :func:`~spectramac.compress.quantize.assemble`.
+
+        Raises
+        ------
+        NotRunnableError
+            If the engine has no way to run the structure.
+        ValueError
+            If a scale cannot be encoded or an accumulator could overflow.
+        """
+        bias = np.asarray(bias, np.float64)
+        if self.output_map is not None:
+            bias = bias[self.output_map]
+        values = self.place(np.asarray(inputs, np.int64))
+        layers: list[Layer] = []
+        for i, stage in enumerate(self.stages):
+            last = i == len(self.stages) - 1
+            if last:
+                scale = output_scale
+            elif scales is not None:
+                scale = scales[i]
+            else:
+                scale = activation_scale(values @ stage.matrix().T * input_scale)
+            chosen = quantization.steps_for(stage.t_out) if steps is None else steps[i]
+            layer = assemble(
+                name if len(self.stages) == 1 else f"{name}.{i}",
+                quantize_coefficients(stage.coefficients(), quantization.bits, chosen),
+                n_in=stage.n_in,
+                n_out=stage.n_out,
+                t_in=stage.t_in,
+                t_out=stage.t_out,
+                bias=bias if last else np.zeros(stage.n_out),
+                input_scale=input_scale,
+                output_scale=scale,
+                calibration=values,
+                relu=relu and last,
+                pattern=stage.pattern,
+                data_width=data_width,
+                accumulator_width=accumulator_width,
+            )
+            layers.append(layer)
+            values = run_layer(layer, values, data_width=data_width).y
+            input_scale = scale
+        return tuple(layers)
+
+
+class Technique(ABC):
+    """A way to compress one layer. Parameters of the technique are fields of its class."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Short, for tables."""
+
+    @abstractmethod
+    def fit(
+        self, weights: Floats, density: float, *, inputs: NDArray[Any] | None = None
+    ) -> Structured:
+        """Compress a layer.
+
+        Parameters
+        ----------
+        weights : float array
+            (n_out, n_in), or (n_out, n_in, height, width) of a convolution.
+        density : float
+            Part of the technique's own coefficients that stays, from 0 to 1; at 1 the weights are
+            reproduced (by the techniques that can). Techniques are compared by what
+            :meth:`Structured.cost` says, not by this; :func:`~spectramac.compress.choose.fit_bytes`
+            finds the density for a number of bytes.
+        inputs : array (batch, n_in) or (batch, n_in, height, width), optional
+            Typical inputs of the layer, in any unit. If given, coefficients are chosen by their effect
+            on the output: multiplied by the RMS of what they are applied to before they are compared.
+
+        Raises
+        ------
+        ValueError
+            If shapes or values are wrong.
+        """
+
+
+def check_weights(weights: Floats, n_axes: int = 2) -> Floats:
+    """``weights`` as float64, of the right number of axes, not empty, finite."""
+    weights = np.asarray(weights, np.float64)
+    if weights.ndim != n_axes or 0 in weights.shape:
+        raise ValueError(
+            f"weights must have {n_axes} axes of at least 1, not shape {weights.shape!r}"
+        )
+    if not np.isfinite(weights).all():
+        raise ValueError("weights must be finite")
+    return weights
+
+
+def check_density(density: float) -> float:
+    """``density``, from 0 to 1."""
+    if not 0 <= density <= 1:
+        raise ValueError(f"density must be from 0 to 1, not {density!r}")
+    return density
+
+
+def block_transform(block: int | None, size: int) -> Transform:
+    """A one-dimensional FFT of ``block`` points; None: of the whole size, rounded up to a power of two."""
+    return Transform("fft1d", block or max(8, 1 << (size - 1).bit_length()))

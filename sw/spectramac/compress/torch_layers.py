@@ -1,0 +1,152 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Differentiable PyTorch modules of compressed layers, fully-connected and convolutions.
+
+Every technique makes stages, so that one module for each kind of layer serves all of them: a chain of
+:class:`~spectramac.compress.torch_stage.StageLinear`.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from spectramac.compress.blocks import Floats
+from spectramac.compress.techniques import (
+    ConvStage,
+    Structured,
+    StructuredConv,
+    TileStage,
+)
+from spectramac.compress.torch_stage import ActivationQuantizer, StageLinear, to_float
+
+__all__ = ["StructuredConv2d", "StructuredLinear", "to_module"]
+
+
+class _Chain(nn.Module):
+    """Stages in series, int8 values between them once quantization has started."""
+
+    def __init__(self, structured: Structured, bias: Floats, bits: int) -> None:
+        super().__init__()
+        self.structured = structured
+        last = len(structured.stages) - 1
+        bias = np.asarray(bias, np.float64)
+        if structured.output_map is not None:
+            bias = bias[structured.output_map]
+        per_output = len(bias) == structured.stages[-1].n_out
+        self.stages = nn.ModuleList(
+            StageLinear(stage, bias if i == last and per_output else None, bits)
+            for i, stage in enumerate(structured.stages)
+        )
+        self.between = nn.ModuleList(ActivationQuantizer(False) for _ in range(last))
+        self.channel_bias = None if per_output else nn.Parameter(to_float(bias))
+
+    def to_structured(self) -> Structured:
+        """The structure with the trained values, for cost, :meth:`Structured.dense` and export."""
+        return self.structured.with_stages([stage.to_stage() for stage in self.stages])
+
+    def export_arguments(self) -> dict[str, Any]:
+        """What :meth:`Structured.export` takes besides: learned ``steps`` and ``scales``, where there are any."""
+        found: dict[str, Any] = {}
+        if all(stage.quantized for stage in self.stages):
+            found["steps"] = [stage.steps for stage in self.stages]
+        if all(quantizer.enabled for quantizer in self.between):
+            found["scales"] = [quantizer.step for quantizer in self.between]
+        return found
+
+
+class StructuredLinear(_Chain):
+    """A compressed fully-connected layer.
+
+    Parameters
+    ----------
+    structured : Structured
+    bias : float array (n_out,)
+        If there is an ``output_map``, its outputs are taken, and only they are computed.
+    bits : int
+        Coefficient bits, once quantization is started in :attr:`stages`.
+    """
+
+    def __init__(self, structured: Structured, bias: Floats, bits: int = 4) -> None:
+        super().__init__(structured, bias, bits)
+        self.places: Tensor
+        if structured.input_map is not None:
+            self.register_buffer("places", torch.from_numpy(structured.input_map.astype(np.int64)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, n_in) to (batch, n_out)."""
+        if self.structured.input_map is not None:
+            placed = x.new_zeros(len(x), self.structured.stages[0].n_in)
+            x = placed.index_copy(1, self.places, x)
+        for i, stage in enumerate(self.stages):
+            x = stage(x if i == 0 else self.between[i - 1](x))
+        return x
+
+
+class StructuredConv2d(_Chain):
+    """A compressed convolution (cross-correlation), stride 1.
+
+    Parameters
+    ----------
+    structured : StructuredConv
+    bias : float array (n_out,)
+    bits : int
+    padding : int or (int, int)
+        Zeros on each side of the input, before the first stage.
+    """
+
+    def __init__(
+        self,
+        structured: StructuredConv,
+        bias: Floats,
+        bits: int = 4,
+        padding: int | tuple[int, int] = 0,
+    ) -> None:
+        super().__init__(structured, bias, bits)
+        self.padding = (padding, padding) if isinstance(padding, int) else padding
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, channels, height, width) to (batch, n_out, smaller height, smaller width)."""
+        x = functional.pad(x, (self.padding[1], self.padding[1], self.padding[0], self.padding[0]))
+        for i, stage in enumerate(self.stages):
+            x = x if i == 0 else self.between[i - 1](x)
+            x = _tiled(stage, x) if isinstance(stage.stage, TileStage) else _direct(stage, x)
+        if self.channel_bias is not None:
+            x = x + self.channel_bias[:, None, None]
+        return x
+
+
+def _direct(module: StageLinear, x: Tensor) -> Tensor:
+    stage = module.stage
+    assert isinstance(stage, ConvStage)
+    taps = module.matrix().reshape(stage.n_out, *stage.kernel, -1)[..., : stage.channels]
+    y: Tensor = functional.conv2d(x, taps.permute(0, 3, 1, 2), module.bias)
+    return y
+
+
+def _tiled(module: StageLinear, x: Tensor) -> Tensor:
+    """Overlap-save: tiles through the stage, their useful parts put together."""
+    stage = module.stage
+    assert isinstance(stage, TileStage)
+    side = 1 << (stage.t_in.log2_n // 2)
+    size = [x.shape[2 + axis] - stage.kernel[axis] + 1 for axis in (0, 1)]
+    count = [-(-n // step) for n, step in zip(size, stage.tile, strict=True)]
+    needed = [(n - 1) * step + side for n, step in zip(count, stage.tile, strict=True)]
+    x = functional.pad(x, (0, max(0, needed[1] - x.shape[3]), 0, max(0, needed[0] - x.shape[2])))
+    tiles = x[:, :, : needed[0], : needed[1]]
+    tiles = tiles.unfold(2, side, stage.tile[0]).unfold(3, side, stage.tile[1])
+    batch = len(x) * count[0] * count[1]
+    y = module(tiles.permute(0, 2, 3, 1, 4, 5).reshape(batch, -1))
+    y = y.reshape(len(x), *count, -1, side, side)[..., : stage.tile[0], : stage.tile[1]]
+    y = y.permute(0, 3, 1, 4, 2, 5)
+    whole = y.reshape(len(x), y.shape[1], count[0] * stage.tile[0], count[1] * stage.tile[1])
+    return whole[:, :, : size[0], : size[1]]
+
+
+def to_module(structured: Structured, bias: Floats, bits: int = 4) -> nn.Module:
+    """The module of a compressed layer, fully-connected or convolution without padding."""
+    if isinstance(structured, StructuredConv):
+        return StructuredConv2d(structured, bias, bits)
+    return StructuredLinear(structured, bias, bits)
