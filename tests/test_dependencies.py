@@ -20,6 +20,8 @@ TABLES = {
     "spectramac.model.fft.has_twiddle",
     "spectramac.model.fft.twiddle_index",
     "spectramac.model.fft.twiddle_table",
+    "spectramac.model.fft_paths.multiplied_paths",
+    "spectramac.model.fft_paths.path_exponents",
 }
 # What each package may import besides the standard library and itself.
 ALLOWED = {
