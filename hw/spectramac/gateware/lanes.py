@@ -233,13 +233,16 @@ class Lanes(wiring.Component):
             self.i.ready.eq(~active | (entry_end & (remaining == 1))),
             self.busy.eq(active & ~current.marker),
         ]
+        entry_next = Signal.like(entry)
+        m.d.comb += entry_next.eq(entry)
         with m.If(active):
             m.d.sync += [
                 first.eq(0),
                 second_step.eq(current.is_complex & ~second_step),
             ]
             with m.If(entry_end):
-                m.d.sync += [remaining.eq(remaining - 1), entry.eq(entry + 1)]
+                m.d.sync += remaining.eq(remaining - 1)
+                m.d.comb += entry_next.eq(entry + 1)
             if config.n_accumulator_banks > 1:
                 with m.If(current.marker):
                     m.d.sync += bank.eq(~bank)
@@ -247,21 +250,24 @@ class Lanes(wiring.Component):
             m.d.sync += active.eq(self.i.valid)
             m.d.sync += [
                 current.eq(self.i.payload),
-                entry.eq(self.i.payload.entry),
                 remaining.eq(self.i.payload.count),
                 first.eq(1),
                 second_step.eq(0),
             ]
+            m.d.comb += entry_next.eq(self.i.payload.entry)
         with m.If(self.start_layer):
             m.d.sync += bank.eq(0)
 
-        word = Mux(self.is_narrow, entry >> 1, entry)
-        m.d.comb += [
-            self.coefficients.address.eq(self.coefficient_base + word),
-            self.coefficients.enable.eq(self.busy),
-            self.indices.address.eq(self.index_base + word),
-            self.indices.enable.eq(self.busy),
-        ]
+        # Addresses come from registers: they go to every block of two large memories.
+        word = Mux(self.is_narrow, entry_next >> 1, entry_next)
+        m.d.sync += entry.eq(entry_next)
+        for memory, start in (
+            (self.coefficients, self.coefficient_base),
+            (self.indices, self.index_base),
+        ):
+            address = Signal.like(memory.address, name="address", reset_less=True)
+            m.d.sync += address.eq(start + word)
+            m.d.comb += [memory.address.eq(address), memory.enable.eq(self.busy)]
 
         # The cycle in which the memories' words arrive: stage 0 of the lanes.
         valid = Signal(name="valid_0")

@@ -78,7 +78,8 @@ DEVICES = {
         "ECP5 LFE5U-85F-6 CABGA756",
         "ecp5",
         "synth_ecp5 -abc9",
-        ("--85k", "--package", "CABGA756", "--speed", "6", "--lpf-allow-unconstrained"),
+        ("--85k", "--package", "CABGA756", "--speed", "6", "--lpf-allow-unconstrained")
+        + ("--placer", "static", "--router", "router2"),  # docs/decisions/0008
         technology="ecp5",
         lanes=ECP5_85_LANES,
     ),
