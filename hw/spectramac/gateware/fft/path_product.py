@@ -8,6 +8,7 @@ from amaranth import Cat, Const, Module, Mux, Signal, signed
 
 from spectramac.gateware.fft.delay import delayed
 from spectramac.gateware.fft.device import BlockRAM
+from spectramac.gateware.fft.factors import packed_factors
 from spectramac.gateware.fft.twiddle import Twiddle
 from spectramac.gateware.fixed import saturate
 from spectramac.model.fft import twiddle_table
@@ -49,14 +50,9 @@ class PathTwiddle(Twiddle):
     def _rom(self) -> list[int]:
         """Packed words ``c, c - s, c + s``."""
         width = self.config.twiddle_width
-        table = twiddle_table(self.stage.m + 1, width)
-        words = []
-        for e, negative in self.exponents:
-            c, s = (int(part[e]) * (-1 if negative else 1) for part in table)
-            words.append(
-                sum((x & ((1 << width) - 1)) << k * width for k, x in enumerate((c, c - s, c + s)))
-            )
-        return words
+        re, im = twiddle_table(self.stage.m + 1, width)
+        signs = [(e, -1 if negative else 1) for e, negative in self.exponents]
+        return packed_factors(((sign * int(re[e]), sign * int(im[e])) for e, sign in signs), width)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

@@ -11,6 +11,7 @@ from amaranth.lib.wiring import In, Out
 from spectramac.gateware.fft.chain import Chain
 from spectramac.gateware.fft.delay import delayed
 from spectramac.gateware.fft.device import BlockRAM, Multiplier
+from spectramac.gateware.fft.factors import packed_factors
 from spectramac.gateware.fft.narrow import Narrow
 from spectramac.gateware.fft.split import ConjugateSplit
 from spectramac.gateware.stream import layout
@@ -184,16 +185,12 @@ class RealButterfly(wiring.Component):
     def _factors(self) -> list[int]:
         """Packed words ``c, c - s, c + s`` by k."""
         width = self.config.twiddle_width
-        mask = (1 << width) - 1
         c, s = (
             part[: self.config.n_max].tolist()
             for part in twiddle_table(self.config.log2_n_max + 1, width)
         )
         c[0], s[0] = 0, -c[0]
-        return [
-            a & mask | ((a - b) & mask) << width | ((a + b) & mask) << 2 * width
-            for a, b in zip(c, s, strict=True)
-        ]
+        return packed_factors(zip(c, s, strict=True), width)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

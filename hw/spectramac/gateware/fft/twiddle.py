@@ -14,6 +14,7 @@ from spectramac.gateware.fft.butterfly import Announcement, Samples
 from spectramac.gateware.fft.control import is_square
 from spectramac.gateware.fft.delay import delayed
 from spectramac.gateware.fft.device import BlockRAM, Multiplier
+from spectramac.gateware.fft.factors import packed_factors
 from spectramac.gateware.fft.narrow import round_or_clip
 from spectramac.gateware.fixed import saturate
 from spectramac.model.fft import twiddle_index, twiddle_table
@@ -121,12 +122,8 @@ class Twiddle(wiring.Component):
     def _rom(self) -> list[int]:
         """Packed words ``c, c - s, c + s``: by e, or by the number of the sample if the size is fixed."""
         number, width = self.stage.m, self.config.twiddle_width
-        mask = (1 << width) - 1
         table = twiddle_table(number + 1, width)
-        words = [
-            c & mask | ((c - s) & mask) << width | ((c + s) & mask) << 2 * width
-            for c, s in zip(*(part.tolist() for part in table), strict=True)
-        ]
+        words = packed_factors(zip(*(part.tolist() for part in table), strict=True), width)
         if not self.config.is_fixed:
             n = self._n_factors
             inverse = [words[-e] for e in range(n)] if self._inverse_in_rom else []
