@@ -191,13 +191,13 @@ MUTATIONS = {
         "block_lanes",
     ),
     "lanes: no forwarding beside memories of logic cells": Mutation(
-        LogicAccumulators, "elaborate", "use_last.eq(ahead)", "use_last.eq(0)", "lanes"
+        LogicAccumulators, "elaborate", "Mux(use_last, last, 0)", "0", "lanes"
     ),
     "lanes: cleared sums come back": Mutation(
         LogicAccumulators, "elaborate", "read.data[-1]", "Value.cast(1)", "lanes"
     ),
     "lanes: the neighbour answers": Mutation(
-        Lanes, "elaborate", "self.drain_lane == i", "self.drain_lane == i ^ 1", "lanes"
+        Lanes, "elaborate", "(drain_lane == i)", "(drain_lane == i ^ 1)", "lanes"
     ),
     "lanes: sums wrap": Mutation(
         _Accumulators,
@@ -310,6 +310,6 @@ MUTATIONS = {
         RegisterFile, "_memory_port", "in_depth & ~self.status_busy", "in_depth", "registers"
     ),
     "registers: chunks in the wrong order": Mutation(
-        RegisterFile, "_memory_port", "m.If(chunk == i)", "m.If(chunk == i + 1)", "registers"
+        RegisterFile, "_memory_port", "(chunk == i)", "(chunk == i + 1)", "registers"
     ),
 }

@@ -144,7 +144,7 @@ MUTATIONS = {
         "falling_fft",
     ),
     "FFT: twiddle factors conjugated": Mutation(
-        twiddle.Twiddle, "_rom", "(c - s) & mask", "(c + s) & mask", "pipelined_fft"
+        twiddle, "packed_factors", "(c - s) & mask", "(c + s) & mask", "pipelined_fft"
     ),
     "FFT: twiddle table off by one": Mutation(
         twiddle.Twiddle, "_address", "Mux(self.early.first, 0, index)", "index", "falling_fft"
