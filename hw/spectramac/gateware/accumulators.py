@@ -12,6 +12,7 @@ from amaranth.lib.wiring import In, Out
 from spectramac.gateware.fft.delay import delayed
 from spectramac.gateware.fixed import saturate
 from spectramac.gateware.memory import Storage
+from spectramac.gateware.repeat import repeated
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.payloads import row_width
 
@@ -21,10 +22,12 @@ BLOCK_DEPTH = 64
 """Rows from which on accumulators are in block RAM."""
 
 
-def accumulators(config: AcceleratorConfig) -> "BlockAccumulators | LogicAccumulators":
+def accumulators(
+    config: AcceleratorConfig, *, technology: str = "generic"
+) -> "BlockAccumulators | LogicAccumulators":
     """The accumulators of one lane, of the kind that suits their depth."""
     kind = BlockAccumulators if config.accumulator_depth >= BLOCK_DEPTH else LogicAccumulators
-    return kind(config)
+    return kind(config, technology=technology)
 
 
 class _Accumulators(wiring.Component):
@@ -39,6 +42,8 @@ class _Accumulators(wiring.Component):
     Parameters
     ----------
     config : :class:`AcceleratorConfig`
+    technology : str
+        See :func:`~spectramac.gateware.repeat.repeated`.
 
     Members
     -------
@@ -60,8 +65,9 @@ class _Accumulators(wiring.Component):
 
     DRAIN_LATENCY = 3
 
-    def __init__(self, config: AcceleratorConfig) -> None:
+    def __init__(self, config: AcceleratorConfig, *, technology: str = "generic") -> None:
         self.config = config
+        self.technology = technology
         row = row_width(config)
         self.product_width = config.coefficient_width + 1 + config.column_width
         super().__init__(
@@ -88,11 +94,11 @@ class _Accumulators(wiring.Component):
         valid, bank, row = histories
         return valid, bank, row
 
-    def _requests(self, m: Module, delay: int) -> tuple[Any, Any, Any, Any]:
-        """``draining``, ``drain_row``, ``clear`` and ``drain_select``, so many cycles later."""
-        requests = [self.draining, self.drain_row, self.clear, self.drain_select]
+    def _requests(self, m: Module) -> tuple[Any, Any, Any, Any]:
+        """``draining``, ``drain_row``, ``clear`` and ``drain_select``, a cycle later, in the lane's own registers."""
         draining, drain_row, clear, drain_select = (
-            delayed(m, request, delay, "request") for request in requests
+            repeated(m, getattr(self, name), f"{name}_1", technology=self.technology)
+            for name in ("draining", "drain_row", "clear", "drain_select")
         )
         return draining, drain_row, clear, drain_select
 
@@ -129,7 +135,7 @@ class LogicAccumulators(_Accumulators):
         config = self.config
         acc, low = config.accumulator_width, (self.ROWS - 1).bit_length()
         valid, bank, row = self._history(m, 2)
-        draining, drain_row, clear, drain_select = self._requests(m, 1)
+        draining, drain_row, clear, drain_select = self._requests(m)
         ahead = valid[1] & (row[0] == row[1])
         use_last = delayed(m, ahead, 2, "use_last")
         chosen, drained = Value.cast(0), Value.cast(0)
@@ -196,7 +202,7 @@ class BlockAccumulators(_Accumulators):
         config = self.config
         acc = config.accumulator_width
         valid, bank, row = self._history(m, 3)
-        draining, drain_row, clear, drain_select = self._requests(m, 1)
+        draining, drain_row, clear, drain_select = self._requests(m)
         sums, sums_3 = Signal(4 * acc), Signal(4 * acc, reset_less=True)
         read, drained = [], Value.cast(0)
         for b in range(config.n_accumulator_banks):

@@ -14,6 +14,7 @@ from spectramac.gateware.accumulators import BlockAccumulators, accumulators
 from spectramac.gateware.fft.delay import delayed
 from spectramac.gateware.fft.device import Multiplier
 from spectramac.gateware.memory import ReadPort
+from spectramac.gateware.repeat import repeated
 from spectramac.gateware.stream import layout
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.payloads import ENTRY_WIDTH, job, row_width
@@ -106,14 +107,13 @@ class Lane(wiring.Component):
         m.d.sync += step.eq(Mux(self.is_indexed, Mux(self.is_narrow, index_half, index), 0))
         valid = [self.valid]
         bank = [self.bank]
-        for stage in (1, 2):
-            valid.append(delayed(m, valid[-1], 1, f"valid_{stage}"))
-            bank.append(delayed(m, bank[-1], 1, f"bank_{stage}"))
-        first_1, swap_1, base_1 = (
-            delayed(m, value, 1, name)
-            for name, value in (("first", self.first), ("swap", self.swap), ("base", self.base))
+        # What all lanes get: each has its own registers.
+        valid_1, bank_1, first_1, swap_1, base_1, *x = (
+            repeated(m, getattr(self, name), f"{name}_1", technology=self.technology)
+            for name in ("valid", "bank", "first", "swap", "base", "x1", "x2")
         )
-        x = [delayed(m, value, 1, f"x{i}") for i, value in enumerate((self.x1, self.x2), 1)]
+        valid += [valid_1, delayed(m, valid_1, 1, "valid_2")]
+        bank += [bank_1, delayed(m, bank_1, 1, "bank_2")]
 
         # Stage 1: row address; operands.
         row = Signal(row_bits, reset_less=True)
@@ -129,7 +129,7 @@ class Lane(wiring.Component):
         ]
 
         # Stages 2 to 4 are the multipliers' registers.
-        m.submodules.accumulators = sums = accumulators(config)
+        m.submodules.accumulators = sums = accumulators(config, technology=self.technology)
         for k in range(4):
             m.submodules[f"multiplier_{k}"] = multiplier = Multiplier(
                 operand_width, config.column_width, technology=self.technology
