@@ -240,6 +240,20 @@ def test_nothing_is_written_when_nothing_is_good_enough(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_claim_that_the_accelerator_does_not_keep_is_an_error(
+    start: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from spectramac.compress import compare
+
+    monkeypatch.setattr(compare, "accuracy", lambda outputs, labels: 99.5)
+    options = ["--densities", "0.5", "--max-loss", 100, "--out", tmp_path / "out"]
+    result = spectramac(*start, *options)
+    assert result.exit_code == 1
+    assert "error: the chosen network on configuration small: accuracy is" in result.stderr
+    assert "not 99.5 %" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_an_onnx_model_gives_the_same(made: tuple[Path, Result], tmp_path: Path) -> None:
     onnx = pytest.importorskip("onnx", reason="onnx is the extra 'import'")
     from onnx import helper
