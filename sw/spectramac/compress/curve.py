@@ -30,6 +30,8 @@ class Point:
         As of :class:`~spectramac.compress.size.Cost`.
     scores : tuple of float
         One a fold; higher is better.
+    cycles : float or None
+        For one inference, at most.
     """
 
     value: float
@@ -37,6 +39,7 @@ class Point:
     stored_bytes: int | None = None
     multiplications: int | None = None
     scores: tuple[float, ...] = ()
+    cycles: float | None = None
 
     @property
     def energy(self) -> float | None:

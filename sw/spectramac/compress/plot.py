@@ -14,17 +14,22 @@ _LABELS = {
     "value": "density",
     "stored_bytes": "stored bytes",
     "multiplications": "multiplications",
+    "cycles": "cycles of an inference, at most",
     "score": "accuracy, %",
     "error": "relative error",
     "energy": "energy kept",
 }
+
+_N_COLORS = 10
+"""Of matplotlib's cycle; then the next style of line."""
+_LINES = ("-", "--", ":")
 
 
 def plot_curves(
     curves: Sequence[Curve],
     path: str | Path,
     *,
-    x: Literal["value", "stored_bytes", "multiplications"] = "stored_bytes",
+    x: Literal["value", "stored_bytes", "multiplications", "cycles"] = "stored_bytes",
     y: Literal["score", "error", "energy"] = "score",
     x_label: str | None = None,
 ) -> None:
@@ -49,25 +54,30 @@ def plot_curves(
         ) from error
     style: Any = {"svg.hashsalt": "spectramac", "svg.fonttype": "path", "font.size": 10}
     with matplotlib.rc_context(style):
-        figure = Figure(figsize=(7.2, 4.5), layout="constrained")
+        figure = Figure(figsize=(7.2, 4.5 if len(curves) <= 3 else 5.6), layout="constrained")
         axes = figure.subplots()
-        for curve in curves:
-            _draw(axes, curve, x, y)
+        for i, curve in enumerate(curves):
+            _draw(axes, curve, x, y, _LINES[i // _N_COLORS % len(_LINES)])
         axes.set_xscale("log")
         axes.set_xlabel(x_label or _LABELS[x])
         axes.set_ylabel(_LABELS[y])
         axes.grid(visible=True, alpha=0.3)
-        axes.legend(fontsize=8)
+        if len(curves) > 3:  # inside, so many names would hide curves
+            figure.legend(fontsize=8, loc="outside lower center", ncols=3)
+        else:
+            axes.legend(fontsize=8)
         path = Path(path)
         metadata = {"Date": None} if path.suffix == ".svg" else None
         figure.savefig(path, dpi=110, metadata=metadata, facecolor="white")
 
 
-def _draw(axes: Any, curve: Curve, x: str, y: str) -> None:
+def _draw(axes: Any, curve: Curve, x: str, y: str, line_style: str) -> None:
     across = [_coordinate(curve, point, x) for point in curve.points]
     up = [_coordinate(curve, point, y) for point in curve.points]
     bars = [point.spread for point in curve.points] if y == "score" else None
-    line = axes.errorbar(across, up, yerr=bars, marker=".", capsize=2, label=curve.name)
+    line = axes.errorbar(
+        across, up, yerr=bars, marker=".", capsize=2, label=curve.name, linestyle=line_style
+    )
     if curve.chosen is not None:
         axes.plot(
             [across[curve.chosen]], [up[curve.chosen]], "o", markersize=11, fillstyle="none",

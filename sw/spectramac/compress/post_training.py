@@ -92,6 +92,7 @@ def compress_layers(
     *,
     input_scale: float = 1.0,
     activation_aware: bool = True,
+    accumulator_width: int = 27,
 ) -> Network:
     """Compress a chain of dense layers, each in its own way.
 
@@ -107,6 +108,8 @@ def compress_layers(
         Real value of one int8 step of the input.
     activation_aware : bool
         Choose coefficients by their effect on the output for the calibration data, not on the weights.
+    accumulator_width : int
+        That the sums of every layer must fit, in bits.
 
     Raises
     ------
@@ -157,6 +160,7 @@ def compress_layers(
             output_scale=output_scale,
             relu=not last,
             quantization=choice.quantization,
+            accumulator_width=accumulator_width,
         )
         done += made
         values = structured.place(values)

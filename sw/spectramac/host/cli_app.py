@@ -144,54 +144,75 @@ def train_demo(
 
 @command("compress")
 def compress(
-    weights: Annotated[
-        str, typer.Argument(help=".npz with w0 (n_out, n_in), b0, w1, b1, …; ReLU lies between.")
+    context: typer.Context,
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="An .onnx model, or .npz with w0 (n_out, n_in), b0, w1, b1, …; ReLU lies between."
+        ),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Network file to write.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Network file to write, in one step.")
+    ] = None,
     calibration: Annotated[
-        str, typer.Option(help="Typical inputs: 'digits' or a .npy file of int8 values.")
+        str, typer.Option(help="-o: typical inputs, 'digits' or a .npy file of int8 values.")
     ] = "digits",
     input_scale: Annotated[
-        float | None, typer.Option(help="Real value of one int8 step; digits: 1/112, else 1.")
+        float | None,
+        typer.Option(
+            help="Real value of one int8 step; -o: 1/112 of digits, else 1; --data: of the largest."
+        ),
     ] = None,
     block: Annotated[
-        int, typer.Option(help="Points of a transform; 0 prunes weights as they are.")
+        int, typer.Option(help="-o: points of a transform; 0 prunes weights as they are.")
     ] = 8,
-    density: Annotated[float, typer.Option(help="Share of the coefficients kept.")] = 0.25,
+    density: Annotated[float, typer.Option(help="-o: share of the coefficients kept.")] = 0.25,
     bits: Annotated[int, typer.Option(min=4, max=8, help="Bits of a coefficient.")] = 8,
-    lanes: Annotated[int, typer.Option(min=1, help="Lanes to balance for.")] = PRESETS[
+    lanes: Annotated[int, typer.Option(min=1, help="-o: lanes to balance for.")] = PRESETS[
         "small"
     ].n_lanes,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Compare all techniques on this .npz with x (real inputs) and y (labels).",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="--data: folder for network and report.", file_okay=False)
+    ] = None,
+    max_loss: Annotated[
+        float, typer.Option(min=0, help="--data: percent points of accuracy that may be lost.")
+    ] = 0.5,
+    max_bytes: Annotated[
+        int | None, typer.Option(min=1, help="--data: take the most accurate within these bytes.")
+    ] = None,
+    preset_name: PresetOption = _SMALL,
+    densities: Annotated[
+        str | None,
+        typer.Option(help="--data: densities tried, as 1,0.5,0.2. Default: nine down to 0.05."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="--data: of the split of the data.")] = 0,
 ) -> None:
-    """Compress a trained dense network: transform, threshold, quantize. No further training."""
-    import numpy as np
+    """Compress a trained dense network, without further training.
 
-    from spectramac.compress.post_training import compress_dense, load_weights
-    from spectramac.host import cli_report
-    from spectramac.host.inputs import check_inputs
-    from spectramac.model.network import save_network
+    With -o: transform, threshold and quantize it as the options say. With --data and --out: compare all
+    techniques, choose the smallest network that keeps its accuracy, and write it with a report.
+    """
+    from spectramac.host import cli_compress
 
-    layers = load_weights(weights)
-    if calibration == "digits":
-        from spectramac.compress.data import INPUT_SCALE, digits
-
-        x: Any = digits().x_train
-        scale = INPUT_SCALE if input_scale is None else input_scale
-    else:
-        x = np.load(calibration, allow_pickle=False)
-        scale = 1.0 if input_scale is None else input_scale
-    network = compress_dense(
-        layers,
-        check_inputs(x, layers[0][0].shape[1]),
-        input_scale=scale,
-        block=block,
-        density=density,
-        bits=bits,
-        n_lanes=lanes,
+    cli_compress.check_usage(context)
+    if data is None or out is None:
+        assert output is not None
+        numbers = {"block": block, "density": density, "bits": bits, "n_lanes": lanes}
+        cli_compress.compress_once(model, output, calibration, input_scale, **numbers)
+        return
+    ladder = cli_compress.parse_densities(densities)
+    options = cli_compress.ReportOptions(
+        model, data, out, max_loss, max_bytes, ladder, bits, input_scale, seed
     )
-    save_network(network, output)
-    cli_report.show(*cli_report.network_table(network))
-    cli_report.note(f"wrote {output}")
+    cli_compress.report(options, preset(preset_name.value))
 
 
 @command("compile")

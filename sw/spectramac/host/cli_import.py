@@ -4,7 +4,6 @@
 :mod:`spectramac.host.cli_app`.
 """
 
-import importlib
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -91,16 +90,10 @@ def import_model(
 
     from spectramac.graph.dense_chain import dense_chain
     from spectramac.host import cli_report
+    from spectramac.host.cli_compress import onnx_graph
 
     shape = _shape(input_shape)
-    try:
-        module = importlib.import_module("spectramac.graph.onnx_import")
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"reading ONNX needs the Python module {error.name!r}; `pip install 'spectramac[import]'` "
-            "adds it"
-        ) from error
-    graph = module.from_onnx(model, input_shape=shape)
+    graph = onnx_graph(model, shape)
     cli_report.show(*_tables(graph))
     if output is not None:
         arrays: dict[str, Any] = {}

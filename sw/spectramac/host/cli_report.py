@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from spectramac.compiler.bounds import upper_bounds
 from spectramac.model.network import Network
 from spectramac.spec.config import ARCHITECTURE_VERSION, PRESETS, AcceleratorConfig
 from spectramac.spec.image import Image
@@ -31,7 +32,6 @@ __all__ = [
     "show",
     "table",
     "tool_versions",
-    "upper_bounds",
 ]
 
 _PACKAGES = (
@@ -121,23 +121,6 @@ def memory_table(config: AcceleratorConfig) -> Table:
     return table(
         f"Memories of {config.name}", ("memory", "bits a word", "words", "bits", "contents"), rows
     )
-
-
-def upper_bounds(image: Image, config: AcceleratorConfig, n_pairs: int) -> list[int]:
-    """Predicted cycles of each layer for ``n_pairs`` pairs when no column is skipped."""
-    from spectramac.compiler.cycles import predict_layer
-    from spectramac.model.image import image_memories
-    from spectramac.model.program import ProgramLayer
-    from spectramac.spec.descriptor import PITCH, WORDS, decode
-
-    contents = image_memories(image, config)
-    words = contents["descriptor"][:, 0]
-    bounds = []
-    for i in range(image.n_layers):
-        values = decode(words[PITCH * i : PITCH * i + WORDS].tolist())
-        layer = ProgramLayer(config, contents, i, values)
-        bounds.append(predict_layer(config, values, layer.counts, None, n_pairs).cycles)
-    return bounds
 
 
 def _transform(report: Mapping[str, Any], side: str) -> str:
