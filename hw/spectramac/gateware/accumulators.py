@@ -9,10 +9,9 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from spectramac.gateware.fft.delay import delayed
+from spectramac.gateware.delay import delayed, repeated
 from spectramac.gateware.fixed import saturate
 from spectramac.gateware.memory import Storage
-from spectramac.gateware.repeat import repeated
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.payloads import row_width
 
@@ -43,7 +42,7 @@ class _Accumulators(wiring.Component):
     ----------
     config : :class:`AcceleratorConfig`
     technology : str
-        See :func:`~spectramac.gateware.repeat.repeated`.
+        See :func:`~spectramac.gateware.delay.repeated`.
 
     Members
     -------
@@ -226,9 +225,7 @@ class BlockAccumulators(_Accumulators):
             m.d.sync += asked.eq(drain_select & draining[b])
             drained = drained | Mux(asked, storage.read.data, 0)
             read.append(storage.read.data)
-        answer = Signal(4 * acc, reset_less=True)
-        m.d.sync += answer.eq(drained)
-        m.d.comb += self.drained.eq(answer)
+        m.d.comb += self.drained.eq(delayed(m, drained, 1, "drained"))
 
         # The row as the entries ahead leave it. Compared one stage early.
         ahead = [valid[k] & (row[0] == row[k]) & (bank[0] == bank[k]) for k in range(1, 4)]

@@ -11,10 +11,9 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spectramac.gateware.accumulators import BlockAccumulators, accumulators
-from spectramac.gateware.fft.delay import delayed
+from spectramac.gateware.delay import delayed, repeated
 from spectramac.gateware.fft.device import Multiplier
 from spectramac.gateware.memory import ReadPort
-from spectramac.gateware.repeat import repeated
 from spectramac.gateware.stream import layout
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.payloads import ENTRY_WIDTH, job, row_width

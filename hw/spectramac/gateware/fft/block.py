@@ -8,7 +8,7 @@ from amaranth import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from spectramac.gateware.fft.delay import delayed
+from spectramac.gateware.delay import delayed
 from spectramac.spec.config import FFTConfig
 from spectramac.spec.fft_plan import GUARD, StagePlan, exponents, plan
 from spectramac.spec.payloads import fft_exponent

@@ -8,8 +8,8 @@ from amaranth import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from spectramac.gateware.delay import delayed
 from spectramac.gateware.fft.control import control_layout, is_square
-from spectramac.gateware.fft.delay import delayed
 from spectramac.gateware.fft.device import BlockRAM, SmallRAM
 from spectramac.gateware.fft.narrow import Narrow
 from spectramac.spec.config import FFTConfig

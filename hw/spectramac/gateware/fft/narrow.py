@@ -8,7 +8,7 @@ from amaranth import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from spectramac.gateware.fft.delay import delayed
+from spectramac.gateware.delay import delayed
 from spectramac.gateware.fft.increment import ALL_ONES, ALL_ZEROS, FIRST, SECOND, Increment
 from spectramac.gateware.fixed import round_half_even
 from spectramac.spec.fft_plan import Narrowing

@@ -9,9 +9,9 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from spectramac.gateware.delay import delayed
 from spectramac.gateware.fft.block import FrameExponent, Normalise
 from spectramac.gateware.fft.control import output_layout
-from spectramac.gateware.fft.delay import delayed
 from spectramac.gateware.fft.device import BlockRAM, SmallRAM
 from spectramac.spec.config import FFTConfig
 from spectramac.spec.timing import EXPONENT_LATENCY, reorder_delay

@@ -6,7 +6,7 @@ from typing import Any
 
 from amaranth import Cat, Const, Module, Mux, Signal, signed
 
-from spectramac.gateware.fft.delay import delayed
+from spectramac.gateware.delay import delayed
 from spectramac.gateware.fft.device import BlockRAM
 from spectramac.gateware.fft.factors import packed_factors
 from spectramac.gateware.fft.twiddle import Twiddle

@@ -8,9 +8,9 @@ from amaranth import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from spectramac.gateware.delay import delayed
 from spectramac.gateware.fft.butterfly import Announcement
 from spectramac.gateware.fft.control import is_square
-from spectramac.gateware.fft.delay import delayed
 from spectramac.gateware.fft.path_product import EighthTwiddle, PathTwiddle
 from spectramac.gateware.fft.paths import Words
 from spectramac.model.fft_paths import multiplied_paths, path_exponents

@@ -9,9 +9,9 @@ from amaranth import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from spectramac.gateware.delay import delayed
 from spectramac.gateware.fft.butterfly import Announcement, Butterfly
 from spectramac.gateware.fft.control import control_layout, is_square
-from spectramac.gateware.fft.delay import delayed
 from spectramac.gateware.fft.narrow import Narrow
 from spectramac.spec.config import FFTConfig
 from spectramac.spec.fft_plan import StagePlan

@@ -8,8 +8,8 @@ from amaranth import Cat, Module, Mux, Signal, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from spectramac.gateware.delay import delayed
 from spectramac.gateware.fft.chain import Chain
-from spectramac.gateware.fft.delay import delayed
 from spectramac.gateware.fft.device import BlockRAM, Multiplier
 from spectramac.gateware.fft.factors import packed_factors
 from spectramac.gateware.fft.narrow import Narrow

@@ -8,7 +8,7 @@ from amaranth import Cat, Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from spectramac.gateware.fft.delay import delayed
+from spectramac.gateware.delay import delayed
 from spectramac.gateware.fft.device import BlockRAM
 from spectramac.spec.config import FFTConfig
 from spectramac.spec.fft_real import check_real, parts_format

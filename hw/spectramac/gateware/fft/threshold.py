@@ -8,9 +8,9 @@ from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from spectramac.gateware.delay import delayed
 from spectramac.gateware.fft.chain import Chain
 from spectramac.gateware.fft.control import ports
-from spectramac.gateware.fft.delay import delayed
 from spectramac.gateware.fft.device import Multiplier
 from spectramac.gateware.stream import Queue, layout
 from spectramac.spec.config import FFTConfig

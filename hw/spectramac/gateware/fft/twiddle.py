@@ -9,10 +9,10 @@ from amaranth import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from spectramac.gateware.delay import delayed
 from spectramac.gateware.fft.block import SampleShift
 from spectramac.gateware.fft.butterfly import Announcement, Samples
 from spectramac.gateware.fft.control import is_square
-from spectramac.gateware.fft.delay import delayed
 from spectramac.gateware.fft.device import BlockRAM, Multiplier
 from spectramac.gateware.fft.factors import packed_factors
 from spectramac.gateware.fft.narrow import round_or_clip

@@ -9,9 +9,9 @@ from amaranth import Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from spectramac.gateware.delay import delayed
 from spectramac.gateware.fft.chain import Chain
 from spectramac.gateware.fft.control import ports
-from spectramac.gateware.fft.delay import delayed
 from spectramac.gateware.fft.device import BlockRAM, Multiplier
 from spectramac.gateware.fft.narrow import Narrow
 from spectramac.spec.config import FFTConfig

@@ -1,14 +1,22 @@
 # SPDX-FileCopyrightText: 2026 The spectramac authors
 # SPDX-License-Identifier: BSD-2-Clause
-"""Registers of which there are several on purpose."""
+"""Values some cycles later: through registers that synthesis may merge, and through registers that it may not."""
 
 from typing import Any
 
 from amaranth import C, ClockSignal, Instance, Module, Signal, Value
 
-from spectramac.gateware.fft.delay import delayed
+__all__ = ["delayed", "repeated"]
 
-__all__ = ["repeated"]
+
+def delayed(m: Module, value: Any, cycles: int, name: str, *, reset: bool = False) -> Any:
+    """``value`` some cycles later."""
+    shape = value.shape()
+    for k in range(1, cycles + 1):
+        register = Signal(shape, name=f"{name}_d{k}", reset_less=not reset)
+        m.d.sync += register.eq(value)
+        value = register
+    return value
 
 
 def repeated(m: Module, value: Any, name: str, *, technology: str = "generic") -> Any:
