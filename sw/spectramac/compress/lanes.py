@@ -15,10 +15,15 @@ from numpy.typing import NDArray
 from spectramac.compress.blocks import Floats
 from spectramac.compress.threshold import PAIR, Mask, check_density, group_energy, spread
 
-__all__ = ["entries_per_lane", "lane_balanced"]
+__all__ = ["entries_per_lane", "index_reach", "lane_balanced"]
 
 _TABLE = 1 << 21
 """Entries of one table: 16 MiB of float64."""
+
+
+def index_reach(bits: int) -> int:
+    """The farthest row pair that an index stored with coefficients of so many bits can skip to (narrow: 4 bits)."""
+    return 15 if bits <= 4 else 255
 
 
 def entries_per_lane(mask: Mask, n_lanes: int) -> NDArray[np.int64]:

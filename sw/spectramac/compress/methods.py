@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from spectramac.compress.blocks import Floats
+from spectramac.compress.lanes import index_reach
 from spectramac.compress.post_training import Choice, DenseLayer
 from spectramac.compress.techniques import (
     BlockCirculant,
@@ -112,7 +113,7 @@ def methods_for(config: AcceleratorConfig, bits: int) -> list[ChainMethod]:
     Pruning has the same groups as SFT: pairs, and pairs balanced over the lanes (of hidden layers only: a
     classifier of few outputs leaves lanes empty, and balance would drop all of it). All are activation-aware.
     """
-    lanes = Selection("lanes", config.n_lanes, 15 if bits <= 4 else 255)
+    lanes = Selection("lanes", config.n_lanes, index_reach(bits))
     values = Pruning(Selection("value"))
     methods: list[ChainMethod] = [
         LayerMethod("sft-8x8", Sft(), RowsSft()),

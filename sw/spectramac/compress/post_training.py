@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spectramac.compress.lanes import index_reach
 from spectramac.compress.quantize import activation_scale
 from spectramac.compress.techniques import (
     INT8,
@@ -207,7 +208,7 @@ def compress_dense(
     ValueError
         If the calibration data does not fit the first layer, or a scale cannot be encoded.
     """
-    words = Selection("lanes", n_lanes, 15 if bits <= 4 else 255)
+    words = Selection("lanes", n_lanes, index_reach(bits))
     quantization = Quantization(bits, "row")
     hidden: Technique = Sft(block, block, selection=words) if block else Pruning(words)
     classifier: Technique = RowsSft(block, words) if block else Pruning(words)

@@ -16,6 +16,7 @@ import numpy as np
 
 from spectramac.compiler.compile import layer_tables
 from spectramac.compiler.layout import lay_out
+from spectramac.graph.summary import BIAS_BYTES
 from spectramac.model.fft import twiddle_index
 from spectramac.model.network import Layer, Network, Transform
 from spectramac.spec.config import AcceleratorConfig
@@ -34,7 +35,6 @@ __all__ = [
 
 DESCRIPTOR_BYTES = 64
 DIRECTORY_BYTES = 1
-BIAS_BYTES = 2
 SCALE_BITS = AcceleratorConfig.multiplier_width + AcceleratorConfig.shift_width
 
 
