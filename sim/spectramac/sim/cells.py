@@ -16,7 +16,7 @@ FLOWS = {
 """Yosys command by technology."""
 _CARRY = files("spectramac.sim").joinpath("nexus_carry.v")
 REPAIRS = {"nexus": (f'techmap -max_iter 1 -map "{_CARRY}"',)}
-"""Yosys commands that must follow it before nextpnr takes the netlist, by technology."""
+"""Yosys commands that must follow it, by technology."""
 _OURS = {"ecp5": "ecp5_cells.v", "gowin": "gowin_cells.v", "nexus": "nexus_cells.v"}
 _YOSYS = {
     "ecp5": ("ecp5/common_sim.vh", "ecp5/ccu2c_sim.vh"),

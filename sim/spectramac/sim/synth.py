@@ -50,6 +50,8 @@ class Device:
     """Whose primitives the gateware instantiates (:mod:`spectramac.gateware.fft.device` and ``memory``)."""
     lanes: tuple[tuple[str, ...], ...] = ()
     """Places of each lane's multipliers (:mod:`spectramac.sim.floorplan`), where they are not left to the placer."""
+    repairs: tuple[str, ...] = ()
+    """Yosys commands that must follow ``synth``."""
     pins: str = ""
     """Pins of the wrapper's ports, where nextpnr does not choose them: the file ``pins`` that ``route`` names."""
 
@@ -107,7 +109,7 @@ def _version(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:
-        extra = "gowin" if "gowin" in package else "fpga"
+        extra = next((name for name in ("gowin", "nexus") if name in package), "fpga")
         raise ToolNotFoundError(
             f"{package} must be installed for synthesis; `pip install 'spectramac[{extra}]'` does it"
         ) from None
@@ -174,7 +176,9 @@ def synthesize(
         (work / "pins").write_text(device.pins)
         script = [
             "read_rtlil top.il",
-            f"{device.synth} -top top -json top.json",
+            f"{device.synth} -top top",
+            *device.repairs,
+            "write_json top.json",
             "tee -q -o stat.json stat -json",
         ]
         run_yosys(script, cwd=work, timeout=timeout)

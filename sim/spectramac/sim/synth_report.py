@@ -34,6 +34,13 @@ _KEYS: dict[str, dict[str, tuple[str, tuple[str, ...]]]] = {
         "block RAM": ("BSRAM", ()),
         "DSP": ("MULT18X18", ()),
     },
+    "nexus": {
+        "LUT": ("OXIDE_COMB", ()),
+        "FF": ("OXIDE_FF", ()),
+        "LUT RAM": ("RAMW", ()),
+        "block RAM": ("OXIDE_EBR", ()),
+        "DSP": ("MULT18_CORE", ()),
+    },
 }
 # Cells that nextpnr counts apart although they take the places of others, and how many.
 _IN_PLACE_OF = {"LUT4": {"ALU": 1, "RAM16SDP4": 4}}
