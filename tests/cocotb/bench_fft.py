@@ -12,7 +12,7 @@ from tests.gateware.cases import amplitudes
 
 from spectramac.model.fft import fft
 from spectramac.sim.streams import Bench, bench_arguments
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 from spectramac.spec.stream import complex_payload, frame
 from spectramac.spec.timing import fft_cycles_per_frame
 

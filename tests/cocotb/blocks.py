@@ -12,7 +12,8 @@ from tests.cocotb.payloads import controlled_sample
 from spectramac.gateware.fft import FFT
 from spectramac.gateware.stream import connect, connect_pipeline, layout
 from spectramac.gateware.threshold import Split, Threshold
-from spectramac.spec.config import AcceleratorConfig, FFTConfig
+from spectramac.spec.config import AcceleratorConfig
+from spectramac.spec.fft_config import FFTConfig
 from spectramac.spec.payloads import bins, kept_columns
 from spectramac.spec.stream import complex_payload, frame
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Payloads that only benches have (without Amaranth: the simulator's Python reads them too)."""
 
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 from spectramac.spec.fixed import Format
 from spectramac.spec.stream import Field, Payload, complex_payload, frame
 

@@ -20,7 +20,7 @@ from spectramac.gateware.scheduler import Scheduler
 from spectramac.gateware.verilog import to_verilog
 from spectramac.sim.cocotb_runner import run_bench
 from spectramac.sim.streams import STALLS
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 
 HERE = Path(__file__).parent
 PIPELINED = FFTConfig(log2_n_max=6, data_width=12, twiddle_width=12)

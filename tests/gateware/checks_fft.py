@@ -18,7 +18,7 @@ from spectramac.model.fft2d import fft2d
 from spectramac.model.fft_real import fft_real, fft_real_pair
 from spectramac.model.fft_threshold import fft_threshold
 from spectramac.model.window import apply_window, window
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 from spectramac.spec.fft_real import pair_input, pair_output, real_input, real_output
 from spectramac.spec.fft_streams import level_format, threshold_payload
 from spectramac.spec.stream import Payload, complex_payload, frame

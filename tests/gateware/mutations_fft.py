@@ -34,7 +34,7 @@ from spectramac.gateware.fft.real import RealButterfly, RealPairFFT
 from spectramac.gateware.fft.split import ConjugateSplit
 from spectramac.gateware.fft.threshold import ThresholdFFT
 from spectramac.gateware.fft.window import Window
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 
 __all__ = ["CHECKS", "MUTATIONS"]
 

@@ -13,7 +13,7 @@ from tests.gateware.streams import STALLS, assert_same, run_stream
 from spectramac.gateware.fft import FFT, IterativeFFT, PipelinedFFT, narrow
 from spectramac.gateware.fft.twiddle import Twiddle
 from spectramac.model.fft import _narrow, _product, fft, twiddle_index
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 from spectramac.spec.fft_plan import plan
 from spectramac.spec.payloads import fft_input, fft_output
 from spectramac.spec.timing import fft_cycles_per_frame, fft_latency, fft_phases

@@ -9,7 +9,7 @@ from tests.gateware.streams import STALLS
 from tests.gateware.test_fft import Frame, check_fixed, check_full_scale, check_long_stall, run
 
 from spectramac.gateware.fft import PipelinedFFT
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 from spectramac.spec.fft_plan import GUARD, exponents
 
 

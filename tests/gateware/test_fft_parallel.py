@@ -31,7 +31,7 @@ from spectramac.gateware.fft.threshold import ThresholdFFT
 from spectramac.gateware.fft.window import WindowedFFT
 from spectramac.model.fft import _narrow, _product, bit_reverse, twiddle_index, twiddle_table
 from spectramac.model.fixed import round_shift
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 from spectramac.spec.fft_plan import plan
 from spectramac.spec.timing import fft_cycles_per_frame, fft_latency
 

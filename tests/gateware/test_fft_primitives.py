@@ -14,7 +14,7 @@ from tests.gateware.drive import refused, simulate
 from spectramac.gateware.fft.butterfly import Butterfly
 from spectramac.gateware.fft.device import TECHNOLOGIES, BlockRAM, Multiplier, SmallRAM
 from spectramac.gateware.fft.output import OutputQueue
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 from spectramac.spec.fft_plan import plan
 
 HALVING = FFTConfig(log2_n_max=5, twiddle_width=16, scaling="halving")

@@ -13,7 +13,7 @@ from tests.gateware.checks_fft import (
 )
 
 from spectramac.gateware.fft.window import check_coefficients
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 
 STALLS = ("none", "source", "sink", "both")
 

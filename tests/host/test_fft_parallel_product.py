@@ -12,9 +12,10 @@ import pytest
 from tests.host.test_fft_product import read_vectors, spectramac
 
 from spectramac.host import fft_product
-from spectramac.host.fft_datasheet import datasheet, n_multipliers
+from spectramac.host.fft_datasheet import datasheet
+from spectramac.host.fft_stage_table import n_multipliers
 from spectramac.model.fft import bit_reverse, error_bound, fft
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 from spectramac.spec.timing import fft_latency
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spectramac.model.fft import bit_reverse, error_bound, fft, sqnr, twiddle_index, twiddle_table
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 from spectramac.spec.fft_plan import exponents
 
 SIZES = range(3, 11)

@@ -8,7 +8,7 @@ import pytest
 from spectramac.model.fft import error_bound, quantization_noise
 from spectramac.model.fft2d import fft2d
 from spectramac.model.fft_threshold import emission_order, fft_threshold
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 from spectramac.spec.fft_plan import plan
 from spectramac.spec.fft_streams import level_format
 

@@ -7,7 +7,7 @@ import pytest
 
 from spectramac.model.fft import decibels, error_bound
 from spectramac.model.fft_real import fft_real, fft_real_pair, real_error_bound
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 
 SCALINGS = ("halving", "growth")
 

@@ -9,7 +9,7 @@ import pytest
 
 from spectramac.model.fft import fft
 from spectramac.model.window import COSINES, apply_window, quantize_window, window
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 
 CONFIG = FFTConfig(log2_n_max=6, scaling="growth", twiddle_width=18)
 ONE = 1 << CONFIG.twiddle.fraction

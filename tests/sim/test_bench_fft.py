@@ -16,7 +16,7 @@ from spectramac.sim import bench_fft
 from spectramac.sim.bench_fft import TARGETS, main
 from spectramac.sim.synth import DoesNotFitError, synthesize
 from spectramac.sim.synth_report import resources
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 from spectramac.spec.timing import fft_latency
 
 ROW = {

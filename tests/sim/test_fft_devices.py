@@ -19,7 +19,7 @@ from spectramac.sim.library import StreamPorts, VerilatedLibrary
 from spectramac.sim.packing import Words, pack_words, unpack_words
 from spectramac.sim.synth import run_yosys
 from spectramac.sim.synth_wrapper import to_rtlil
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 from spectramac.spec.payloads import fft_input, fft_output
 from spectramac.spec.timing import fft_latency
 

@@ -9,13 +9,8 @@ from typing import Any
 
 import pytest
 
-from spectramac.spec.config import (
-    ARCHITECTURE_VERSION,
-    PRESETS,
-    AcceleratorConfig,
-    FFTConfig,
-    preset,
-)
+from spectramac.spec.config import ARCHITECTURE_VERSION, PRESETS, AcceleratorConfig, preset
+from spectramac.spec.fft_config import FFTConfig
 
 BASE = AcceleratorConfig(n_lanes=2)
 SERIAL = AcceleratorConfig(

@@ -28,7 +28,7 @@ from spectramac.host.fft_product import default_twiddle_width
 from spectramac.sim.cells import FLOWS, REPAIRS
 from spectramac.sim.synth import Device, DoesNotFitError, synthesize
 from spectramac.sim.toolchain import ToolError
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 from spectramac.spec.timing import fft_latency
 
 __all__ = ["bench"]

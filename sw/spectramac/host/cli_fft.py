@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from spectramac.host.cli_app import VERILOG, VerilogFolder, app, command, gateware, verilog_app
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 
 __all__ = ["app"]
 

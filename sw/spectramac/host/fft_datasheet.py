@@ -6,13 +6,11 @@ Ports and layouts come from :mod:`spectramac.spec.stream`, cycles from :mod:`spe
 :mod:`spectramac.spec.fft_plan`, noise from :mod:`spectramac.host.fft_noise`, clocks from measurements.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import median
-from typing import Any
 
 from spectramac.host.docs import bit_range, markdown_table
+from spectramac.host.fft_measured import BENCH, resources
 from spectramac.host.fft_noise import Noise, noise
 from spectramac.host.fft_product import (
     bit_fields,
@@ -24,34 +22,18 @@ from spectramac.host.fft_product import (
     output_payload,
     ports,
 )
+from spectramac.host.fft_stage_table import stage_table
 from spectramac.model.fft import error_bound
-from spectramac.model.fft_paths import multiplied_paths
-from spectramac.spec.config import FFTConfig
-from spectramac.spec.fft_plan import GUARD, Narrowing, StagePlan, exponents, plan
+from spectramac.spec.fft_config import FFTConfig
+from spectramac.spec.fft_plan import GUARD, Narrowing, exponents, plan
 from spectramac.spec.stream import Payload
 from spectramac.spec.timing import (
-    DISTRIBUTED_DEPTH_MAX,
-    butterfly_latency,
-    delay_storage,
     fft_cycles_per_frame,
     fft_latency,
-    twiddle_latency,
 )
 
-__all__ = ["BENCH", "MULTIPLIERS_PER_PRODUCT", "datasheet", "n_multipliers"]
+__all__ = ["datasheet"]
 
-BENCH = Path(__file__).resolve().parents[3] / "docs" / "fft-bench.json"
-"""Measurements of ``make bench-fft``, in a checkout."""
-MULTIPLIERS_PER_PRODUCT = 3
-
-_BENCH_COLUMNS = {
-    "device": "device",
-    "logic_cell": "logic cells",
-    "lut": "LUT",
-    "ff": "flip-flops",
-    "block_ram": "block RAM",
-    "dsp": "multipliers",
-}
 
 DEVICES = {
     "generic": "The Verilog is free of vendor primitives; block RAM and multipliers are inferred.",
@@ -98,12 +80,6 @@ RUN_TIME_RULES = [
         "inverse takes them there and gives n1·T + n2. Outputs are in bit-reversed order all the same."
     ),
 ]
-
-
-def n_multipliers(config: FFTConfig) -> int:
-    """Hardware multipliers, one for each real product."""
-    n_paths = sum(len(multiplied_paths(config, stage)) for stage in plan(config))
-    return MULTIPLIERS_PER_PRODUCT * n_paths
 
 
 def datasheet(
@@ -302,80 +278,6 @@ def cycles_table(rows: Sequence[tuple[int, int, int]]) -> str:
     )
 
 
-def stage_table(config: FFTConfig, technology: str) -> str:
-    """Widths, memories and multipliers of each stage."""
-    rows = [
-        (
-            stage.m,
-            stage.width,
-            _delay(config, stage, technology),
-            _drops(stage.narrowing, stage.m),
-            _multipliers(config, stage) + _shifts(stage),
-            _drops(stage.product, stage.m),
-            stage.output_width,
-            butterfly_latency(stage, config.samples_per_clock) + twiddle_latency(stage),
-        )
-        for stage in plan(config)
-    ]
-    header = (
-        "stage",
-        "bits in",
-        "delay (words × bits, where)",
-        "bits dropped",
-        "multipliers",
-        "bits dropped after them",
-        "bits out",
-        "cycles",
-    )
-    text = (
-        f"\nStage m has blocks of 2^m samples. {n_multipliers(config)} multipliers in all; twiddle factors have "
-        f"{config.twiddle_width} bits, `{config.twiddle}`, and come from block RAM.\n"
-    )
-    if config.samples_per_clock > 1:
-        text += (
-            "Where the two samples of a butterfly come in one word there is no delay. Products by eighths of the "
-            "circle are shifts and additions; tables of up to "
-            f"{DISTRIBUTED_DEPTH_MAX} factors are made of logic cells.\n"
-        )
-    return markdown_table(header, rows) + text
-
-
-def _delay(config: FFTConfig, stage: StagePlan, technology: str) -> str:
-    rate = config.samples_per_clock
-    storage = delay_storage(stage, rate)
-    if storage == "none":
-        return ""
-    if technology == "ice40" and storage == "distributed":
-        storage = "block"
-    each = f"{(1 << (stage.m - 1)) // rate} × {2 * (stage.width + 1)}, {storage}"
-    return each if rate == 1 else f"{rate} of {each}"
-
-
-def _drops(narrowing: Narrowing | None, m: int) -> str:
-    if narrowing is None:
-        return ""
-    shift = f"`halve[{m - 1}]`" if narrowing.shift is None else str(narrowing.shift)
-    return f"{shift}, saturates" if narrowing.saturates else shift
-
-
-def _multipliers(config: FFTConfig, stage: StagePlan) -> str:
-    n_paths = len(multiplied_paths(config, stage))
-    if not n_paths:
-        return ""
-    # One for (a + b)·c, the others for a and for b.
-    total, part, factor = stage.sum_width, stage.factor_width, config.twiddle_width
-    if total == part:
-        return f"{n_paths * MULTIPLIERS_PER_PRODUCT} of {part}×{factor}"
-    others = n_paths * (MULTIPLIERS_PER_PRODUCT - 1)
-    return f"{n_paths} of {total}×{factor}, {others} of {part}×{factor}"
-
-
-def _shifts(stage: StagePlan) -> str:
-    if not stage.shifts[-1]:
-        return ""
-    return f", samples shifted by {', '.join(map(str, stage.shifts[:-1]))} or {stage.shifts[-1]}"
-
-
 def noise_text(config: FFTConfig) -> str:
     """Measured noise of the transform, and its bound."""
     halve = 0 if config.is_fixed else config.n_max - 1
@@ -402,62 +304,6 @@ def noise_table(
         "Saturated frames count like the others.\n\n"
         f"Without saturation no bin is off by more than {bound:.1f} {unit} (proven bound).\n"
     )
-
-
-def resources(config: FFTConfig, technology: str, bench: Path, *, product: str = "fft") -> str:
-    """What ``bench`` has on the product of that module name with this configuration."""
-    if bench.is_file():
-        try:
-            entries = _bench_entries(config, technology, bench, product)
-            keys = [key for key in _BENCH_COLUMNS if key != "logic_cell" or technology == "ice40"]
-            rows = [(*(entry[key] for key in keys), _clock(entry["mhz"])) for entry in entries]
-            tools = dict.fromkeys(
-                f"{name} {version}"
-                for entry in entries
-                for name, version in entry.get("tools", {}).items()
-            )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ValueError(
-                f"{bench} must be what `make bench-fft` writes, make it again "
-                f"({type(error).__name__}: {error})"
-            ) from None
-        if rows:
-            made = f"\nMade with {', '.join(tools)}.\n" if tools else ""
-            return (
-                markdown_table((*(_BENCH_COLUMNS[key] for key in keys), "clock, MHz"), rows) + made
-            )
-    if product != "fft":
-        return "Not measured for this configuration.\n"
-    return "Not measured for this configuration: `make bench-fft` measures them.\n"
-
-
-def _bench_entries(
-    config: FFTConfig, technology: str, bench: Path, product: str
-) -> list[dict[str, Any]]:
-    """Placed entries of this configuration; others hold noise only."""
-    wanted = {
-        "points": config.n_max,
-        "width": config.data_width,
-        "twiddle_width": config.twiddle_width,
-        "scaling": config.scaling,
-        "technology": technology,
-    }
-    return [
-        entry
-        for entry in json.loads(bench.read_text(encoding="utf-8"))["results"]
-        if all(entry[key] == value for key, value in wanted.items())
-        and entry.get("order", "bit_reversed") == config.order
-        and entry.get("product", "fft") == product
-        and entry.get("columns", 1) == 1 << config.log2_columns
-        and entry.get("samples_per_clock", 1) == config.samples_per_clock
-        and "mhz" in entry
-    ]
-
-
-def _clock(mhz: Sequence[float]) -> str:
-    if len(mhz) == 1:
-        return f"{mhz[0]:.1f}, one seed"
-    return f"{min(mhz):.1f} to {max(mhz):.1f}, median {median(mhz):.1f} of {len(mhz)} seeds"
 
 
 def instance(module: str, i: Payload, o: Payload, control: Payload) -> str:

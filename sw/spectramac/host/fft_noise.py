@@ -10,7 +10,7 @@ import numpy as np
 from spectramac.host.fft_product import tone
 from spectramac.model.fft import decibels, quantization_noise
 from spectramac.model.fixed import Ints
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 
 __all__ = ["Noise", "noise"]
 

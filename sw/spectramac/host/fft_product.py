@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from spectramac.host.vector_file import VectorFrame, bit_fields, concatenation, vector_file
 from spectramac.model.fft import fft
 from spectramac.model.fixed import Ints
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 from spectramac.spec.fixed import Format
 from spectramac.spec.payloads import fft_input, fft_output
 from spectramac.spec.stream import Field, Payload

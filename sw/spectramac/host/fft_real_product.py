@@ -21,7 +21,7 @@ from spectramac.model.fft_real import (
     real_error_bound,
 )
 from spectramac.model.fixed import Ints
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 from spectramac.spec.fft_real import (
     check_real,
     final_narrowing,

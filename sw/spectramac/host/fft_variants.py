@@ -28,7 +28,7 @@ from spectramac.host.fft_product import (
 from spectramac.host.vector_file import VectorFrame, vector_file
 from spectramac.model.fft2d import fft2d
 from spectramac.model.fft_threshold import ThresholdResult, fft_threshold
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 from spectramac.spec.fft_streams import level_format, threshold_payload
 from spectramac.spec.stream import Field, Payload
 from spectramac.spec.timing import THRESHOLD_LATENCY, fft_cycles_per_frame, fft_latency

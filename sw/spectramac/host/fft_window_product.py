@@ -20,7 +20,7 @@ from spectramac.host.vector_file import VectorFrame
 from spectramac.model.fft import decibels, error_bound, fft
 from spectramac.model.fixed import Ints
 from spectramac.model.window import COSINES, apply_window, quantize_window, window
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 from spectramac.spec.stream import Payload
 from spectramac.spec.timing import WINDOW_LATENCY, fft_cycles_per_frame, fft_latency
 

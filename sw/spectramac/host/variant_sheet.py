@@ -6,7 +6,9 @@ from pathlib import Path
 
 from spectramac.host import fft_datasheet
 from spectramac.host.docs import markdown_table
+from spectramac.host.fft_measured import BENCH, resources
 from spectramac.host.fft_product import Port, common_ports
+from spectramac.host.fft_stage_table import stage_table
 from spectramac.host.fft_variants import Variant
 
 __all__ = ["ports", "sheet"]
@@ -22,7 +24,7 @@ def sheet(
     *,
     technology: str = "generic",
     sha256: str = "",
-    bench: Path = fft_datasheet.BENCH,
+    bench: Path = BENCH,
 ) -> str:
     """The whole document; parameters and errors as of :func:`spectramac.host.fft_datasheet.datasheet`."""
     config, module = variant.config, variant.module
@@ -46,11 +48,11 @@ def sheet(
         "## Cycles\n",
         fft_datasheet.cycles_table(variant.cycles),
         "## Stages\n",
-        f"{fft_datasheet.stage_table(config, technology)}{more}",
+        f"{stage_table(config, technology)}{more}",
         "## Noise\n",
         _noise(variant),
         "## Resources and clock\n",
-        fft_datasheet.resources(config, technology, bench, product=module),
+        resources(config, technology, bench, product=module),
         "## Instantiation\n",
         fft_datasheet.instance(module, variant.i, variant.o, variant.control),
     ]

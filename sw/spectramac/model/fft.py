@@ -46,7 +46,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramac.model.fixed import Ints, round_shift, saturate
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 from spectramac.spec.fft_plan import GUARD, Narrowing, StagePlan, exponents, plan
 from spectramac.spec.fixed import Format
 

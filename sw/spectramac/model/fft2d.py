@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from spectramac.model.fft import FFTResult, bit_reverse, fft
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 
 __all__ = ["fft2d"]
 

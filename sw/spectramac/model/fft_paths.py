@@ -5,7 +5,7 @@
 import numpy as np
 
 from spectramac.model.fft import twiddle_index
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 from spectramac.spec.fft_plan import StagePlan
 
 __all__ = ["multiplied_paths", "path_exponents"]

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from spectramac.model.fft import error_bound, fft, twiddle_table
 from spectramac.model.fixed import Ints, check, round_shift, saturate
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 from spectramac.spec.fft_real import check_real, final_narrowing, parts_format
 from spectramac.spec.fixed import Format
 

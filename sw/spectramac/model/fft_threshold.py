@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from spectramac.model.fft import bit_reverse, fft
 from spectramac.model.fft2d import fft2d
 from spectramac.model.fixed import Ints
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 from spectramac.spec.fft_streams import level_format
 
 __all__ = ["ThresholdResult", "emission_order", "fft_threshold", "threshold"]

@@ -17,7 +17,7 @@ from spectramac.model.fixed import Ints, round_shift, saturate
 from spectramac.model.network import Layer, Network
 from spectramac.model.requantize import requantize
 from spectramac.model.spectrum import merge, pair_map, split, threshold
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 
 __all__ = ["LayerResult", "run_layer", "run_network"]
 

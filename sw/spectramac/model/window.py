@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from spectramac.model.fixed import Ints, check, round_shift
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 
 __all__ = ["COSINES", "apply_window", "quantize_window", "window"]
 

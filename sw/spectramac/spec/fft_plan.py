@@ -6,7 +6,7 @@ Every stage is a butterfly, at most one narrowing, and after the second of a pai
 ends in a narrowing of its own. A *narrowing* drops low bits by rounding half to even, and where the result may exceed
 the word it saturates and raises a flag.
 
-Scalings (:attr:`spectramac.spec.config.FFTConfig.scaling`):
+Scalings (:attr:`spectramac.spec.fft_config.FFTConfig.scaling`):
 
 ``"per_stage"``
     All words have ``data_width`` bits. Bit ``m - 1`` of the run-time mask ``halve`` halves stage ``m``. Every narrowing
@@ -16,7 +16,7 @@ Scalings (:attr:`spectramac.spec.config.FFTConfig.scaling`):
     because |X[k]| may reach √2·N·2^(data_width-1) on the diagonal of the complex plane. Butterflies grow; one narrowing
     before each product brings words back to the guard bit, one after it drops the fraction of the product, the last
     one gives ``data_width`` bits and saturates, or one more and does not
-    (:attr:`spectramac.spec.config.FFTConfig.headroom`). Nothing else can overflow: magnitudes never exceed
+    (:attr:`spectramac.spec.fft_config.FFTConfig.headroom`). Nothing else can overflow: magnitudes never exceed
     √2·2^(data_width-1) by more than the sum of the roundings (:func:`spectramac.model.fft.error_bound`).
 ``"growth"``
     The result is X, ``data_width + log2 N + 1`` bits. Only products are rounded.
@@ -28,9 +28,9 @@ Scalings (:attr:`spectramac.spec.config.FFTConfig.scaling`):
     bits before its product by one of four right shifts, the same for its two parts, and shifted back after it, when
     all bits of the product are still there: small samples lose nothing, large ones little of what they are.
 
-In two dimensions (:attr:`spectramac.spec.config.FFTConfig.log2_columns`) the stages of the rows' number come first. The
-last of them does not rotate if it is the first of a pair, and has no product if it is the second, where all factors
-would be 1.
+In two dimensions (:attr:`spectramac.spec.fft_config.FFTConfig.log2_columns`) the stages of the rows' number come
+first. The last of them does not rotate if it is the first of a pair, and has no product if it is the second, where all
+factors would be 1.
 
 In all scalings but the first, differences of the second of a pair are kept negative (``a - b`` as ``-(b - a)``), which
 saves the hardware an adder, and their twiddle factors have the opposite sign.
@@ -39,7 +39,7 @@ saves the hardware an adder, and their twiddle factors have the opposite sign.
 from dataclasses import dataclass
 from functools import lru_cache
 
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 
 __all__ = ["GUARD", "Narrowing", "StagePlan", "exponents", "has_twiddle", "plan"]
 

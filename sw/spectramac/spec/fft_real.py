@@ -15,7 +15,7 @@ rounding may exceed the largest number by a half; with ``"growth"`` it is ``X[k]
 always fits.
 """
 
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 from spectramac.spec.fft_plan import Narrowing
 from spectramac.spec.fixed import Format
 from spectramac.spec.stream import Field, Payload, complex_payload, frame

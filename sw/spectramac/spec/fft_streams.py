@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Stream payloads of the transform and of what is built around it, as functions of the configuration."""
 
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 from spectramac.spec.fixed import Format
 from spectramac.spec.stream import Field, Payload, complex_payload
 

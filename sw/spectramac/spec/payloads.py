@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Payloads of the transforms' and of the engine's inner streams, as functions of the configuration (docs/design.md)."""
 
-from spectramac.spec.config import AcceleratorConfig, FFTConfig
+from spectramac.spec.config import AcceleratorConfig
+from spectramac.spec.fft_config import FFTConfig
 from spectramac.spec.fft_plan import exponents
 from spectramac.spec.fixed import Format
 from spectramac.spec.stream import Field, Payload, complex_payload, frame, sample_frame

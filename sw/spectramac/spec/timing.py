@@ -9,7 +9,7 @@ exact, and the compiler's cycle prediction is built on them.
 from dataclasses import dataclass
 from typing import Literal
 
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 from spectramac.spec.fft_plan import StagePlan, plan
 from spectramac.spec.fft_real import final_narrowing
 

@@ -5,7 +5,7 @@
 from spectramac.gateware.fft.iterative import IterativeFFT
 from spectramac.gateware.fft.parallel import ParallelFFT
 from spectramac.gateware.fft.pipelined import PipelinedFFT
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 
 __all__ = ["FFT", "IterativeFFT", "ParallelFFT", "PipelinedFFT"]
 

@@ -9,7 +9,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from spectramac.gateware.delay import delayed
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 from spectramac.spec.fft_plan import GUARD, StagePlan, exponents, plan
 from spectramac.spec.payloads import fft_exponent
 from spectramac.spec.timing import NORMALISE_LATENCY, SHIFT_LATENCY

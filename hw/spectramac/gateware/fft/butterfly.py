@@ -12,7 +12,7 @@ from spectramac.gateware.delay import delayed
 from spectramac.gateware.fft.control import control_layout, is_square
 from spectramac.gateware.fft.device import BlockRAM, SmallRAM
 from spectramac.gateware.fft.narrow import Narrow
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 from spectramac.spec.fft_plan import StagePlan
 from spectramac.spec.timing import butterfly_latency, delay_storage
 

@@ -9,7 +9,7 @@ from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
 from spectramac.gateware.stream import layout
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 from spectramac.spec.fft_plan import plan
 from spectramac.spec.fixed import Format
 from spectramac.spec.payloads import fft_input, fft_output

@@ -11,7 +11,7 @@ from amaranth.lib.memory import Memory
 from spectramac.gateware.fft.control import ports
 from spectramac.gateware.fixed import saturate
 from spectramac.model.fft import twiddle_table
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 from spectramac.spec.fft_plan import has_twiddle
 from spectramac.spec.timing import fft_cycles_per_frame, fft_latency
 

@@ -13,7 +13,7 @@ from spectramac.gateware.delay import delayed
 from spectramac.gateware.fft.block import FrameExponent, Normalise
 from spectramac.gateware.fft.control import output_layout
 from spectramac.gateware.fft.device import BlockRAM, SmallRAM
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 from spectramac.spec.timing import EXPONENT_LATENCY, reorder_delay
 
 __all__ = ["OutputQueue"]

@@ -13,7 +13,7 @@ from spectramac.gateware.fft.output import OutputQueue
 from spectramac.gateware.fft.path_twiddle import ParallelTwiddle
 from spectramac.gateware.fft.paths import CrossButterfly, PathButterfly, Words
 from spectramac.gateware.fft.pipelined import queue_size
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 from spectramac.spec.fft_plan import plan
 from spectramac.spec.timing import fft_cycles_per_frame, fft_latency, pipeline_latency
 

@@ -12,7 +12,7 @@ from spectramac.gateware.fft.factors import packed_factors
 from spectramac.gateware.fft.twiddle import Twiddle
 from spectramac.gateware.fixed import saturate
 from spectramac.model.fft import twiddle_table
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 from spectramac.spec.fft_plan import StagePlan
 from spectramac.spec.timing import DISTRIBUTED_DEPTH_MAX
 

@@ -14,7 +14,7 @@ from spectramac.gateware.fft.control import is_square
 from spectramac.gateware.fft.path_product import EighthTwiddle, PathTwiddle
 from spectramac.gateware.fft.paths import Words
 from spectramac.model.fft_paths import multiplied_paths, path_exponents
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 from spectramac.spec.fft_plan import StagePlan
 from spectramac.spec.timing import twiddle_latency
 

@@ -12,7 +12,7 @@ from spectramac.gateware.fft.butterfly import Butterfly, Samples
 from spectramac.gateware.fft.control import FrameControl, output_layout, ports, raw_layout
 from spectramac.gateware.fft.output import OutputQueue
 from spectramac.gateware.fft.twiddle import Twiddle
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 from spectramac.spec.fft_plan import plan
 from spectramac.spec.timing import (
     fft_cycles_per_frame,

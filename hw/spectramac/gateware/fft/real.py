@@ -16,7 +16,7 @@ from spectramac.gateware.fft.narrow import Narrow
 from spectramac.gateware.fft.split import ConjugateSplit
 from spectramac.gateware.stream import layout
 from spectramac.model.fft import twiddle_table
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 from spectramac.spec.fft_plan import Narrowing
 from spectramac.spec.fft_real import (
     check_real,

@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 
 from spectramac.gateware.delay import delayed
 from spectramac.gateware.fft.device import BlockRAM
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 from spectramac.spec.fft_real import check_real, parts_format
 from spectramac.spec.timing import SPLIT_LATENCY
 

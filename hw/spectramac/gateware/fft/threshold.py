@@ -13,7 +13,7 @@ from spectramac.gateware.fft.chain import Chain
 from spectramac.gateware.fft.control import ports
 from spectramac.gateware.fft.device import Multiplier
 from spectramac.gateware.stream import Queue, layout
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 from spectramac.spec.fft_streams import level_format, threshold_payload
 from spectramac.spec.timing import THRESHOLD_LATENCY, fft_latency, pipeline_latency
 

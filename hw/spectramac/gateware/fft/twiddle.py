@@ -18,7 +18,7 @@ from spectramac.gateware.fft.factors import packed_factors
 from spectramac.gateware.fft.narrow import round_or_clip
 from spectramac.gateware.fixed import saturate
 from spectramac.model.fft import twiddle_index, twiddle_table
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 from spectramac.spec.fft_plan import StagePlan
 from spectramac.spec.timing import twiddle_latency
 

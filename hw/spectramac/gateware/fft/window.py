@@ -14,7 +14,7 @@ from spectramac.gateware.fft.chain import Chain
 from spectramac.gateware.fft.control import ports
 from spectramac.gateware.fft.device import BlockRAM, Multiplier
 from spectramac.gateware.fft.narrow import Narrow
-from spectramac.spec.config import FFTConfig
+from spectramac.spec.fft_config import FFTConfig
 from spectramac.spec.fft_plan import Narrowing
 from spectramac.spec.timing import WINDOW_LATENCY, fft_latency
 
