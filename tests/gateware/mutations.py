@@ -131,7 +131,7 @@ MUTATIONS = {
         Threshold, "elaborate", "(carries[:width] << 1) + 1", "(carries[:width] << 1)", "boundary"
     ),
     "threshold: real columns not doubled": Mutation(
-        Threshold, "elaborate", "value << 1", "value", "columns"
+        Threshold, "elaborate", "source[n] << 1", "source[n]", "columns"
     ),
     "threshold: parts judged singly": Mutation(
         Threshold,

@@ -86,7 +86,7 @@ def test_long_stall(order):
         block(7, data_width=12),
         block(5, data_width=24),
         block(5, "natural", data_width=8, twiddle_width=8),
-        block(8),
+        pytest.param(block(8), marks=pytest.mark.long),
     ],
     ids=lambda c: f"{c.n_max}-{c.data_width}",
 )

@@ -144,11 +144,12 @@ def test_back_to_back_frames_of_all_kinds(log2_n, n_paths, stalls):
 
 
 @pytest.mark.parametrize("n_paths", PATHS)
-def test_timing_of_each_size(n_paths):
+@pytest.mark.parametrize("log2_n_max", [5, pytest.param(6, marks=pytest.mark.long)])
+def test_timing_of_each_size(log2_n_max, n_paths):
     """Latency and initiation interval are what the formulas say, for frames of one to many words."""
-    config = config_of("per_stage", 6, n_paths)
+    config = config_of("per_stage", log2_n_max, n_paths)
     rng = np.random.default_rng(2)
-    for log2_n in range(3, 7):
+    for log2_n in range(3, log2_n_max + 1):
         interval = fft_cycles_per_frame(config, log2_n)
         assert interval == (1 << log2_n) // n_paths
         result = run(config, [random_frame(config, rng, log2_n) for _ in range(3)])

@@ -105,10 +105,15 @@ def long_unless(quick: Iterable[Any], cases: Iterable[Any]) -> list[Any]:
     ]
 
 
-SIZES = [("halving", 6), ("halving", 9), ("growth", 5), ("block", 6)]
-QUICK = [(technology, "halving", 6) for technology in TECHNOLOGIES]
+SIZES = [("halving", 5), ("halving", 6), ("halving", 9), ("growth", 5), ("block", 5), ("block", 6)]
+QUICK = [(technology, "halving", 5) for technology in TECHNOLOGIES]
 # Wide products and blocks where most cells are instantiated; the iCE40's small memories.
-QUICK += [("ecp5", "growth", 5), ("ecp5", "block", 6), ("ice40", "block", 6)]
+QUICK += [
+    ("ecp5", "halving", 6),
+    ("ecp5", "growth", 5),
+    ("ecp5", "block", 5),
+    ("ice40", "block", 5),
+]
 
 
 @pytest.mark.parametrize(
@@ -126,7 +131,8 @@ LONG = pytest.mark.long
 @pytest.mark.parametrize(
     ("technology", "n_paths", "log2_n"),
     [
-        ("ecp5", 4, 6),
+        ("ecp5", 4, 5),
+        pytest.param("ecp5", 4, 6, marks=LONG),
         pytest.param("generic", 8, 6, marks=LONG),
         pytest.param("ecp5", 2, 7, marks=LONG),
         pytest.param("ice40", 2, 7, marks=LONG),

@@ -270,8 +270,8 @@ class Lanes(wiring.Component):
 
         # The cycle in which the memories' words arrive: stage 0 of the lanes.
         valid = Signal(name="valid_0")
-        first_0, half, swap, bank_0 = (
-            Signal(name=f"{n}_0", reset_less=True) for n in ("first", "half", "swap", "bank")
+        first_0, swap, bank_0 = (
+            Signal(name=f"{n}_0", reset_less=True) for n in ("first", "swap", "bank")
         )
         base, x1, x2 = (
             Signal.like(current[name], name=f"{name}_0", reset_less=True)
@@ -280,7 +280,6 @@ class Lanes(wiring.Component):
         m.d.sync += [
             valid.eq(self.busy),
             first_0.eq(first),
-            half.eq(entry[0]),
             swap.eq(second_step),
             bank_0.eq(bank),
             base.eq(current.base),
@@ -295,6 +294,15 @@ class Lanes(wiring.Component):
         overflows, drained = [], []
         for i in range(config.n_lanes):
             m.submodules[f"lane_{i}"] = lane = Lane(config, technology=self.technology)
+            # What chooses among the bits of a word has no register between the memory and the lane's own.
+            half, is_narrow, is_indexed = (
+                repeated(m, value, f"{name}_{i}", technology=self.technology)
+                for name, value in (
+                    ("half", entry[0]),
+                    ("is_narrow", self.is_narrow),
+                    ("is_indexed", self.is_indexed),
+                )
+            )
             m.d.comb += [
                 lane.valid.eq(valid),
                 lane.first.eq(first_0),
@@ -304,8 +312,8 @@ class Lanes(wiring.Component):
                 lane.base.eq(base),
                 lane.x1.eq(x1),
                 lane.x2.eq(x2),
-                lane.is_narrow.eq(self.is_narrow),
-                lane.is_indexed.eq(self.is_indexed),
+                lane.is_narrow.eq(is_narrow),
+                lane.is_indexed.eq(is_indexed),
                 lane.coefficient.eq(self.coefficients.data.word_select(i, 16)),
                 lane.index.eq(self.indices.data.word_select(i, 8)),
                 lane.draining.eq(draining),

@@ -137,22 +137,31 @@ class Threshold(wiring.Component):
             self.i.ready.eq(~pair_valid | move),
         ]
 
-        # Squares: a register in front of nothing, so that it can be the multiplier block's own.
+        # Squares: a register behind nothing but a multiplier, so that it can be the block's own.
         names = ("a1", "b1", "a2", "b2")
         product = [
             Signal(unsigned(self.config.level_width), name=f"square_{i}", reset_less=True)
             for i in range(n_mult)
         ]
         product_phase, product_valid = Signal(2), Signal()
+        # The operands of a phase, beside the pair: nothing but a register is in front of a multiplier either.
         operands = [
-            Signal(signed(self.config.column_width), name=f"operand_{i}") for i in range(n_mult)
+            Signal(signed(self.config.column_width), name=f"operand_{i}", reset_less=True)
+            for i in range(n_mult)
         ]
-        with m.Switch(phase):
-            for p in range(last_phase + 1):
-                with m.Case(p):
-                    for i in range(n_mult):
-                        value = pair[names[p * n_mult + i]]
-                        m.d.comb += operands[i].eq(Mux(pair.joint, value, value << 1))
+        accept = Signal()
+        m.d.comb += accept.eq(self.i.valid & self.i.ready)
+        for i, operand in enumerate(operands):
+            sources = [(self.i.payload, names[i])]
+            sources += [(pair, names[p * n_mult + i]) for p in range(1, last_phase + 1)]
+            scaled = [Mux(source.joint, source[n], source[n] << 1) for source, n in sources]
+            with m.If(accept):
+                m.d.sync += operand.eq(scaled[0])
+            with m.Else():
+                with m.Switch(phase):
+                    for p in range(last_phase):
+                        with m.Case(p):
+                            m.d.sync += operand.eq(scaled[p + 1])
         for i in range(n_mult):
             m.d.sync += product[i].eq((operands[i] * operands[i])[: self.config.level_width])
         m.d.sync += [product_phase.eq(phase), product_valid.eq(pair_valid & ~waiting)]
@@ -204,7 +213,7 @@ class Threshold(wiring.Component):
                 pending.eq(~waiting),
                 pair_valid.eq(0),
             ]
-        with m.If(self.i.valid & self.i.ready):
+        with m.If(accept):
             m.d.sync += [pair.eq(self.i.payload), pair_valid.eq(1), phase.eq(0), waiting.eq(0)]
 
         o = self.o.payload

@@ -98,7 +98,7 @@ class Recipe:
     @property
     def flags(self) -> list[str]:
         """For the C++ compiler, design-independent."""
-        words = ["-std=c++20", "-O2", "-fPIC", "-pthread", "-fno-stack-protector", "-w"]
+        words = ["-std=c++20", "-O1", "-fPIC", "-pthread", "-fno-stack-protector", "-w"]
         words += ["-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0", "-DVL_TIME_CONTEXT"]
         words += [f"-DVM_TRACE={int(self.trace)}", f"-DVM_TRACE_FST={int(self.trace)}"]
         words += ["-DVM_TRACE_VCD=0", "-DVM_TRACE_SAIF=0"]

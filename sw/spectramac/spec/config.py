@@ -296,7 +296,7 @@ PRESETS: dict[str, AcceleratorConfig] = {
         n_lanes=24,
         log2_n_max=8,
         activation_depth=8192,
-        accumulator_depth=32,
+        accumulator_depth=16,
         directory_depth=4096,
         job_queue_depth=8,
     ),
