@@ -69,8 +69,7 @@ def test_places_on_other_devices(technology: str) -> None:
     """With the primitives of the device and a carry chain, which the nextpnr must take as they are."""
     pytest.importorskip("pyosys")
     pytest.importorskip(NEXTPNR[technology])
-    device, target = TARGETS[technology]
-    report = synthesize(ScaledSum(technology), device, target_mhz=target)
+    report = synthesize(ScaledSum(technology), TARGETS[technology])
     used = {item.name: item.used for item in report.resources}
     assert used["DSP"] == used["block RAM"] == 1
     # a, b and o behind registers: at least the 36 bits of the sum are cells of their own.

@@ -42,54 +42,44 @@ def _pins(line: str, pins: str) -> str:
 
 
 TARGETS = {
-    "ecp5": (
-        Device(
-            "ECP5 LFE5U-85F-6 CABGA756",
-            "ecp5",
-            FLOWS["ecp5"],
-            ("--85k", "--package", "CABGA756", "--speed", "6", "--lpf-allow-unconstrained"),
-            technology="ecp5",
-        ),
-        300.0,
+    "ecp5": Device(
+        "ECP5 LFE5U-85F-6 CABGA756",
+        "ecp5",
+        FLOWS["ecp5"],
+        ("--85k", "--package", "CABGA756", "--speed", "6", "--lpf-allow-unconstrained"),
+        technology="ecp5",
+        target_mhz=300.0,
     ),
-    "ice40": (
-        Device(
-            "iCE40 UP5K-SG48",
-            "ice40",
-            FLOWS["ice40"],
-            ("--up5k", "--package", "sg48", "--pcf-allow-unconstrained"),
-            technology="ice40",
-        ),
-        60.0,
+    "ice40": Device(
+        "iCE40 UP5K-SG48",
+        "ice40",
+        FLOWS["ice40"],
+        ("--up5k", "--package", "sg48", "--pcf-allow-unconstrained"),
+        technology="ice40",
+        target_mhz=60.0,
     ),
-    "gowin": (
-        Device(
-            "Gowin GW1NR-9C QN88P C6/I5",
-            "gowin",
-            FLOWS["gowin"],
-            ("--device", "GW1NR-LV9QN88PC6/I5", "--vopt", "family=GW1N-9C", "--vopt", "cst=pins"),
-            technology="gowin",
-            pins=_pins('IO_LOC "{port}" {pin};', "52 25 26 27 28"),
-        ),
-        200.0,
+    "gowin": Device(
+        "Gowin GW1NR-9C QN88P C6/I5",
+        "gowin",
+        FLOWS["gowin"],
+        ("--device", "GW1NR-LV9QN88PC6/I5", "--vopt", "family=GW1N-9C", "--vopt", "cst=pins"),
+        technology="gowin",
+        pins=_pins('IO_LOC "{port}" {pin};', "52 25 26 27 28"),
+        target_mhz=200.0,
     ),
-    "nexus": (
-        Device(
-            "CrossLink-NX LIFCL-40-9 BG400",
-            "nexus",
-            FLOWS["nexus"],
-            ("--device", "LIFCL-40-9BG400C", "--pdc", "pins")
-            + ("--router", "router1"),  # router2 finds no way from the clock's pin to its buffer
-            technology="nexus",
-            repairs=REPAIRS["nexus"],
-            pins=_pins(
-                "ldc_set_location -site {{{pin}}} [get_ports {port}]", "L13 M14 M15 M16 N14"
-            ),
-        ),
-        250.0,
+    "nexus": Device(
+        "CrossLink-NX LIFCL-40-9 BG400",
+        "nexus",
+        FLOWS["nexus"],
+        ("--device", "LIFCL-40-9BG400C", "--pdc", "pins")
+        + ("--router", "router1"),  # router2 finds no way from the clock's pin to its buffer
+        technology="nexus",
+        repairs=REPAIRS["nexus"],
+        pins=_pins("ldc_set_location -site {{{pin}}} [get_ports {port}]", "L13 M14 M15 M16 N14"),
+        target_mhz=250.0,
     ),
 }
-"""Device of each technology, and the clock in MHz that nextpnr works towards."""
+"""Device of each technology."""
 VARIANTS = ("halving", "growth", "block", "per_stage")
 """``per_stage`` is the engine's: size, direction, dimension and scaling of each frame chosen at run time."""
 DEFAULTS = {"ecp5": ("halving", "per_stage")}
@@ -118,9 +108,8 @@ def configuration(
 
 def _place(config: FFTConfig, technology: str, seeds: int, mhz: float | None) -> dict[str, Any]:
     core = FFT(config, technology=technology)
-    device, target = TARGETS[technology]
     design = f"fft{config.n_max}"
-    report = synthesize(core, device, design=design, seeds=seeds, target_mhz=mhz or target)
+    report = synthesize(core, TARGETS[technology], design=design, seeds=seeds, target_mhz=mhz)
     used = {item.name: item.used for item in report.resources}
     # One LUT for each output bit: o, i.ready, two flags.
     wrapper_luts = len(core.o.payload.as_value()) + 4

@@ -52,6 +52,8 @@ class Device:
     """Places of each lane's multipliers (:mod:`spectramac.sim.floorplan`), where they are not left to the placer."""
     repairs: tuple[str, ...] = ()
     """Yosys commands that must follow ``synth``."""
+    target_mhz: float = 100.0
+    """What nextpnr works towards: it stops early if that is too low."""
     pins: str = ""
     """Pins of the wrapper's ports, where nextpnr does not choose them: the file ``pins`` that ``route`` names."""
 
@@ -75,6 +77,7 @@ DEVICES = {
         "synth_ecp5 -abc9",
         ("--25k", "--package", "CABGA381", "--speed", "6", "--lpf-allow-unconstrained"),
         technology="ecp5",
+        target_mhz=95.0,
     ),
     "large": Device(
         "ECP5 LFE5U-85F-6 CABGA756",
@@ -84,6 +87,7 @@ DEVICES = {
         + ("--placer", "static", "--router", "router2"),  # docs/decisions/0008
         technology="ecp5",
         lanes=ECP5_85_LANES,
+        target_mhz=80.0,
     ),
 }
 
@@ -138,7 +142,7 @@ def synthesize(
     *,
     design: str = "",
     seeds: int = 1,
-    target_mhz: float = 100.0,
+    target_mhz: float | None = None,
     timeout: float = 3600.0,
 ) -> SynthReport:
     """Place and route a component behind registers.
@@ -153,8 +157,8 @@ def synthesize(
         Name for the report.
     seeds : int
         Placements to try; the clock is their median.
-    target_mhz : float
-        What nextpnr works towards. Too low and it stops early.
+    target_mhz : float, optional
+        What nextpnr works towards. Default: that of the device.
     timeout : float
         Seconds for each tool.
 
@@ -167,6 +171,7 @@ def synthesize(
     """
     if seeds < 1:
         raise ValueError(f"seeds must be at least 1, not {seeds!r}")
+    target_mhz = device.target_mhz if target_mhz is None else target_mhz
     tools = {name: _version(name) for name in ("pyosys", f"yowasp-nextpnr-{device.nextpnr}")}
     wrapper = PinWrapper(component)
     with tempfile.TemporaryDirectory(prefix="spectramac-synth.") as folder:
@@ -251,7 +256,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--seeds", type=int, default=1, help="placements; the clock is their median"
     )
     parser.add_argument(
-        "--target-mhz", type=float, default=100.0, help="what nextpnr works towards"
+        "--target-mhz", type=float, help="what nextpnr works towards, instead of the device's"
     )
     parser.add_argument("--min-mhz", type=float, default=0.0, help="fail below this clock")
     parser.add_argument("--json", type=Path, help="write the report there")
