@@ -74,6 +74,6 @@ def compare(
     return Compared(result, golden)
 
 
-def open_device(config: AcceleratorConfig) -> Accelerator:
+def open_device(config: AcceleratorConfig, technology: str = "generic") -> Accelerator:
     """A simulated accelerator of that configuration."""
-    return Accelerator(SimTransport(config), config)
+    return Accelerator(SimTransport(config, technology=technology), config)

@@ -68,7 +68,9 @@ class ScaledSum(wiring.Component):  # type: ignore[misc]  # Amaranth classes are
 def test_places_on_other_devices(technology: str) -> None:
     """With the primitives of the device and a carry chain, which the nextpnr must take as they are."""
     pytest.importorskip("pyosys")
-    pytest.importorskip(NEXTPNR[technology])
+    pytest.importorskip(
+        NEXTPNR[technology], reason=f"an extra: pip install 'spectramac[{technology}]'"
+    )
     report = synthesize(ScaledSum(technology), TARGETS[technology])
     used = {item.name: item.used for item in report.resources}
     assert used["DSP"] == used["block RAM"] == 1

@@ -61,9 +61,9 @@ CONFIGS = {
 }
 
 
-def run(config: AcceleratorConfig, seeds: range) -> None:
+def run(config: AcceleratorConfig, seeds: range, technology: str = "generic") -> None:
     """Compare random networks, several pairs each, with one or more row groups."""
-    device = open_device(config)
+    device = open_device(config, technology)
     for seed in seeds:
         rng = np.random.default_rng(seed)
         network = random_network(rng, config, pattern=PATTERNS[seed % len(PATTERNS)])
@@ -86,3 +86,18 @@ def test_random_networks(name: str) -> None:
 def test_many_random_networks(name: str) -> None:
     """The sweep."""
     run(CONFIGS[name], range(1000, 1000 + LONG))
+
+
+@pytest.mark.parametrize(
+    ("name", "technology"),
+    [
+        ("odd", "ecp5"),
+        pytest.param("small", "ecp5", marks=pytest.mark.long),
+        pytest.param("large", "ecp5", marks=pytest.mark.long),
+        pytest.param("tiny", "ice40", marks=pytest.mark.long),
+    ],
+)
+def test_with_the_cells_of_a_device(name: str, technology: str) -> None:
+    """What ``make synth`` places: multipliers, memories and flip-flops of the device, with their models."""
+    pytest.importorskip("pyosys")
+    run(CONFIGS[name], range(SHORT), technology)

@@ -24,6 +24,7 @@ from spectramac.host.transport import (
     bus_words,
     check_address,
 )
+from spectramac.sim.cells import cell_models
 from spectramac.sim.library import StreamPorts, VerilatedLibrary
 from spectramac.sim.packing import pack_words
 from spectramac.sim.toolchain import VerilatorChoice, build_root, cached_build, content_hash
@@ -51,12 +52,16 @@ def _sources() -> str:
 
 
 @functools.lru_cache(maxsize=8)
-def accelerator_verilog(config: AcceleratorConfig) -> str:
-    """Verilog of the accelerator with top module :data:`TOP`; kept below ``build/`` for each content."""
-    key = content_hash(_sources(), repr(config))
+def accelerator_verilog(config: AcceleratorConfig, technology: str = "generic") -> str:
+    """Verilog of the accelerator with top module :data:`TOP`; kept below ``build/`` for each content.
+
+    The cells of a technology come with their models (:func:`~spectramac.sim.cells.cell_models`).
+    """
+    key = content_hash(_sources(), repr(config), technology)
 
     def build(work: Path) -> None:
-        (work / "top.v").write_text(to_verilog(Accelerator(config), TOP))
+        core = to_verilog(Accelerator(config, technology=technology), TOP)
+        (work / "top.v").write_text(core + cell_models(technology))
 
     folder = build_root() / "accelerator-verilog"
     folder.mkdir(parents=True, exist_ok=True)
@@ -78,6 +83,8 @@ class SimTransport(RegisterTransport):
         Probability that the bus master pauses before a request, and before it takes a response.
     seed : int
         Of the pauses.
+    technology : str
+        See :class:`~spectramac.gateware.accelerator.Accelerator`.
     """
 
     def __init__(
@@ -89,11 +96,17 @@ class SimTransport(RegisterTransport):
         root: Path | None = None,
         stall: float = 0.0,
         seed: int = 1,
+        technology: str = "generic",
     ) -> None:
         streams = StreamPorts(inputs={"i_request": REQUEST}, outputs={"o_response": RESPONSE})
         self.config = config
         self.library = VerilatedLibrary(
-            accelerator_verilog(config), TOP, streams, trace=trace, verilator=verilator, root=root
+            accelerator_verilog(config, technology),
+            TOP,
+            streams,
+            trace=trace,
+            verilator=verilator,
+            root=root,
         )
         self.library.reset()
         if stall:
