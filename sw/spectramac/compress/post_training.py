@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spectramac.compress.calibrate import calibrate
 from spectramac.compress.lanes import index_reach
-from spectramac.compress.quantize import activation_scale
 from spectramac.compress.techniques import (
     INT8,
     Pruning,
@@ -93,6 +93,7 @@ def compress_layers(
     *,
     input_scale: float = 1.0,
     activation_aware: bool = True,
+    affine: bool = False,
     accumulator_width: int = 27,
 ) -> Network:
     """Compress a chain of dense layers, each in its own way.
@@ -109,6 +110,9 @@ def compress_layers(
         Real value of one int8 step of the input.
     activation_aware : bool
         Choose coefficients by their effect on the output for the calibration data, not on the weights.
+    affine : bool
+        Give the activations between layers zero points (:mod:`spectramac.compress.calibrate`): steps half as
+        large, for zero activations that are not skipped.
     accumulator_width : int
         That the sums of every layer must fit, in bits.
 
@@ -129,13 +133,13 @@ def compress_layers(
         raise ValueError(f"there must be {len(layers)} choices, one a layer, not {len(choices)}")
     real = calibration.astype(np.float64) * input_scale
     values = calibration.astype(np.int64)
-    scale = input_scale
+    scale, zero = input_scale, 0
     done: list[Layer] = []
     input_map = None
     for i, ((w, b), choice) in enumerate(zip(layers, choices, strict=True)):
         last = i == len(layers) - 1
         structured = choice.technique.fit(
-            w, choice.density, inputs=values if activation_aware else None
+            w, choice.density, inputs=values - zero if activation_aware else None
         )
         if structured.output_map is not None:
             raise ValueError(
@@ -152,22 +156,24 @@ def compress_layers(
         real = real @ w.T + b
         if not last:
             real = np.maximum(real, 0)
-        output_scale = activation_scale(real)
+        output = calibrate(real, affine=affine and not last)
         made = structured.export(
             f"fc{i + 1}",
             b,
             inputs=values,
             input_scale=scale,
-            output_scale=output_scale,
+            output_scale=float(output.scale),
             relu=not last,
             quantization=choice.quantization,
             accumulator_width=accumulator_width,
+            input_zero=zero,
+            output_zero=int(output.zero_point),
         )
         done += made
         values = structured.place(values)
         for layer in made:
             values = run_layer(layer, values).y
-        scale = output_scale
+        scale, zero = float(output.scale), int(output.zero_point)
     return Network(
         layers=tuple(done), input_scale=input_scale, output_scale=scale, input_map=input_map
     )
