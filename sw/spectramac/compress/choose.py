@@ -32,6 +32,7 @@ __all__ = [
     "fit_bytes",
     "fit_error",
     "folds_of",
+    "raise_levels",
     "trade",
 ]
 
@@ -226,6 +227,7 @@ def choose_level(
     max_loss: float = 0.0,
     n_folds: int = 1,
     levels: Sequence[int] = LEVELS,
+    **widths: int,
 ) -> tuple[Network, Curve]:
     """Raise the activation threshold Θ of one layer as far as accuracy allows.
 
@@ -244,6 +246,8 @@ def choose_level(
     n_folds : int
     levels : sequence of int
         Rising; the first is the reference.
+    widths
+        Of :func:`~spectramac.model.layer.run_network`.
 
     Returns
     -------
@@ -260,8 +264,28 @@ def choose_level(
 
     points = []
     for level in levels:
-        outputs = run_network(at(level), x)
+        outputs = run_network(at(level), x, **widths)
         scores = [accuracy(outputs[fold == k], labels[fold == k]) for k in range(n_folds)]
         points.append(Point(float(level), scores=tuple(scores)))
     curve = Curve(f"level of layer {network.layers[index].name}", tuple(points)).by_score(max_loss)
     return at(int(curve.point.value)), curve
+
+
+def raise_levels(
+    network: Network, x: NDArray[Any], labels: NDArray[Any], *, max_loss: float, **widths: int
+) -> Network:
+    """Raise the activation thresholds of all layers, from the first on, as far as accuracy allows.
+
+    Parameters
+    ----------
+    network, x, labels, widths
+        As of :func:`choose_level`.
+    max_loss : float
+        Percent points that all thresholds together may cost; an early layer may use all of it.
+    """
+    before = accuracy(run_network(network, x, **widths), labels)
+    for index in range(len(network.layers)):
+        now = accuracy(run_network(network, x, **widths), labels)
+        rest = max(0.0, max_loss - (before - now))
+        network, _ = choose_level(network, index, x, labels, max_loss=rest, **widths)
+    return network

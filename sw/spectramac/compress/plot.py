@@ -57,7 +57,7 @@ def plot_curves(
         figure = Figure(figsize=(7.2, 4.5 if len(curves) <= 3 else 5.6), layout="constrained")
         axes = figure.subplots()
         for i, curve in enumerate(curves):
-            _draw(axes, curve, x, y, _LINES[i // _N_COLORS % len(_LINES)])
+            _draw(axes, curve, x, y, _LINES[i // _N_COLORS % len(_LINES)], f"{x}-{i}")
         axes.set_xscale("log")
         axes.set_xlabel(x_label or _LABELS[x])
         axes.set_ylabel(_LABELS[y])
@@ -71,18 +71,21 @@ def plot_curves(
         figure.savefig(path, dpi=110, metadata=metadata, facecolor="white")
 
 
-def _draw(axes: Any, curve: Curve, x: str, y: str, line_style: str) -> None:
+def _draw(axes: Any, curve: Curve, x: str, y: str, line_style: str, name: str) -> None:
+    """In an SVG the line is the group ``curve-<name>``, the ring ``chosen-<name>``."""
     across = [_coordinate(curve, point, x) for point in curve.points]
     up = [_coordinate(curve, point, y) for point in curve.points]
     bars = [point.spread for point in curve.points] if y == "score" else None
     line = axes.errorbar(
         across, up, yerr=bars, marker=".", capsize=2, label=curve.name, linestyle=line_style
     )
+    line[0].set_gid(f"curve-{name}")
     if curve.chosen is not None:
-        axes.plot(
+        (ring,) = axes.plot(
             [across[curve.chosen]], [up[curve.chosen]], "o", markersize=11, fillstyle="none",
-            color=line[0].get_color(), label=f"{curve.name}: {curve.criterion}",
+            color=line[0].get_color(), label=f"{curve.name}: {curve.criterion}", zorder=5,
         )  # fmt: skip
+        ring.set_gid(f"chosen-{name}")
 
 
 def _coordinate(curve: Curve, point: Point, name: str) -> float:

@@ -25,12 +25,21 @@ from spectramac.compress.techniques import (
     RowsSft,
     Selection,
     Sft,
+    Structured,
     Technique,
 )
 from spectramac.model.layer import run_layer
 from spectramac.model.network import Layer, Network
 
-__all__ = ["Choice", "DenseLayer", "compress_dense", "compress_layers", "load_weights"]
+__all__ = [
+    "Choice",
+    "CompressedChain",
+    "DenseLayer",
+    "compress_chain",
+    "compress_dense",
+    "compress_layers",
+    "load_weights",
+]
 
 DenseLayer = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Weights (n_out, n_in) and bias (n_out,)."""
@@ -86,7 +95,32 @@ class Choice:
     quantization: Quantization = INT8
 
 
+@dataclass(frozen=True, eq=False)
+class CompressedChain:
+    """An integer network and what its layers were made of.
+
+    Attributes
+    ----------
+    network : Network
+    fits : tuple of Structured
+        One a dense layer, before quantization; each has become as many integer layers as it has stages.
+    """
+
+    network: Network
+    fits: tuple[Structured, ...]
+
+
 def compress_layers(
+    layers: Sequence[DenseLayer],
+    choices: Sequence[Choice],
+    calibration: NDArray[np.int8],
+    **options: Any,
+) -> Network:
+    """The network of :func:`compress_chain`."""
+    return compress_chain(layers, choices, calibration, **options).network
+
+
+def compress_chain(
     layers: Sequence[DenseLayer],
     choices: Sequence[Choice],
     calibration: NDArray[np.int8],
@@ -95,7 +129,7 @@ def compress_layers(
     activation_aware: bool = True,
     affine: bool = False,
     accumulator_width: int = 27,
-) -> Network:
+) -> CompressedChain:
     """Compress a chain of dense layers, each in its own way.
 
     Parameters
@@ -135,6 +169,7 @@ def compress_layers(
     values = calibration.astype(np.int64)
     scale, zero = input_scale, 0
     done: list[Layer] = []
+    fits: list[Structured] = []
     input_map = None
     for i, ((w, b), choice) in enumerate(zip(layers, choices, strict=True)):
         last = i == len(layers) - 1
@@ -170,13 +205,15 @@ def compress_layers(
             output_zero=int(output.zero_point),
         )
         done += made
+        fits.append(structured)
         values = structured.place(values)
         for layer in made:
             values = run_layer(layer, values).y
         scale, zero = float(output.scale), int(output.zero_point)
-    return Network(
+    network = Network(
         layers=tuple(done), input_scale=input_scale, output_scale=scale, input_map=input_map
     )
+    return CompressedChain(network, tuple(fits))
 
 
 def compress_dense(
