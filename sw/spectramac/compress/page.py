@@ -56,7 +56,9 @@ def _cell(value: object) -> str:
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[object]], mark: int | None = None) -> str:
     """An HTML table; row ``mark`` is set off."""
-    lines = ["<table>", "<tr>" + "".join(f"<th>{escape(h)}</th>" for h in header) + "</tr>"]
+    lines = ["<table>"]
+    if any(header):
+        lines.append("<tr>" + "".join(f"<th>{escape(h)}</th>" for h in header) + "</tr>")
     for i, row in enumerate(rows):
         start = '<tr class="chosen">' if i == mark else "<tr>"
         lines.append(start + "".join(map(_cell, row)) + "</tr>")
@@ -64,13 +66,17 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[object]], mark: int | 
 
 
 _STYLE = """
-body { font: 15px/1.45 sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
+body { font: 15px/1.45 sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
 table { border-collapse: collapse; margin: 0.7rem 0; }
-th, td { border: 1px solid #bbb; padding: 0.2rem 0.55rem; text-align: left; }
+th, td { border: 1px solid #bbb; padding: 0.2rem 0.45rem; text-align: left; }
+th { background: #f4f4f4; font-weight: 600; vertical-align: bottom; }
+td { white-space: nowrap; font-size: 14px; }
+td:last-child { white-space: normal; }
+figure { margin: 0.7rem 0; }
 td.n { text-align: right; font-variant-numeric: tabular-nums; }
 tr.chosen { background: #fff0b3; font-weight: bold; }
 .wide { overflow-x: auto; }
-svg { max-width: 100%; height: auto; }
+svg { max-width: 58rem; width: 100%; height: auto; }
 pre { background: #f4f4f4; padding: 0.6rem; white-space: pre-wrap; overflow-wrap: anywhere; }
 """
 
@@ -105,7 +111,7 @@ def _tau(row: Mapping[str, Any]) -> str:
 
 def _layers(rows: Sequence[Mapping[str, Any]]) -> str:
     header = (
-        "layer", "size", "technique", "density", "transform", "pattern", "bits", "kept, %", "error, %",
+        "layer", "size", "technique", "density", "transform", "pattern", "bits", "nonzero, %", "error, %",
         "pairs", "bytes", "multiplications", "in transforms", "cycles, at most", "τ",
     )  # fmt: skip
     cells = [
@@ -117,7 +123,7 @@ def _layers(rows: Sequence[Mapping[str, Any]]) -> str:
             f"{_transform(r['t_in'])} → {_transform(r['t_out'])}",
             r["pattern"],
             r["bits"],
-            100 * r["kept"],
+            100 * r["nonzero"],
             100 * r["weight_error"],
             r["stored_pairs"],
             r["bytes"],
@@ -168,15 +174,15 @@ def html_page(
     summary = [
         ("chosen", f"{chosen['method']} at density {chosen['density']:g}"),
         ("why", chosen["criterion"]),
-        ("accuracy, %", chosen["accuracy"]),
-        ("accuracy of the float network, %", before["accuracy"]),
-        ("bytes", chosen["bytes"]),
+        ("accuracy", f"{chosen['accuracy']:.2f} %"),
+        ("accuracy of the float network", f"{before['accuracy']:.2f} %"),
+        ("bytes", str(chosen["bytes"])),
         ("bytes of the float32 network", f"{before['float32_bytes']} ({ratio:.1f} times as many)"),
-        ("bytes of a dense int8 network", before["dense_int8_bytes"]),
-        ("multiplications of an inference", chosen["multiplications"]),
-        ("those of the transforms, besides", chosen["fft_multiplications"]),
-        ("cycles of an inference, at most", chosen["cycles"]),
-        ("cycles of an inference, counted on these samples", chosen["counted_cycles"]),
+        ("bytes of a dense int8 network", str(before["dense_int8_bytes"])),
+        ("multiplications of an inference", str(chosen["multiplications"])),
+        ("those of the transforms, besides", f"{chosen['fft_multiplications']:g}"),
+        ("cycles of an inference, at most", f"{chosen['cycles']:.2f}"),
+        ("cycles of an inference, counted on these samples", f"{chosen['counted_cycles']:.2f}"),
         ("configuration", figures["configuration"]["name"]),
         ("samples", f"{data['n_selection']} to choose by, {data['n_calibration']} to calibrate"),
     ]

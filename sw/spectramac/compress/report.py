@@ -60,7 +60,7 @@ def layer_rows(
                 "name": layer.name,
                 "technique": shown.technique,
                 "density": shown.density,
-                "kept": float(np.count_nonzero(layer.coefficients)) / layer.coefficients.size,
+                "nonzero": float(np.count_nonzero(layer.coefficients)) / layer.coefficients.size,
                 "weight_error": shown.error,
                 "n_in": layer.n_in,
                 "n_out": layer.n_out,
