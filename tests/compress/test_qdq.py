@@ -36,7 +36,12 @@ def dense(
     weight = weights.round_trip(rng.normal(size=(n_out, n_in)) * weights.scale.mean() * spread)
     bias = np.rint(rng.normal(size=n_out) * 200) * weights.scale / 64
     return Dense(
-        name=name, inputs=(source,), weight=weight, bias=bias, weight_quantization=weights, quantization=out
+        name=name,
+        inputs=(source,),
+        weight=weight,
+        bias=bias,
+        weight_quantization=weights,
+        quantization=out,
     )
 
 
@@ -112,7 +117,9 @@ def test_within_one_output_step_elsewhere(signed: bool, seed: int) -> None:
     made = integer_network(g, x)
     inputs = made.input.quantize(x).reshape(200, 400)
     tensors = activations(g, x)
-    for layer, source, target in zip(made.network.layers, ("flat", "a.relu"), ("a.relu", "b"), strict=True):
+    for layer, source, target in zip(
+        made.network.layers, ("flat", "a.relu"), ("a.relu", "b"), strict=True
+    ):
         before = made.input if source == "flat" else q(0.05, -128)
         after = q(0.05, -128) if target == "a.relu" else made.output
         y = run_layer(layer, before.quantize(tensors[source])).y
@@ -141,7 +148,9 @@ REFUSED = [
     (graph(X8, dense("a", "x", 8, 4, q(0.01))), "'a'.*its output is not quantized"),
     (graph(X8, dense("a", "x", 8, 4, q(0.01), q(0.1, bits=16))), "has 16 bits.*8 bits"),
     (
-        graph(X8, Dense(name="a", inputs=("x",), weight=np.eye(8), bias=np.zeros(8), quantization=OUT)),
+        graph(
+            X8, Dense(name="a", inputs=("x",), weight=np.eye(8), bias=np.zeros(8), quantization=OUT)
+        ),
         "'a'.*its weights are not quantized",
     ),
     (

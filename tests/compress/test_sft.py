@@ -125,7 +125,9 @@ def test_what_a_complex_pattern_represents(t: Transform) -> None:
     negative = np.ravel_multi_index(
         tuple(-i % n for i, n in zip(np.unravel_index(bins, axes), axes, strict=True)), axes
     )
-    energy = (np.abs(F[np.ix_(bins, bins)]) ** 2).sum() + (np.abs(F[np.ix_(negative, negative)]) ** 2).sum()
+    energy = (np.abs(F[np.ix_(bins, bins)]) ** 2).sum() + (
+        np.abs(F[np.ix_(negative, negative)]) ** 2
+    ).sum()
     assert energy == pytest.approx((np.abs(F) ** 2).sum())
     assert energy == pytest.approx(2 * (np.abs(spectrum_of(W)[np.ix_(bins, bins)]) ** 2).sum())
     np.testing.assert_allclose(represented(lost), 0, rtol=0, atol=1e-9)

@@ -146,7 +146,9 @@ def test_a_technique_counts_and_compares_what_the_engine_refuses(
     np.testing.assert_array_equal(rounded.stages[0].mask, stage.mask)
     np.testing.assert_allclose(rounded.stages[0].coefficients(), q.values, atol=1e-12)
     assert fit.error(W) < rounded.error(W) < fit.error(W) + 0.3
-    with pytest.raises(NotRunnableError, match=rf"{fit.technique}: .* use Quantization\({scheme.bits}, 'row'\)"):
+    with pytest.raises(
+        NotRunnableError, match=rf"{fit.technique}: .* use Quantization\({scheme.bits}, 'row'\)"
+    ):
         fit.export(
             "a", np.zeros(24), inputs=np.ones((2, 40), int), input_scale=1.0, output_scale=1.0,
             relu=False, quantization=scheme,
@@ -170,7 +172,9 @@ def test_symmetric_steps_preserve_complex_numbers(
     seed: int, bits: int, steps: Literal["layer", "pair", "row", "block"], t: Transform
 ) -> None:
     W = np.random.default_rng(seed).normal(size=(2 * t.n, t.n))
-    fit = Sft(t.n, t.n, form="complex").fit(W, 0.6) if not t.two_d else BlockCirculant(8).fit(W, 0.6)
+    fit = (
+        Sft(t.n, t.n, form="complex").fit(W, 0.6) if not t.two_d else BlockCirculant(8).fit(W, 0.6)
+    )
     (stage,) = fit.quantized(Quantization(bits, steps)).stages
     S = stage.spectrum
     joint = joint_blocks(S.shape, stage.t_in, stage.t_out)

@@ -44,7 +44,9 @@ def chromium() -> str:
     """The program; skips the test where there is none."""
     found = next((path for name in _NAMES if (path := shutil.which(name))), None)
     if found is None:
-        pytest.skip(f"none of {', '.join(_NAMES)} is installed; on Debian: apt-get install chromium")
+        pytest.skip(
+            f"none of {', '.join(_NAMES)} is installed; on Debian: apt-get install chromium"
+        )
     return found
 
 

@@ -88,7 +88,9 @@ def test_the_browser_sees_what_it_should_not_find(tmp_path: Path) -> None:
     assert bad.requests == ("http://127.0.0.1:9/a.png",)
     assert any("missing is not defined" in line for line in bad.console)
     policy = "<meta http-equiv='Content-Security-Policy' content=\"default-src 'none'\">"
-    page.write_text(f"<!DOCTYPE html>{policy}<img src='http://127.0.0.1:9/a.png'>", encoding="utf-8")
+    page.write_text(
+        f"<!DOCTYPE html>{policy}<img src='http://127.0.0.1:9/a.png'>", encoding="utf-8"
+    )
     bad = load(page, tmp_path)
     assert bad.requests == ()
     assert any("Content Security Policy" in line for line in bad.console)
@@ -147,8 +149,9 @@ def test_the_summary_and_the_command(loaded: Loaded, figures: Any) -> None:
     assert summary["cycles of an inference, at most"] == f"{chosen['cycles']:.2f}"
     assert "--tau-loss 1" in figures["options"]["command"]
     (command,) = re.findall(r"<pre>(.*?)</pre>", loaded.document, flags=re.DOTALL)
-    assert command.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&") == (
-        figures["options"]["command"]
+    assert (
+        command.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+        == (figures["options"]["command"])
     )
 
 

@@ -87,7 +87,9 @@ def _best_range(values: Floats, low: float, high: float) -> tuple[float, float]:
     """Of least squared error: both ends, then each alone."""
 
     def best(ranges: list[tuple[float, float]]) -> tuple[float, float]:
-        return min(ranges, key=lambda r: float(np.sum((values - affine_range(*r).round_trip(values)) ** 2)))
+        return min(
+            ranges, key=lambda r: float(np.sum((values - affine_range(*r).round_trip(values)) ** 2))
+        )
 
     low, high = best([(part * low, part * high) for part in _PARTS])
     if low < 0 < high:

@@ -227,7 +227,8 @@ def choose_level(
     max_loss: float = 0.0,
     n_folds: int = 1,
     levels: Sequence[int] = LEVELS,
-    **widths: int,
+    data_width: int = 16,
+    twiddle_width: int = 16,
 ) -> tuple[Network, Curve]:
     """Raise the activation threshold Θ of one layer as far as accuracy allows.
 
@@ -246,8 +247,8 @@ def choose_level(
     n_folds : int
     levels : sequence of int
         Rising; the first is the reference.
-    widths
-        Of :func:`~spectramac.model.layer.run_network`.
+    data_width, twiddle_width : int
+        See :func:`~spectramac.model.layer.run_network`.
 
     Returns
     -------
@@ -264,7 +265,7 @@ def choose_level(
 
     points = []
     for level in levels:
-        outputs = run_network(at(level), x, **widths)
+        outputs = run_network(at(level), x, data_width=data_width, twiddle_width=twiddle_width)
         scores = [accuracy(outputs[fold == k], labels[fold == k]) for k in range(n_folds)]
         points.append(Point(float(level), scores=tuple(scores)))
     curve = Curve(f"level of layer {network.layers[index].name}", tuple(points)).by_score(max_loss)
@@ -272,20 +273,33 @@ def choose_level(
 
 
 def raise_levels(
-    network: Network, x: NDArray[Any], labels: NDArray[Any], *, max_loss: float, **widths: int
+    network: Network,
+    x: NDArray[Any],
+    labels: NDArray[Any],
+    *,
+    max_loss: float,
+    data_width: int = 16,
+    twiddle_width: int = 16,
 ) -> Network:
     """Raise the activation thresholds of all layers, from the first on, as far as accuracy allows.
 
     Parameters
     ----------
-    network, x, labels, widths
+    network, x, labels, data_width, twiddle_width
         As of :func:`choose_level`.
     max_loss : float
         Percent points that all thresholds together may cost; an early layer may use all of it.
     """
-    before = accuracy(run_network(network, x, **widths), labels)
+    spent = 0.0
     for index in range(len(network.layers)):
-        now = accuracy(run_network(network, x, **widths), labels)
-        rest = max(0.0, max_loss - (before - now))
-        network, _ = choose_level(network, index, x, labels, max_loss=rest, **widths)
+        network, curve = choose_level(
+            network,
+            index,
+            x,
+            labels,
+            max_loss=max(0.0, max_loss - spent),
+            data_width=data_width,
+            twiddle_width=twiddle_width,
+        )
+        spent += curve.points[0].score - curve.point.score
     return network

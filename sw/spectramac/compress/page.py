@@ -39,7 +39,9 @@ def _svg(draw: Callable[[Path], None], title: str) -> str | None:
     return text.replace("<svg", start, 1).strip()
 
 
-def picture(curves: Sequence[Curve], x: Literal["stored_bytes", "cycles"], title: str) -> str | None:
+def picture(
+    curves: Sequence[Curve], x: Literal["stored_bytes", "cycles"], title: str
+) -> str | None:
     """Accuracy over bytes or cycles as an SVG element; None without matplotlib."""
     from spectramac.compress.plot import plot_curves
 

@@ -48,6 +48,7 @@ def plot_curves(
     try:
         import matplotlib
         from matplotlib.figure import Figure
+        from matplotlib.ticker import LogLocator, NullFormatter
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             "matplotlib must be installed for pictures; use: pip install 'spectramac[plot]'"
@@ -59,6 +60,9 @@ def plot_curves(
         for i, curve in enumerate(curves):
             _draw(axes, curve, x, y, _LINES[i // _N_COLORS % len(_LINES)], f"{x}-{i}")
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel(x_label or _LABELS[x])
         axes.set_ylabel(_LABELS[y])
         axes.grid(visible=True, alpha=0.3)

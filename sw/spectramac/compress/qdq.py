@@ -59,7 +59,7 @@ class _Step:
     source: str
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     def __init__(self, node: Node, problem: str, remedy: str) -> None:
         self.refusal = Refusal(node.name, node.operator, problem, remedy)
 
@@ -67,9 +67,9 @@ class _Refused(Exception):
 def _int8(q: Quantization | None, node: Node, what: str) -> Quantization:
     """The same in int8."""
     if q is None:
-        raise _Refused(node, f"{what} is not quantized", "quantize every activation to 8 bits")
+        raise _RefusedError(node, f"{what} is not quantized", "quantize every activation to 8 bits")
     if q.bits != 8:
-        raise _Refused(node, f"{what} has {q.bits} bits", "quantize activations to 8 bits")
+        raise _RefusedError(node, f"{what} has {q.bits} bits", "quantize activations to 8 bits")
     if q.signed:
         return q
     return Quantization(scale=q.scale, zero_point=q.zero_point - 128)
@@ -79,11 +79,11 @@ def _codes(node: Dense) -> Codes:
     """The integers of the weights without their zero point, padded to whole row and column pairs."""
     q = node.weight_quantization
     if q is None:
-        raise _Refused(node, "its weights are not quantized", "quantize them to 4 to 8 bits")
+        raise _RefusedError(node, "its weights are not quantized", "quantize them to 4 to 8 bits")
     zero = q.zero_point if q.is_per_tensor else q.zero_point[:, None]
     codes = q.quantize(node.weight) - zero
     if codes.min() < -128 or codes.max() > 127:
-        raise _Refused(
+        raise _RefusedError(
             node,
             f"its weights without their zero point are {codes.min()} to {codes.max()}, not int8 (the engine "
             "has no zero point of coefficients)",
@@ -101,7 +101,7 @@ def _steps(graph: Graph) -> list[_Step]:
     """The chain of dense layers."""
     if not graph.is_chain:
         branch = next(n for n in graph.nodes if len(n.inputs) > 1 or len(graph.readers(n.name)) > 1)
-        raise _Refused(branch, "it is part of a branch", "use a plain chain of layers")
+        raise _RefusedError(branch, "it is part of a branch", "use a plain chain of layers")
     found: list[_Step] = []
     pending: Dense | None = None
     names = [graph.input.name, *(node.name for node in graph.nodes)]
@@ -110,8 +110,12 @@ def _steps(graph: Graph) -> list[_Step]:
             if node.quantization is None or not node.quantization.equals(
                 pending.quantization or node.quantization
             ):
-                raise _Refused(node, "its input and output have other scales", "quantize behind it only")
-            found[-1] = _Step(pending, True, _int8(node.quantization, node, "its output"), found[-1].source)
+                raise _RefusedError(
+                    node, "its input and output have other scales", "quantize behind it only"
+                )
+            found[-1] = _Step(
+                pending, True, _int8(node.quantization, node, "its output"), found[-1].source
+            )
             pending = None
         elif isinstance(node, Dense):
             relu = graph.readers(node.name)
@@ -121,16 +125,18 @@ def _steps(graph: Graph) -> list[_Step]:
             found.append(_Step(node, False, _int8(q, node, "its output"), name))
             pending = node
         elif not isinstance(node, Flatten | Reshape | Softmax) or node.quantization is not None:
-            raise _Refused(node, "the engine does not run it", "use dense layers with ReLU")
+            raise _RefusedError(node, "the engine does not run it", "use dense layers with ReLU")
     if not found:
-        raise _Refused(graph.nodes[-1], "the graph has no dense layer", "use dense layers with ReLU")
+        raise _RefusedError(
+            graph.nodes[-1], "the graph has no dense layer", "use dense layers with ReLU"
+        )
     return found
 
 
 def _layer(step: _Step, before: Quantization, calibration: NDArray[Any]) -> Layer:
     zero = int(step.quantization.zero_point)
     if step.relu and zero not in (0, -128):
-        raise _Refused(
+        raise _RefusedError(
             step.dense,
             f"the zero point behind its ReLU is {zero} (int8), neither 0 nor the end of the range, -128",
             "quantize the ReLU's output symmetrically, or from 0 on",
@@ -179,7 +185,7 @@ def integer_network(graph: Graph, calibration: NDArray[Any]) -> QuantizedNetwork
         layers = tuple(
             _layer(step, q, values[step.source]) for step, q in zip(steps, qs, strict=False)
         )
-    except _Refused as error:
+    except _RefusedError as error:
         raise UnsupportedModelError(
             f"{graph.name} cannot be lowered to an integer network", [error.refusal]
         ) from None

@@ -28,11 +28,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from spectramac.compress.peaks import row_peaks, worst_accumulator
 from spectramac.compress.sft import Floats, inverse_sft
 from spectramac.model.fixed import Ints
 from spectramac.model.layer import run_layer
 from spectramac.model.network import Layer, Transform
-from spectramac.model.spectrum import basis, pair_map
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.fixed import Format
 
@@ -45,7 +45,6 @@ __all__ = [
     "forward_halving",
     "quantize_coefficients",
     "quantize_input",
-    "worst_accumulator",
 ]
 
 Steps = Literal["layer", "pair", "row"]
@@ -133,7 +132,7 @@ def quantize_coefficients(S: Floats, bits: int, steps: Steps | Floats | float = 
         used = groups.any(axis=1)
         if steps == "pair":
             powers = step[0] * 2.0 ** np.arange(-8, 5)
-            candidates = np.broadcast_to(powers, (np.count_nonzero(used), len(powers)))
+            candidates = np.broadcast_to(powers, (int(used.sum()), len(powers)))
             step.reshape(-1, 2)[used] = best_steps(groups[used], limit, candidates)[:, None]
         elif steps == "row":
             top = np.abs(groups[used]).max(axis=1, keepdims=True) / limit
@@ -204,44 +203,6 @@ def forward_halving(t_in: Transform, data_width: int) -> int:
     if not t_in.is_fft:
         return 0
     return (1 << max(0, 8 + t_in.log2_n + 1 - data_width)) - 1
-
-
-def worst_accumulator(layer: Layer, low: int = -128, high: int = 127) -> int:
-    """Largest magnitude any accumulator can reach for inputs from ``low`` to ``high``.
-
-    Σ |q[r, c]| · max|u[c]| over the columns; max|u| = the larger of Σ|A| parts times the range,
-    plus two units per stage for rounding. Compared with the accumulator's format this proves that
-    no sum saturates.
-    """
-    t = layer.t_in
-    a = basis(t.n, t.two_d)
-    if t.is_fft:
-        a = a * np.where(np.repeat(pair_map(t.n, t.two_d).joint, 2), 2.0, 1.0)[:, None]
-    positive, negative = np.maximum(a, 0).sum(axis=1), np.minimum(a, 0).sum(axis=1)
-    top = np.maximum(
-        np.abs(high * positive + low * negative), np.abs(low * positive + high * negative)
-    )
-    if t.is_fft:
-        top = top / 2 ** layer.halve_in.bit_count() + 2 * t.log2_n
-    peak = np.tile(np.ceil(top), layer.coefficients.shape[1] // t.n)
-    return int((np.abs(layer.coefficients.astype(np.int64)) @ peak).max())
-
-
-def _row_peaks(rows: Ints, t_out: Transform) -> Floats:
-    """Bound of |re| and |im| of the packed pair (y1 + j y2) anywhere in the inverse FFT, per row
-    pair.
-
-    A halved butterfly never increases the largest complex magnitude. Identity outputs are not
-    combined.
-    """
-    even, odd = rows[:, 0::2].astype(np.float64), rows[:, 1::2].astype(np.float64)
-    if not t_out.is_fft:
-        plain: Floats = np.maximum(np.abs(even), np.abs(odd)).max(axis=0)
-        return plain
-    joint = np.tile(pair_map(t_out.n, t_out.two_d).joint, rows.shape[1] // t_out.n)
-    alone = np.sqrt(2) * np.maximum(np.abs(even), np.abs(odd))
-    peak: Floats = np.where(joint, 2 * np.hypot(even, odd), alone).max(axis=0)
-    return peak
 
 
 def assemble(
@@ -323,7 +284,7 @@ def assemble(
         raise ValueError(
             f"layer {name!r}: accumulators must fit {Format(accumulator_width)}, not {worst!r}"
         )
-    peaks = _row_peaks(run_layer(probe, calibration, data_width=data_width).rows, t_out)
+    peaks = row_peaks(run_layer(probe, calibration, data_width=data_width).rows, t_out)
     limit = Format(data_width).maximum
     unit = codes.steps * input_scale * 2.0 ** halve_in.bit_count()
     bias_codes = np.abs(bias) / unit[:n_out]

@@ -46,10 +46,13 @@ def layer_rows(
 ) -> list[dict[str, Any]]:
     """What each layer stores and takes, as compiled: technique, sizes, bytes, multiplications, cycles.
 
+    ``nonzero`` is the part of its coefficients that differ from zero after quantization.
+
     ``tau`` is the magnitude of a spectral value, in the integers that the FFT gives, from which on it is used:
     half the root of ``level``. Level 1 drops zeros only.
     """
     sources = {name: shown for shown in spectra for name in shown.names}
+    sizes = {name: n for shown in spectra for name, n in zip(shown.names, shown.sizes, strict=True)}
     image = compile_network(network, config)
     bounds = upper_bounds(image, config, image.max_pairs)
     rows = []
@@ -60,7 +63,7 @@ def layer_rows(
                 "name": layer.name,
                 "technique": shown.technique,
                 "density": shown.density,
-                "nonzero": float(np.count_nonzero(layer.coefficients)) / layer.coefficients.size,
+                "nonzero": np.count_nonzero(layer.coefficients) / sizes[layer.name],
                 "weight_error": shown.error,
                 "n_in": layer.n_in,
                 "n_out": layer.n_out,

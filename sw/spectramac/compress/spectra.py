@@ -26,6 +26,8 @@ class LayerSpectra:
     ----------
     names : tuple of str
         Of the integer layers that it became.
+    sizes : tuple of int
+        Coefficients of each of these at full density.
     technique : str
     density : float
         That the technique was asked for.
@@ -41,6 +43,7 @@ class LayerSpectra:
     """
 
     names: tuple[str, ...]
+    sizes: tuple[int, ...]
     technique: str
     density: float
     basis: str
@@ -69,15 +72,16 @@ class LayerSpectra:
             placed[:, places] = weights
             before, after = orthonormal_sft(placed, stage.t_in, stage.t_out), stage.spectrum
             basis = "spectrum" if stage.t_in.is_fft or stage.t_out.is_fft else "weights"
-        total = sum(stage.mask.size for stage in fit.stages)
         return cls(
             names=names,
+            sizes=tuple(stage.n_coefficients for stage in fit.stages),
             technique=fit.technique,
             density=density,
             basis=basis,
             before=before,
             after=after,
-            kept=sum(int(stage.mask.sum()) for stage in fit.stages) / total,
+            kept=sum(int(s.mask.sum()) for s in fit.stages)
+            / sum(s.n_coefficients for s in fit.stages),
             error=done.error(weights),
         )
 

@@ -15,6 +15,7 @@ largest step; that one is absorbed in the requantization, so a single group stor
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,10 +84,12 @@ class Uniform:
         """What the codes stand for, float (rows, columns)."""
         rows, columns = self.codes.shape
 
-        def spread(x: NDArray[np.generic]) -> NDArray[np.generic]:
+        def spread(x: NDArray[Any]) -> NDArray[Any]:
             return x.repeat(self.group[0], 0).repeat(self.group[1], 1)[:rows, :columns]
 
-        return np.where(self.mask, spread(self.steps) * (self.codes - spread(self.zero_points)), 0.0)
+        return np.where(
+            self.mask, spread(self.steps) * (self.codes - spread(self.zero_points)), 0.0
+        )
 
     @property
     def parameter_bits(self) -> int:
@@ -131,7 +134,9 @@ def quantize_uniform(
     if not 4 <= bits <= 8:
         raise ValueError(f"bits must be from 4 to 8, not {bits!r}")
     if S.ndim != 2 or not S.size or min(group) < 1:
-        raise ValueError(f"groups {group!r} must be rectangles of a matrix, not of shape {S.shape!r}")
+        raise ValueError(
+            f"groups {group!r} must be rectangles of a matrix, not of shape {S.shape!r}"
+        )
     mask = S != 0 if mask is None else mask
     down, across = _n_groups(S.shape, group)
     padded = np.zeros((down * group[0], across * group[1]))

@@ -196,7 +196,9 @@ def compress(
     seed: Annotated[int, typer.Option(min=0, help="--data: of the split of the data.")] = 0,
     tau_loss: Annotated[
         float | None,
-        typer.Option(min=0, help="--data: points that activation thresholds may cost. Default: none."),
+        typer.Option(
+            min=0, help="--data: points that activation thresholds may cost. Default: none."
+        ),
     ] = None,
 ) -> None:
     """Compress a trained dense network, without further training.

@@ -161,6 +161,14 @@ class Stage:
         return from_orthonormal(self.spectrum, self.t_in, self.t_out)
 
     @property
+    def n_coefficients(self) -> int:
+        """Stored at full density: padding counts where it is transformed."""
+        rows, columns = self.mask.shape
+        return (rows if self.t_out.is_fft else self.n_out) * (
+            columns if self.t_in.is_fft else self.n_in
+        )
+
+    @property
     def n_values(self) -> int:
         """Free numbers: two for a complex coefficient, one for a real one."""
         kept = int(np.count_nonzero(self.mask))
@@ -181,7 +189,9 @@ class Stage:
         """
         S = self.coefficients()
         if quantization.is_runnable:
-            values = quantize_coefficients(S, quantization.bits, quantization.steps_for(self.t_out)).values
+            values = quantize_coefficients(
+                S, quantization.bits, quantization.steps_for(self.t_out)
+            ).values
         elif quantization.affine and self.pattern == "complex":
             raise ValueError("coefficients of a complex pattern must be symmetric, not affine")
         else:
