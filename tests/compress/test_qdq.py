@@ -2,11 +2,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Quantized networks with zero points as integer networks, against direct evaluation of the graph."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from tests.compress.clusters import clusters, trained
 
+from spectramac.compiler.compile import compile_network
 from spectramac.compress.calibrate import affine_range
 from spectramac.compress.qdq import integer_network
 from spectramac.graph.errors import UnsupportedModelError
@@ -16,6 +19,7 @@ from spectramac.graph.node import Node
 from spectramac.graph.nodes import Dense, Flatten, ReLU, Softmax
 from spectramac.graph.quantization import Quantization
 from spectramac.model.layer import run_layer, run_network
+from spectramac.spec.config import preset
 
 
 def q(scale: Any, zero: Any = 0, **kind: Any) -> Quantization:
@@ -220,3 +224,54 @@ def test_an_onnx_file_with_zero_points(tmp_path: Any) -> None:
     y = made.output.dequantize(run_network(made.network, made.input.quantize(x)))
     assert np.abs(y - expected).max() <= 1.01 * float(made.output.scale)
     assert np.mean(np.abs(y - expected) < 1e-5) > 0.95
+
+
+@pytest.mark.parametrize("signed", [True, False])
+def test_a_network_that_onnx_runtime_quantized(tmp_path: Path, signed: bool) -> None:
+    """Its static quantizer, min-max, a scale for each output; the accuracy is that model's, within a point."""
+    onnx = pytest.importorskip("onnx", reason="extra 'import'")
+    runtime = pytest.importorskip("onnxruntime", reason="quantizes and judges the network")
+    from onnx import helper
+    from onnxruntime import quantization as tools
+    from tests.graph.onnx_models import model
+
+    from spectramac.graph.onnx_import import from_onnx
+
+    node = helper.make_node
+    nodes = [
+        node("Gemm", ["x", "w0", "b0"], ["h"], "fc1", transB=1),
+        node("Relu", ["h"], ["r"], "relu"),
+        node("Gemm", ["r", "w1", "b1"], ["y"], "fc2", transB=1),
+    ]
+    arrays: dict[str, Any] = {}
+    for i, (w, b) in enumerate(trained()):
+        arrays |= {f"w{i}": w.astype(np.float32), f"b{i}": b.astype(np.float32)}
+    onnx.save(model(nodes, arrays, shape=("n", 32)), tmp_path / "m.onnx")
+    x, labels = clusters(300, seed=9)
+    x = x.astype(np.float32)
+
+    class Reader(tools.CalibrationDataReader):  # type: ignore[name-defined, misc]
+        def __init__(self) -> None:
+            self.left = [{"x": x}]
+
+        def get_next(self) -> dict[str, np.ndarray] | None:
+            return self.left.pop() if self.left else None
+
+    kind = tools.QuantType.QInt8 if signed else tools.QuantType.QUInt8
+    tools.quantize_static(
+        str(tmp_path / "m.onnx"), str(tmp_path / "q.onnx"), Reader(), activation_type=kind,
+        weight_type=tools.QuantType.QInt8, per_channel=True, quant_format=tools.QuantFormat.QDQ,
+    )  # fmt: skip
+    session = runtime.InferenceSession(tmp_path / "q.onnx", providers=["CPUExecutionProvider"])
+    (expected,) = session.run(None, {"x": x})
+    made = integer_network(from_onnx(tmp_path / "q.onnx"), x)
+    assert [layer.coefficient_bits for layer in made.network.layers] == [8, 8]
+    assert int(made.input.zero_point) not in (0, -128)
+    y = run_network(made.network, made.input.quantize(x))
+    image = compile_network(made.network, preset("small"))
+    assert image.stored_bytes > 0
+    steps = np.abs(made.output.dequantize(y) - expected) / float(made.output.scale)
+    assert steps.max() < 2.01  # one of the hidden layer's and one of its own
+    assert np.mean(steps < 0.01) > 0.8
+    ours, theirs = (np.mean(out.argmax(axis=1) == labels) for out in (y, expected))
+    assert abs(ours - theirs) < 0.01
