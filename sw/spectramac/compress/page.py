@@ -92,8 +92,9 @@ _REMARK = (
 )
 
 _TAU = (
-    "τ is the magnitude from which on a spectral value of an activation is used, in the integers that the FFT "
-    "gives (an input of 127 everywhere has n · 127 at frequency 0); what is below is not fetched."
+    "τ is the magnitude from which on a value of a layer's input is used, in integers: of the spectrum that the "
+    "forward FFT gives, or of the activation itself where nothing is transformed. What is below is taken as zero "
+    "and its coefficients are not fetched."
 )
 
 

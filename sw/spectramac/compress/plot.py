@@ -79,9 +79,15 @@ def _draw(axes: Any, curve: Curve, x: str, y: str, line_style: str, name: str) -
     """In an SVG the line is the group ``curve-<name>``, the ring ``chosen-<name>``."""
     across = [_coordinate(curve, point, x) for point in curve.points]
     up = [_coordinate(curve, point, y) for point in curve.points]
-    bars = [point.spread for point in curve.points] if y == "score" else None
+    bars = [point.spread for point in curve.points] if y == "score" else []
     line = axes.errorbar(
-        across, up, yerr=bars, marker=".", capsize=2, label=curve.name, linestyle=line_style
+        across,
+        up,
+        yerr=bars if any(bars) else None,
+        marker=".",
+        capsize=2,
+        label=curve.name,
+        linestyle=line_style,
     )
     line[0].set_gid(f"curve-{name}")
     if curve.chosen is not None:
