@@ -66,10 +66,8 @@ def plot_curves(
         axes.set_xlabel(x_label or _LABELS[x])
         axes.set_ylabel(_LABELS[y])
         axes.grid(visible=True, alpha=0.3)
-        if len(curves) > 3:  # inside, so many names would hide curves
-            figure.legend(fontsize=8, loc="outside lower center", ncols=3)
-        else:
-            axes.legend(fontsize=8)
+        # Outside: inside, names hide curves, and the search for the best place warns on a slow machine.
+        figure.legend(fontsize=8, loc="outside lower center", ncols=3 if len(curves) > 3 else 1)
         path = Path(path)
         metadata = {"Date": None} if path.suffix == ".svg" else None
         figure.savefig(path, dpi=110, metadata=metadata, facecolor="white")
