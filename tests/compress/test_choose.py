@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Choosing the threshold: bounds hold, one step further breaks them, and ties go the stated way."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tests.compress.cases import CONFIG, ids, images, matrix
+from tests.compress.clusters import clusters, trained
 
 from spectramac.compress.choose import (
     LEVELS,
@@ -16,14 +18,18 @@ from spectramac.compress.choose import (
     fit_bytes,
     fit_error,
     folds_of,
+    raise_levels,
     trade,
 )
 from spectramac.compress.curve import Curve, Point
+from spectramac.compress.post_training import Choice, compress_layers
+from spectramac.compress.quantize import quantize_input
 from spectramac.compress.techniques import (
     BlockCirculant,
     LowRank,
     Pruning,
     Quantization,
+    RowsSft,
     Sft,
     Technique,
 )
@@ -194,3 +200,26 @@ def test_plot(tmp_path: Path, suffix: str) -> None:
     assert (tmp_path / f"c.{suffix}").read_bytes() != (tmp_path / f"a.{suffix}").read_bytes()
     with pytest.raises(ValueError, match="bare: every point must have stored_bytes"):
         plot_curves([Curve("bare", (Point(1.0, scores=(1,)),))], tmp_path / f"d.{suffix}")
+
+
+@pytest.mark.parametrize("max_loss", [0.0, 3.0, 100.0])
+def test_thresholds_of_all_layers_share_the_loss(max_loss: float) -> None:
+    x, labels = clusters(300, seed=3)
+    scale = float(np.abs(x).max()) / 127
+    inputs = quantize_input(x, scale)
+    choices = [Choice(Sft(), 1.0), Choice(RowsSft(), 1.0)]
+    network = compress_layers(trained(), choices, inputs, input_scale=scale)
+    before = accuracy(run_network(network, inputs.astype(np.int64)), labels)
+    raised = raise_levels(network, inputs, labels, max_loss=max_loss)
+    after = accuracy(run_network(raised, inputs.astype(np.int64)), labels)
+    assert before - after <= max_loss + 1e-9
+    levels = [layer.level for layer in raised.layers]
+    assert min(levels) >= 1
+    assert max(levels) > 1
+    if max_loss == 100:
+        assert levels == [LEVELS[-1]] * 2
+    elif levels[-1] < LEVELS[-1]:  # one step further costs too much
+        further = replace(raised.layers[-1], level=LEVELS[LEVELS.index(levels[-1]) + 1])
+        worse = replace(raised, layers=(*raised.layers[:-1], further))
+        outputs = run_network(worse, inputs.astype(np.int64))
+        assert before - accuracy(outputs, labels) > max_loss

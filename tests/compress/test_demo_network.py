@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from spectramac.compress.lanes import entries_per_lane
-from spectramac.compress.quantize import worst_accumulator
+from spectramac.compress.peaks import worst_accumulator
 from spectramac.compress.size import network_bytes
 from spectramac.model.layer import run_layer, run_network
 from spectramac.model.network import Network, load_network

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 import pytest
 
+from spectramac.compress.peaks import worst_accumulator
 from spectramac.compress.quantize import (
     activation_scale,
     assemble,
@@ -14,7 +15,6 @@ from spectramac.compress.quantize import (
     forward_halving,
     quantize_coefficients,
     quantize_input,
-    worst_accumulator,
 )
 from spectramac.compress.sft import inverse_sft, sft
 from spectramac.model.layer import run_layer

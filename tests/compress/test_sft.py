@@ -98,6 +98,46 @@ def test_complex_pattern(t: Transform) -> None:
     assert np.sum((S - P) * P) == pytest.approx(0, abs=1e-9)
 
 
+@pytest.mark.parametrize("t", [FFT8, FFT32, Transform("fft2d", 16), TILE], ids=str)
+def test_what_a_complex_pattern_represents(t: Transform) -> None:
+    """Matrices without a conjugate-linear part, seen in NumPy's own transform, and no others."""
+    rng = np.random.default_rng(8)
+    side = round(np.sqrt(t.n)) if t.two_d else t.n
+    axes = (side, side) if t.two_d else (t.n,)
+    p = pair_map(t.n, t.two_d)
+    # The order of bins in two dimensions is that of the transposed tile.
+    bins = p.first[p.joint]
+    if t.two_d:
+        bins = bins % side * side + bins // side
+
+    def spectrum_of(W: np.ndarray) -> np.ndarray:
+        return np.fft.fftn(W.reshape(*axes, *axes)).reshape(t.n, t.n)
+
+    def represented(W: np.ndarray) -> np.ndarray:
+        return inverse_sft(complex_pattern(sft(W, t, t), t, t), t, t)
+
+    W = rng.normal(size=(t.n, t.n))
+    kept, lost = represented(W), W - represented(W)
+    assert np.abs(spectrum_of(kept)[np.ix_(bins, bins)]).max() < 1e-9
+    np.testing.assert_allclose(represented(kept), kept, rtol=0, atol=1e-9)
+    # What is lost lies in those bins and their conjugates alone, and there nothing is kept.
+    F = spectrum_of(lost)
+    negative = np.ravel_multi_index(
+        tuple(-i % n for i, n in zip(np.unravel_index(bins, axes), axes, strict=True)), axes
+    )
+    energy = (np.abs(F[np.ix_(bins, bins)]) ** 2).sum() + (
+        np.abs(F[np.ix_(negative, negative)]) ** 2
+    ).sum()
+    assert energy == pytest.approx((np.abs(F) ** 2).sum())
+    assert energy == pytest.approx(2 * (np.abs(spectrum_of(W)[np.ix_(bins, bins)]) ** 2).sum())
+    np.testing.assert_allclose(represented(lost), 0, rtol=0, atol=1e-9)
+    # Dimensions: the trace of a projection.
+    if t.n <= 16:
+        units = np.eye(t.n * t.n).reshape(-1, t.n, t.n)
+        dimensions = sum(float((represented(u) * u).sum()) for u in units)
+        assert dimensions == pytest.approx(t.n**2 - 2 * len(bins) ** 2)
+
+
 def test_circulant_is_circular_convolution() -> None:
     rng = np.random.default_rng(5)
     c = rng.normal(size=(2, 3, 8))

@@ -65,11 +65,28 @@ def test_lane_balance(n_lanes: int, max_gap: int | None) -> None:
                 assert np.all(steps <= max_gap)
 
 
-def test_lane_balance_keeps_all_it_can() -> None:
-    """7 row pairs on 3 lanes: the odd one is never in a whole word."""
-    entries = entries_per_lane(lane_balanced(spectrum(14, 5), 1.0, 3), 3)
+@pytest.mark.parametrize("max_gap", [None, 1, 3])
+def test_a_last_word_takes_the_rows_that_are_left(max_gap: int | None) -> None:
+    """7 row pairs on 3 lanes: lane 0 has three, the others two; what is whole is filled first."""
+    assert lane_balanced(spectrum(14, 5), 1.0, 3, max_gap=max_gap).all()
+    S = np.ones((14, 5))
+    entries = entries_per_lane(lane_balanced(S, 6 / 7, 3, max_gap=max_gap), 3)
     np.testing.assert_array_equal(entries, np.full((5, 3), 2))
-    assert not lane_balanced(spectrum(4, 5), 1.0, 3).any()
+    entries = entries_per_lane(lane_balanced(S, 33 / 35, 3, max_gap=max_gap), 3)
+    np.testing.assert_array_equal(entries, [[3, 2, 2]] * 3 + [[2, 2, 2]] * 2)
+
+
+@pytest.mark.parametrize("density", [0.1, 0.25, 0.6])
+@pytest.mark.parametrize("n_lanes", [3, 4, 8])
+def test_fewer_row_pairs_than_lanes(density: float, n_lanes: int) -> None:
+    """A classifier: whole columns, those of most energy; single pairs would store as many words."""
+    S = spectrum(4, 20)
+    mask = lane_balanced(S, density, n_lanes)
+    kept = mask.any(axis=0)
+    np.testing.assert_array_equal(mask, np.broadcast_to(kept, S.shape))
+    assert kept.sum() == round(density * 20)
+    energy = (S**2).sum(axis=0)
+    assert energy[kept].min() >= energy[~kept].max()
 
 
 @pytest.mark.parametrize("max_gap", [None, 2, 3])

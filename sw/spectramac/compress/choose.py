@@ -32,6 +32,7 @@ __all__ = [
     "fit_bytes",
     "fit_error",
     "folds_of",
+    "raise_levels",
     "trade",
 ]
 
@@ -226,6 +227,8 @@ def choose_level(
     max_loss: float = 0.0,
     n_folds: int = 1,
     levels: Sequence[int] = LEVELS,
+    data_width: int = 16,
+    twiddle_width: int = 16,
 ) -> tuple[Network, Curve]:
     """Raise the activation threshold Θ of one layer as far as accuracy allows.
 
@@ -244,6 +247,8 @@ def choose_level(
     n_folds : int
     levels : sequence of int
         Rising; the first is the reference.
+    data_width, twiddle_width : int
+        See :func:`~spectramac.model.layer.run_network`.
 
     Returns
     -------
@@ -260,8 +265,41 @@ def choose_level(
 
     points = []
     for level in levels:
-        outputs = run_network(at(level), x)
+        outputs = run_network(at(level), x, data_width=data_width, twiddle_width=twiddle_width)
         scores = [accuracy(outputs[fold == k], labels[fold == k]) for k in range(n_folds)]
         points.append(Point(float(level), scores=tuple(scores)))
     curve = Curve(f"level of layer {network.layers[index].name}", tuple(points)).by_score(max_loss)
     return at(int(curve.point.value)), curve
+
+
+def raise_levels(
+    network: Network,
+    x: NDArray[Any],
+    labels: NDArray[Any],
+    *,
+    max_loss: float,
+    data_width: int = 16,
+    twiddle_width: int = 16,
+) -> Network:
+    """Raise the activation thresholds of all layers, from the first on, as far as accuracy allows.
+
+    Parameters
+    ----------
+    network, x, labels, data_width, twiddle_width
+        As of :func:`choose_level`.
+    max_loss : float
+        Percent points that all thresholds together may cost; an early layer may use all of it.
+    """
+    spent = 0.0
+    for index in range(len(network.layers)):
+        network, curve = choose_level(
+            network,
+            index,
+            x,
+            labels,
+            max_loss=max(0.0, max_loss - spent),
+            data_width=data_width,
+            twiddle_width=twiddle_width,
+        )
+        spent += curve.points[0].score - curve.point.score
+    return network

@@ -23,9 +23,15 @@ from spectramac.compress.choose import accuracy
 from spectramac.compress.curve import Curve, Point
 from spectramac.compress.labelled import LabelledData
 from spectramac.compress.methods import ChainMethod, methods_for
-from spectramac.compress.post_training import DenseLayer, compress_layers
+from spectramac.compress.post_training import (
+    Choice,
+    CompressedChain,
+    DenseLayer,
+    compress_chain,
+)
 from spectramac.compress.quantize import activation_scale, quantize_input
 from spectramac.compress.size import layers_cost
+from spectramac.compress.spectra import LayerSpectra
 from spectramac.compress.techniques import NotRunnableError, Quantization
 from spectramac.model.layer import run_network
 from spectramac.model.network import Network
@@ -40,6 +46,7 @@ __all__ = [
     "compare",
     "float_accuracy",
     "predicted_cycles",
+    "spectra_of",
 ]
 
 DENSITIES = (1.0, 0.7, 0.5, 0.35, 0.25, 0.18, 0.12, 0.08, 0.05)
@@ -198,6 +205,52 @@ class Comparison:
         return curves
 
 
+def _scale(data: LabelledData, input_scale: float | None) -> float:
+    return activation_scale(data.calibration, "max") if input_scale is None else input_scale
+
+
+def _compressed(
+    method: ChainMethod,
+    density: float,
+    layers: Sequence[DenseLayer],
+    data: LabelledData,
+    config: AcceleratorConfig,
+    bits: int,
+    scale: float,
+) -> tuple[list[DenseLayer], list[Choice], CompressedChain]:
+    """The chain that a method compresses, how, and what comes out."""
+    calibration = quantize_input(data.calibration, scale)
+    real = calibration.astype(np.float64) * scale
+    chain, choices = method.plan(layers, density, Quantization(bits, "row"), real)
+    width = config.accumulator_width
+    made = compress_chain(chain, choices, calibration, input_scale=scale, accumulator_width=width)
+    return chain, choices, made
+
+
+def spectra_of(
+    candidate: Candidate,
+    layers: Sequence[DenseLayer],
+    data: LabelledData,
+    config: AcceleratorConfig,
+    *,
+    bits: int = 8,
+    input_scale: float | None = None,
+    methods: Sequence[ChainMethod] | None = None,
+) -> list[LayerSpectra]:
+    """What became of every dense layer of a candidate; the parameters are those of :func:`compare`."""
+    known = {m.name: m for m in (methods_for(config, bits) if methods is None else methods)}
+    scale = _scale(data, input_scale)
+    chain, choices, made = _compressed(
+        known[candidate.method], candidate.density, layers, data, config, bits, scale
+    )
+    found, first = [], 0
+    for (w, _), choice, fit in zip(chain, choices, made.fits, strict=True):
+        names = tuple(layer.name for layer in made.network.layers[first : first + len(fit.stages)])
+        found.append(LayerSpectra.of(names, w, choice.density, fit, choice.quantization))
+        first += len(fit.stages)
+    return found
+
+
 def compare(
     layers: Sequence[DenseLayer],
     data: LabelledData,
@@ -230,21 +283,12 @@ def compare(
     Candidate
         ``len(methods) * len(densities)`` of them.
     """
-    scale = activation_scale(data.calibration, "max") if input_scale is None else input_scale
-    calibration, x = quantize_input(data.calibration, scale), quantize_input(data.x, scale)
-    real = calibration.astype(np.float64) * scale
-    quantization = Quantization(bits, "row")
+    scale = _scale(data, input_scale)
+    x = quantize_input(data.x, scale)
     for method in methods_for(config, bits) if methods is None else methods:
         for density in densities:
             try:
-                chain, choices = method.plan(layers, density, quantization, real)
-                network = compress_layers(
-                    chain,
-                    choices,
-                    calibration,
-                    input_scale=scale,
-                    accumulator_width=config.accumulator_width,
-                )
+                network = _compressed(method, density, layers, data, config, bits, scale)[2].network
                 image = compile_network(network, config)
             except (NotRunnableError, ValueError) as error:
                 # The inputs were checked: what is left is what cannot be encoded, or does not fit.

@@ -1,6 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The spectramac authors
 # SPDX-License-Identifier: BSD-2-Clause
-"""Masks of whole coefficient words: the same number of pairs in every lane of a column, nothing padded.
+"""Masks of whole coefficient words: the same number of pairs in every lane of a column, so that nothing is padded
+but lanes that have no row left (of 5 row pairs on 3 lanes, the second word of a column holds 2).
 
 The pairs of a lane and column are chosen by dynamic programming, because an entry's index reaches only so many
 rows past the entry before it. Tables hold only as many entries as some column needs, and few columns at a
@@ -68,16 +69,21 @@ def _totals(energy: Floats, depth: int, reach: int | None) -> Floats:
     ----------
     energy : float array (rows, columns)
         Of the pairs of one lane.
+        A lane with fewer rows keeps what it has.
     reach : int or None
         Largest distance of successive rows; the first may be that far after row 0. None: any.
     """
+    own = min(depth, len(energy))
     if reach is None:
-        return np.cumsum(-np.sort(-energy, axis=0)[:depth], axis=0)
-    return np.array([best.max(axis=0) for best in _chains(energy, depth, reach)])
+        totals = np.cumsum(-np.sort(-energy, axis=0)[:own], axis=0)
+    else:
+        totals = np.array([best.max(axis=0) for best in _chains(energy, own, reach)])
+    return np.pad(totals, ((0, depth - own), (0, 0)), mode="edge")
 
 
 def _best_rows(energy: Floats, words: NDArray[np.int64], reach: int | None) -> Mask:
-    """The best ``words[c]`` rows of every column c, bool (rows, columns)."""
+    """The best ``words[c]`` rows of every column c, or all if there are fewer; bool (rows, columns)."""
+    words = np.minimum(words, len(energy))
     keep = np.zeros(energy.shape, np.bool_)
     depth = int(words.max(initial=0))
     if reach is None:
@@ -111,19 +117,21 @@ def lane_balanced(
     max_gap: int | None = 15,
 ) -> Mask:
     """Keep whole coefficient words: in each column every lane has the same number of pairs, so none
-    is padding.
+    is padding, except in a column's last possible word.
 
     A word of column c holds one pair for each lane; how many words a column gets is chosen over the
-    whole matrix: the words that add most energy come first, ``round(density * pairs / n_lanes)`` in
-    all. Rows of a column are the best ones that relative indices reach. A word that not every lane
-    has a row for is never used: of 5 row pairs on 3 lanes, at most one word a column.
+    whole matrix: the words that add most energy come first, as many as bring the number of pairs
+    nearest to ``density * pairs``. Rows of a column are the best ones that relative indices reach.
+    Where the row pairs are no multiple of the lanes, some lanes have no row for the last word of a
+    column. It stores and takes as much as a whole one and adds less, so it comes late; a matrix with
+    fewer row pairs than lanes has only such words, and keeps or drops whole columns.
 
     Parameters
     ----------
     S : float array (rows, columns)
         Orthonormal spectrum.
     density : float
-        Part of the pairs to keep, at most what whole words can hold.
+        Part of the pairs to keep; at 1 all are.
     n_lanes : int
     column_weights : float array (columns,), optional
     max_gap : int, optional
@@ -137,38 +145,35 @@ def lane_balanced(
         raise ValueError(f"max_gap must be at least 1 or None, not {max_gap!r}")
     energy = group_energy(S, PAIR, column_weights)
     n_pairs, n_columns = energy.shape
-    n_words = round(density * energy.size / n_lanes)
     keep = np.zeros(energy.shape, np.bool_)
-    full = n_pairs // n_lanes
-    if full == 0 or n_words == 0:
-        return spread(keep)
-    lanes = [energy[lane::n_lanes] for lane in range(n_lanes)]
+    lanes = [energy[lane::n_lanes] for lane in range(min(n_lanes, n_pairs))]
     n_rows = len(lanes[0])
     reach = None if max_gap is None or max_gap >= n_rows - 1 else max_gap
-    words = _words_of_columns(lanes, n_words, full, reach)
+    words = _words_of_columns(lanes, density * energy.size, reach)
     step = max(1, _TABLE // (n_rows * max(1, int(words.max()))))
-    for lane in range(n_lanes):
+    for lane in range(len(lanes)):
         for start in range(0, n_columns, step):
             part = slice(start, start + step)
             keep[lane::n_lanes, part] = _best_rows(lanes[lane][:, part], words[part], reach)
     return spread(keep)
 
 
-def _words_of_columns(
-    lanes: list[Floats], n_words: int, full: int, reach: int | None
-) -> NDArray[np.int64]:
-    """How many words each column gets, int (columns,).
+def _words_of_columns(lanes: list[Floats], n_pairs: float, reach: int | None) -> NDArray[np.int64]:
+    """How many words each column gets, int (columns,), for about ``n_pairs`` pairs in all.
 
     Tables of the energies of the best k rows begin with small k and grow until no column is at their end:
     what lies beyond could not have been chosen.
     """
-    n_columns = lanes[0].shape[1]
-    depth = min(full, 4 + 2 * n_words // n_columns)
+    full, n_columns = lanes[0].shape
+    sizes = np.array([sum(len(lane) > k for lane in lanes) for k in range(full)])
+    depth = min(full, 4 + int(2 * n_pairs / (len(lanes) * n_columns)))
     while True:
         total = sum((_totals(lane, depth, reach) for lane in lanes), np.zeros((depth, n_columns)))
         # Without gaps the gain of one more word falls; with them it may rise, and min keeps the words in order.
         gain = np.minimum.accumulate(np.diff(total, axis=0, prepend=0.0), axis=0)
-        order = np.argsort(-gain, axis=None, kind="stable")[:n_words]
+        order = np.argsort(-gain, axis=None, kind="stable")
+        held = np.concatenate([[0], np.cumsum(sizes[order // n_columns])])
+        order = order[: int(np.argmin(np.abs(held - n_pairs)))]
         words = np.bincount(order % n_columns, minlength=n_columns)
         if depth == full or words.max() < depth:
             return np.asarray(words, np.int64)

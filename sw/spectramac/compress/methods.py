@@ -110,8 +110,8 @@ class NeuronMethod:
 def methods_for(config: AcceleratorConfig, bits: int) -> list[ChainMethod]:
     """Every technique for matrices that the configuration can run.
 
-    Pruning has the same groups as SFT: pairs, and pairs balanced over the lanes (of hidden layers only: a
-    classifier of few outputs leaves lanes empty, and balance would drop all of it). All are activation-aware.
+    Pruning has the same groups as SFT: pairs, and pairs balanced over the lanes (of hidden layers only: the
+    words of a classifier of few outputs are never whole). All are activation-aware.
     """
     lanes = Selection("lanes", config.n_lanes, index_reach(bits))
     values = Pruning(Selection("value"))

@@ -48,6 +48,7 @@ def plot_curves(
     try:
         import matplotlib
         from matplotlib.figure import Figure
+        from matplotlib.ticker import LogLocator, NullFormatter
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             "matplotlib must be installed for pictures; use: pip install 'spectramac[plot]'"
@@ -57,32 +58,42 @@ def plot_curves(
         figure = Figure(figsize=(7.2, 4.5 if len(curves) <= 3 else 5.6), layout="constrained")
         axes = figure.subplots()
         for i, curve in enumerate(curves):
-            _draw(axes, curve, x, y, _LINES[i // _N_COLORS % len(_LINES)])
+            _draw(axes, curve, x, y, _LINES[i // _N_COLORS % len(_LINES)], f"{x}-{i}")
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel(x_label or _LABELS[x])
         axes.set_ylabel(_LABELS[y])
         axes.grid(visible=True, alpha=0.3)
-        if len(curves) > 3:  # inside, so many names would hide curves
-            figure.legend(fontsize=8, loc="outside lower center", ncols=3)
-        else:
-            axes.legend(fontsize=8)
+        # Outside: inside, names hide curves, and the search for the best place warns on a slow machine.
+        figure.legend(fontsize=8, loc="outside lower center", ncols=3 if len(curves) > 3 else 1)
         path = Path(path)
         metadata = {"Date": None} if path.suffix == ".svg" else None
         figure.savefig(path, dpi=110, metadata=metadata, facecolor="white")
 
 
-def _draw(axes: Any, curve: Curve, x: str, y: str, line_style: str) -> None:
+def _draw(axes: Any, curve: Curve, x: str, y: str, line_style: str, name: str) -> None:
+    """In an SVG the line is the group ``curve-<name>``, the ring ``chosen-<name>``."""
     across = [_coordinate(curve, point, x) for point in curve.points]
     up = [_coordinate(curve, point, y) for point in curve.points]
-    bars = [point.spread for point in curve.points] if y == "score" else None
+    bars = [point.spread for point in curve.points] if y == "score" else []
     line = axes.errorbar(
-        across, up, yerr=bars, marker=".", capsize=2, label=curve.name, linestyle=line_style
+        across,
+        up,
+        yerr=bars if any(bars) else None,
+        marker=".",
+        capsize=2,
+        label=curve.name,
+        linestyle=line_style,
     )
+    line[0].set_gid(f"curve-{name}")
     if curve.chosen is not None:
-        axes.plot(
+        (ring,) = axes.plot(
             [across[curve.chosen]], [up[curve.chosen]], "o", markersize=11, fillstyle="none",
-            color=line[0].get_color(), label=f"{curve.name}: {curve.criterion}",
+            color=line[0].get_color(), label=f"{curve.name}: {curve.criterion}", zorder=5,
         )  # fmt: skip
+        ring.set_gid(f"chosen-{name}")
 
 
 def _coordinate(curve: Curve, point: Point, name: str) -> float:

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spectramac.compress.calibrate import calibrate
 from spectramac.compress.lanes import index_reach
-from spectramac.compress.quantize import activation_scale
 from spectramac.compress.techniques import (
     INT8,
     Pruning,
@@ -25,12 +25,21 @@ from spectramac.compress.techniques import (
     RowsSft,
     Selection,
     Sft,
+    Structured,
     Technique,
 )
 from spectramac.model.layer import run_layer
 from spectramac.model.network import Layer, Network
 
-__all__ = ["Choice", "DenseLayer", "compress_dense", "compress_layers", "load_weights"]
+__all__ = [
+    "Choice",
+    "CompressedChain",
+    "DenseLayer",
+    "compress_chain",
+    "compress_dense",
+    "compress_layers",
+    "load_weights",
+]
 
 DenseLayer = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Weights (n_out, n_in) and bias (n_out,)."""
@@ -86,15 +95,41 @@ class Choice:
     quantization: Quantization = INT8
 
 
+@dataclass(frozen=True, eq=False)
+class CompressedChain:
+    """An integer network and what its layers were made of.
+
+    Attributes
+    ----------
+    network : Network
+    fits : tuple of Structured
+        One a dense layer, before quantization; each has become as many integer layers as it has stages.
+    """
+
+    network: Network
+    fits: tuple[Structured, ...]
+
+
 def compress_layers(
+    layers: Sequence[DenseLayer],
+    choices: Sequence[Choice],
+    calibration: NDArray[np.int8],
+    **options: Any,
+) -> Network:
+    """The network of :func:`compress_chain`."""
+    return compress_chain(layers, choices, calibration, **options).network
+
+
+def compress_chain(
     layers: Sequence[DenseLayer],
     choices: Sequence[Choice],
     calibration: NDArray[np.int8],
     *,
     input_scale: float = 1.0,
     activation_aware: bool = True,
+    affine: bool = False,
     accumulator_width: int = 27,
-) -> Network:
+) -> CompressedChain:
     """Compress a chain of dense layers, each in its own way.
 
     Parameters
@@ -109,6 +144,9 @@ def compress_layers(
         Real value of one int8 step of the input.
     activation_aware : bool
         Choose coefficients by their effect on the output for the calibration data, not on the weights.
+    affine : bool
+        Give the activations between layers zero points (:mod:`spectramac.compress.calibrate`): steps half as
+        large, for zero activations that are not skipped.
     accumulator_width : int
         That the sums of every layer must fit, in bits.
 
@@ -129,13 +167,14 @@ def compress_layers(
         raise ValueError(f"there must be {len(layers)} choices, one a layer, not {len(choices)}")
     real = calibration.astype(np.float64) * input_scale
     values = calibration.astype(np.int64)
-    scale = input_scale
+    scale, zero = input_scale, 0
     done: list[Layer] = []
+    fits: list[Structured] = []
     input_map = None
     for i, ((w, b), choice) in enumerate(zip(layers, choices, strict=True)):
         last = i == len(layers) - 1
         structured = choice.technique.fit(
-            w, choice.density, inputs=values if activation_aware else None
+            w, choice.density, inputs=values - zero if activation_aware else None
         )
         if structured.output_map is not None:
             raise ValueError(
@@ -152,25 +191,29 @@ def compress_layers(
         real = real @ w.T + b
         if not last:
             real = np.maximum(real, 0)
-        output_scale = activation_scale(real)
+        output = calibrate(real, affine=affine and not last)
         made = structured.export(
             f"fc{i + 1}",
             b,
             inputs=values,
             input_scale=scale,
-            output_scale=output_scale,
+            output_scale=float(output.scale),
             relu=not last,
             quantization=choice.quantization,
             accumulator_width=accumulator_width,
+            input_zero=zero,
+            output_zero=int(output.zero_point),
         )
         done += made
+        fits.append(structured)
         values = structured.place(values)
         for layer in made:
             values = run_layer(layer, values).y
-        scale = output_scale
-    return Network(
+        scale, zero = float(output.scale), int(output.zero_point)
+    network = Network(
         layers=tuple(done), input_scale=input_scale, output_scale=scale, input_map=input_map
     )
+    return CompressedChain(network, tuple(fits))
 
 
 def compress_dense(

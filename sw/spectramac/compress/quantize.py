@@ -11,6 +11,15 @@ and h halved forward stages, the accumulators hold v with real value v · s[r] �
 
 so steps of rows that share an FFT may differ by powers of two only, undone by k; under the identity
 transform each row has its own g, absorbed in its multiplier. What is uniform is stored once.
+
+Activations may have zero points (real = scale · (integer - zero)): the engine multiplies the integers as they
+are, and what the zero points add is a constant of each output, so it goes into the bias:
+
+    b' = b - a · Σ_c W[r, c] · zero_in[c] + a_out · zero_out
+
+with W the matrix that the quantized coefficients stand for. In the integers of an identity layer the sum is
+-zero_in times the row's sum of codes, without rounding where ``row_shift`` is 0. A ReLU whose output has the zero
+point -128 is int8 saturation and needs no other.
 """
 
 from dataclasses import dataclass
@@ -19,11 +28,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramac.compress.sft import Floats
+from spectramac.compress.peaks import row_peaks, worst_accumulator
+from spectramac.compress.sft import Floats, inverse_sft
 from spectramac.model.fixed import Ints
 from spectramac.model.layer import run_layer
 from spectramac.model.network import Layer, Transform
-from spectramac.model.spectrum import basis, pair_map
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.fixed import Format
 
@@ -31,11 +40,11 @@ __all__ = [
     "Codes",
     "activation_scale",
     "assemble",
+    "best_steps",
     "encode_multiplier",
     "forward_halving",
     "quantize_coefficients",
     "quantize_input",
-    "worst_accumulator",
 ]
 
 Steps = Literal["layer", "pair", "row"]
@@ -64,11 +73,32 @@ class Codes:
         return self.steps[:, None] * self.codes
 
 
-def _best_step(values: Floats, limit: int, candidates: Floats) -> float:
-    """The step of least squared error among ``candidates``."""
-    steps = candidates[:, None]
-    error = values - steps * np.clip(np.rint(values / steps), -limit, limit)
-    return float(candidates[np.argmin((error * error).sum(axis=1))])
+SHRINK: Floats = np.linspace(1.0, 0.3, 57)
+"""Fractions of the range that are tried for coefficients."""
+
+
+def best_steps(values: Floats, limit: int, candidates: Floats) -> Floats:
+    """The step of least squared error of every group, float (groups,).
+
+    Parameters
+    ----------
+    values : float array (groups, n)
+    limit : int
+        Largest magnitude of an integer.
+    candidates : float array (groups, k)
+        Of equals, the first is taken.
+    """
+    best, least = candidates[:, 0].copy(), np.full(len(values), np.inf)
+    for steps in candidates.T:
+        error = values - steps[:, None] * np.clip(np.rint(values / steps[:, None]), -limit, limit)
+        total = (error * error).sum(axis=1)
+        best, least = np.where(total < least, steps, best), np.minimum(total, least)
+    return best
+
+
+def _layer_step(S: Floats, limit: int) -> float:
+    peak = float(np.abs(S).max()) or 1.0
+    return float(best_steps(S.reshape(1, -1), limit, SHRINK[None] * peak / limit)[0])
 
 
 def quantize_coefficients(S: Floats, bits: int, steps: Steps | Floats | float = "pair") -> Codes:
@@ -92,23 +122,21 @@ def quantize_coefficients(S: Floats, bits: int, steps: Steps | Floats | float = 
     if S.ndim != 2 or S.shape[0] % 2:
         raise ValueError(f"a spectrum must have an even number of rows, not shape {S.shape!r}")
     limit = (1 << (bits - 1)) - 1
-    shrink: Floats = np.linspace(1.0, 0.3, 57)
     if not isinstance(steps, str):
         step = np.broadcast_to(np.asarray(steps, np.float64), (S.shape[0],)).copy()
     elif steps not in ("layer", "pair", "row"):
         raise ValueError(f"steps must be 'layer', 'pair', 'row' or numbers, not {steps!r}")
     else:
-        peak = float(np.abs(S).max()) or 1.0
-        base = _best_step(S.ravel(), limit, shrink * peak / limit)
-        step = np.full(S.shape[0], base)
-        for r in range(0, S.shape[0], 2):
-            if steps == "pair" and S[r : r + 2].any():
-                powers: Floats = np.asarray(base * 2.0 ** np.arange(-8, 5), np.float64)
-                step[r : r + 2] = _best_step(S[r : r + 2].ravel(), limit, powers)
-            for row in (r, r + 1):
-                if steps == "row" and S[row].any():
-                    top = float(np.abs(S[row]).max())
-                    step[row] = _best_step(S[row], limit, shrink * top / limit)
+        step = np.full(S.shape[0], _layer_step(S, limit))
+        groups = S.reshape(S.shape[0] // 2, -1) if steps == "pair" else S
+        used = groups.any(axis=1)
+        if steps == "pair":
+            powers = step[0] * 2.0 ** np.arange(-8, 5)
+            candidates = np.broadcast_to(powers, (int(used.sum()), len(powers)))
+            step.reshape(-1, 2)[used] = best_steps(groups[used], limit, candidates)[:, None]
+        elif steps == "row":
+            top = np.abs(groups[used]).max(axis=1, keepdims=True) / limit
+            step[used] = best_steps(groups[used], limit, SHRINK * top)
     if np.any(step <= 0):
         raise ValueError(f"steps must be more than 0, not {float(step.min())!r}")
     codes = np.clip(np.rint(S / step[:, None]), -limit, limit).astype(np.int16)
@@ -138,7 +166,8 @@ def activation_scale(
         return (float(np.percentile(magnitude, percentile)) or top) / 127
     if method != "mse":
         raise ValueError(f"method must be 'max', 'percentile' or 'mse', not {method!r}")
-    return _best_step(magnitude, 127, np.linspace(1.0, 0.3, 36) * top / 127)
+    candidates = np.linspace(1.0, 0.3, 36)[None] * top / 127
+    return float(best_steps(magnitude[None], 127, candidates)[0])
 
 
 def quantize_input(x: NDArray[Any], scale: float) -> NDArray[np.int8]:
@@ -176,44 +205,6 @@ def forward_halving(t_in: Transform, data_width: int) -> int:
     return (1 << max(0, 8 + t_in.log2_n + 1 - data_width)) - 1
 
 
-def worst_accumulator(layer: Layer, low: int = -128, high: int = 127) -> int:
-    """Largest magnitude any accumulator can reach for inputs from ``low`` to ``high``.
-
-    Σ |q[r, c]| · max|u[c]| over the columns; max|u| = the larger of Σ|A| parts times the range,
-    plus two units per stage for rounding. Compared with the accumulator's format this proves that
-    no sum saturates.
-    """
-    t = layer.t_in
-    a = basis(t.n, t.two_d)
-    if t.is_fft:
-        a = a * np.where(np.repeat(pair_map(t.n, t.two_d).joint, 2), 2.0, 1.0)[:, None]
-    positive, negative = np.maximum(a, 0).sum(axis=1), np.minimum(a, 0).sum(axis=1)
-    top = np.maximum(
-        np.abs(high * positive + low * negative), np.abs(low * positive + high * negative)
-    )
-    if t.is_fft:
-        top = top / 2 ** layer.halve_in.bit_count() + 2 * t.log2_n
-    peak = np.tile(np.ceil(top), layer.coefficients.shape[1] // t.n)
-    return int((np.abs(layer.coefficients.astype(np.int64)) @ peak).max())
-
-
-def _row_peaks(rows: Ints, t_out: Transform) -> Floats:
-    """Bound of |re| and |im| of the packed pair (y1 + j y2) anywhere in the inverse FFT, per row
-    pair.
-
-    A halved butterfly never increases the largest complex magnitude. Identity outputs are not
-    combined.
-    """
-    even, odd = rows[:, 0::2].astype(np.float64), rows[:, 1::2].astype(np.float64)
-    if not t_out.is_fft:
-        plain: Floats = np.maximum(np.abs(even), np.abs(odd)).max(axis=0)
-        return plain
-    joint = np.tile(pair_map(t_out.n, t_out.two_d).joint, rows.shape[1] // t_out.n)
-    alone = np.sqrt(2) * np.maximum(np.abs(even), np.abs(odd))
-    peak: Floats = np.where(joint, 2 * np.hypot(even, odd), alone).max(axis=0)
-    return peak
-
-
 def assemble(
     name: str,
     codes: Codes,
@@ -232,6 +223,8 @@ def assemble(
     data_width: int = 15,
     headroom: float = 1.125,
     accumulator_width: int = 27,
+    input_zero: int | Ints = 0,
+    output_zero: int = 0,
 ) -> Layer:
     """An integer layer from coefficients and scales.
 
@@ -252,13 +245,26 @@ def assemble(
     accumulator_width : int
         Checked against the worst case over the calibration data's range, widened to all of 0..127
         or -128..127.
+    input_zero : int or int array (n_in,)
+        Integers that stand for zero, of each input.
+    output_zero : int
+        Likewise of the output; with ReLU 0, or -128 where saturation is the ReLU.
 
     Raises
     ------
     ValueError
-        If an accumulator could overflow, if steps within an FFT are not powers of two apart, or if
-        a scale cannot be encoded.
+        If an accumulator could overflow, if steps within an FFT are not powers of two apart, if a
+        scale cannot be encoded, or if ReLU and ``output_zero`` do not go together.
     """
+    if relu and output_zero not in (0, -128):
+        raise ValueError(
+            f"layer {name!r}: output_zero behind a ReLU must be 0 or -128, not {output_zero!r}"
+        )
+    relu = relu and output_zero == 0
+    bias = np.asarray(bias, np.float64) + output_scale * output_zero
+    if np.any(input_zero):
+        matrix = inverse_sft(codes.values, t_in, t_out, (n_out, n_in))
+        bias = bias - input_scale * (matrix @ np.broadcast_to(input_zero, n_in))
     halve_in = forward_halving(t_in, data_width)
     step = codes.steps[0::2]
     if t_out.is_fft:
@@ -278,10 +284,9 @@ def assemble(
         raise ValueError(
             f"layer {name!r}: accumulators must fit {Format(accumulator_width)}, not {worst!r}"
         )
-    peaks = _row_peaks(run_layer(probe, calibration, data_width=data_width).rows, t_out)
+    peaks = row_peaks(run_layer(probe, calibration, data_width=data_width).rows, t_out)
     limit = Format(data_width).maximum
     unit = codes.steps * input_scale * 2.0 ** halve_in.bit_count()
-    bias = np.asarray(bias, np.float64)
     bias_codes = np.abs(bias) / unit[:n_out]
     if t_out.is_fft:
         # row_shift = common - ratio; every pair must fit after it.

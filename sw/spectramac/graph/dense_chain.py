@@ -14,6 +14,10 @@ from spectramac.graph.quantization import Floats
 __all__ = ["dense_chain", "engine_refusals"]
 
 _NOT_YET = "the engine does not run it yet"
+_QUANTIZED = (
+    "compress the floating-point model instead, or lower this one with its own integers "
+    "(spectramac.compress.qdq.integer_network)"
+)
 
 
 def engine_refusals(graph: Graph) -> list[Refusal]:
@@ -33,7 +37,7 @@ def engine_refusals(graph: Graph) -> list[Refusal]:
     names = [graph.input.name, *(node.name for node in graph.nodes[:-1])]
     for node, before in zip(graph.nodes, names, strict=True):
         if node.quantization is not None or getattr(node, "weight_quantization", None):
-            refuse(node, "scales of a quantized model", "import the floating-point model instead")
+            refuse(node, "scales of a quantized model", _QUANTIZED)
         elif node.inputs != (before,):
             refuse(
                 node, f"it reads {', '.join(node.inputs)}, a branch", "use a plain chain of layers"
@@ -66,7 +70,7 @@ def engine_refusals(graph: Graph) -> list[Refusal]:
         refuse(node, "the graph has no dense layer", "use dense layers with ReLU")
     if graph.input.quantization is not None and not found:
         node = graph.nodes[0]
-        refuse(node, "input of a quantized model", "import the floating-point model instead")
+        refuse(node, "input of a quantized model", _QUANTIZED)
     return found
 
 

@@ -194,6 +194,12 @@ def compress(
         typer.Option(help="--data: densities tried, as 1,0.5,0.2. Default: nine down to 0.05."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="--data: of the split of the data.")] = 0,
+    tau_loss: Annotated[
+        float | None,
+        typer.Option(
+            min=0, help="--data: points that activation thresholds may cost. Default: none."
+        ),
+    ] = None,
 ) -> None:
     """Compress a trained dense network, without further training.
 
@@ -210,7 +216,7 @@ def compress(
         return
     ladder = cli_compress.parse_densities(densities)
     options = cli_compress.ReportOptions(
-        model, data, out, max_loss, max_bytes, ladder, bits, input_scale, seed
+        model, data, out, max_loss, max_bytes, ladder, bits, input_scale, seed, tau_loss
     )
     cli_compress.report(options, preset(preset_name.value))
 

@@ -20,6 +20,7 @@ from spectramac.host import cli_report
 from spectramac.host.cli_files import Model
 from spectramac.host.cli_run import accuracy, compare, execute
 from spectramac.host.inputs import quantize_input
+from spectramac.model.layer import run_network
 from spectramac.model.network import Network, save_network
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.errors import MismatchError
@@ -92,7 +93,7 @@ def compress_once(
 
 
 _ONLY_OUTPUT = {"calibration", "block", "density", "lanes"}
-_ONLY_DATA = {"max_loss", "max_bytes", "preset_name", "densities", "seed"}
+_ONLY_DATA = {"max_loss", "max_bytes", "tau_loss", "preset_name", "densities", "seed"}
 
 
 def check_usage(context: typer.Context) -> None:
@@ -149,6 +150,8 @@ class ReportOptions:
     densities : tuple of float
     seed : int
         Of the split of the data.
+    tau_loss : float, optional
+        Percent points that activation thresholds may cost besides. Default: no thresholds.
     """
 
     model: str
@@ -160,6 +163,7 @@ class ReportOptions:
     bits: int
     input_scale: float | None
     seed: int
+    tau_loss: float | None = None
 
     @property
     def criterion(self) -> str:
@@ -182,6 +186,8 @@ class ReportOptions:
             ",".join(f"{d:g}" for d in self.densities),
         ]
         words += ["--bits", str(self.bits), "--seed", str(self.seed)]
+        if self.tau_loss is not None:
+            words += ["--tau-loss", f"{self.tau_loss:g}"]
         if self.input_scale is not None:
             words += ["--input-scale", repr(self.input_scale)]
         return shlex.join([*words, "--out", str(self.out)])
@@ -203,11 +209,13 @@ def report(options: ReportOptions, config: AcceleratorConfig) -> None:
     MismatchError
         If the accelerator's golden model gives other outputs than the network, or flags an overflow.
     """
-    from spectramac.compress.compare import Comparison, float_accuracy
+    from spectramac.compress.choose import raise_levels
+    from spectramac.compress.compare import Comparison, float_accuracy, spectra_of
     from spectramac.compress.compare import compare as candidates_of
     from spectramac.compress.labelled import load_labelled
     from spectramac.compress.methods import methods_for
-    from spectramac.compress.report import html_page, report_figures
+    from spectramac.compress.page import html_page
+    from spectramac.compress.report import report_figures
 
     layers = load_layers(options.model)
     n_in, n_out = layers[0][0].shape[1], len(layers[-1][0])
@@ -233,8 +241,16 @@ def report(options: ReportOptions, config: AcceleratorConfig) -> None:
     best = comparison.candidates[chosen]
     assert best.network is not None
     meta = {"method": best.method, "density": best.density, "selection_accuracy": best.accuracy}
-    network = replace(best.network, meta=meta)
-    _check_on_device(network, config, data, best.accuracy)
+    network, claimed = replace(best.network, meta=meta), best.accuracy
+    if options.tau_loss is not None:
+        x = quantize_input(data.x, network.input_scale)
+        widths = {"data_width": config.data_width, "twiddle_width": config.twiddle_width}
+        network = raise_levels(network, x, data.labels, max_loss=options.tau_loss, **widths)
+        claimed = accuracy(run_network(network, x.astype(np.int64), **widths), data.labels)
+    run = _run_on_device(network, config, data, claimed)
+    spectra = spectra_of(
+        best, layers, data, config, bits=options.bits, input_scale=options.input_scale
+    )
     given: dict[str, Any] = {
         "model": options.model,
         "model_sha256": _sha256(options.model),
@@ -246,23 +262,32 @@ def report(options: ReportOptions, config: AcceleratorConfig) -> None:
         "densities": list(options.densities),
         "bits": options.bits,
         "input_scale": options.input_scale,
+        "tau_loss": options.tau_loss,
         "seed": options.seed,
         "command": options.command(config),
     }
-    figures = report_figures(comparison, chosen, options.criterion, layers, data, config, given)
+    figures = report_figures(
+        comparison, chosen, options.criterion, layers, data, config, given,
+        network=network, spectra=spectra, run=run,
+    )  # fmt: skip
     options.out.mkdir(parents=True, exist_ok=True)
     save_network(network, options.out / "network.npz")
     text = json.dumps(figures, indent=1, allow_nan=False) + "\n"
     (options.out / "report.json").write_text(text, encoding="utf-8")
     curves = comparison.curves(chosen, options.criterion)
-    page = html_page(figures, curves, given["command"])
+    page = html_page(figures, curves, given["command"], spectra)
     (options.out / "report.html").write_text(page, encoding="utf-8")
     cli_report.show(*_tables(figures))
     cli_report.note(f"wrote network.npz, report.json and report.html to {options.out}")
 
 
-def _check_on_device(network: Network, config: AcceleratorConfig, data: Any, claimed: Any) -> None:
-    """The compiled network on the golden model of the accelerator: same outputs, no overflow, same accuracy."""
+def _run_on_device(
+    network: Network, config: AcceleratorConfig, data: Any, claimed: Any
+) -> dict[str, Any]:
+    """The compiled network on the golden model of the accelerator: same outputs, no overflow, same accuracy.
+
+    Returns what was counted.
+    """
     model = Model(compile_network(network, config), config, network)
     x = quantize_input(data.x, model.image.input_scale)
     result = execute(model, x, "model", timeout=600.0)
@@ -276,6 +301,11 @@ def _check_on_device(network: Network, config: AcceleratorConfig, data: Any, cla
         raise MismatchError(
             f"the chosen network on configuration {config.name}: {'; '.join(differences)}"
         )
+    return {
+        "accuracy": claimed,
+        "cycles": result.cycles_per_inference,
+        "columns_skipped": int(result.counters["columns_skipped"]),
+    }
 
 
 def _tables(figures: dict[str, Any]) -> list[Any]:
@@ -300,6 +330,7 @@ def _tables(figures: dict[str, Any]) -> list[Any]:
         ("accuracy, %", f"{chosen['accuracy']:.2f} (float network {before['accuracy']:.2f})"),
         ("bytes", f"{chosen['bytes']} (float32 {before['float32_bytes']})"),
         ("cycles/inference, at most", f"{chosen['cycles']:.1f}"),
+        ("cycles/inference, counted", f"{chosen['counted_cycles']:.1f}"),
     ]
     header = ("technique", "density", "accuracy, %", "bytes", "multiplications", "cycles", "")
     return [

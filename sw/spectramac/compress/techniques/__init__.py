@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Compression techniques behind one interface (:mod:`spectramac.compress.techniques.base`)."""
 
-from spectramac.compress.techniques.base import NotRunnableError, Structured, Technique
+from spectramac.compress.techniques.base import Structured, Technique
 from spectramac.compress.techniques.conv import (
     ChannelPruning,
     ConvStage,
@@ -32,7 +32,7 @@ from spectramac.compress.techniques.spectral import (
     image_map,
 )
 from spectramac.compress.techniques.spectral_conv import SpectralConv, TileStage
-from spectramac.compress.techniques.stage import INT8, Quantization, Stage
+from spectramac.compress.techniques.stage import INT8, NotRunnableError, Quantization, Stage
 
 __all__ = [
     "INT8",

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from spectramac.compress.blocks import Floats
 from spectramac.compress.quantize import activation_scale, assemble, quantize_coefficients
 from spectramac.compress.size import Cost, layers_cost
-from spectramac.compress.techniques.stage import INT8, Quantization, Stage
+from spectramac.compress.techniques.stage import INT8, NotRunnableError, Quantization, Stage
 from spectramac.model.layer import run_layer
 from spectramac.model.network import Layer, Transform
 from spectramac.spec.config import AcceleratorConfig
@@ -36,10 +36,6 @@ __all__ = [
     "check_density",
     "check_weights",
 ]
-
-
-class NotRunnableError(NotImplementedError):
-    """The engine cannot run this structure; names the technique and what can be done."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -96,9 +92,20 @@ class Structured:
         """What the masks store and compute on an accelerator, before any value is quantized.
 
         Exactly what an exported layer stores whose codes all differ from zero and whose scales (where
-        there are several) do too; codes that become zero only lower it.
+        there are several) do too; codes that become zero only lower it. Quantization that the engine does
+        not run is counted with its steps and zero points.
         """
-        return layers_cost([stage.skeleton(quantization) for stage in self.stages], config)
+        cost = layers_cost([stage.skeleton(quantization) for stage in self.stages], config)
+        extra = [stage.parameter_bits(quantization) for stage in self.stages]
+        return replace(
+            cost,
+            scale_bits=cost.scale_bits + sum(extra),
+            stored_bytes=cost.stored_bytes + sum(-(-bits // 8) for bits in extra),
+        )
+
+    def quantized(self, quantization: Quantization) -> "Structured":
+        """The same with quantized coefficients, to compare errors; see :meth:`Stage.quantized`."""
+        return self.with_stages([stage.quantized(quantization) for stage in self.stages])
 
     def place(self, x: NDArray[Any]) -> NDArray[Any]:
         """Inputs (batch, n_in) where the first stage wants them, (batch, its n_in)."""
@@ -122,6 +129,8 @@ class Structured:
         scales: Sequence[float] | None = None,
         data_width: int = 15,
         accumulator_width: int = 27,
+        input_zero: int = 0,
+        output_zero: int = 0,
     ) -> tuple[Layer, ...]:
         """Integer layers, one for each stage.
 
@@ -144,18 +153,23 @@ class Structured:
             Real value of one int8 step behind each stage but the last. Default: calibrated on ``inputs``.
         data_width, accumulator_width : int
             See :func:`~spectramac.compress.quantize.assemble`.
+        input_zero, output_zero : int
+            Integers that stand for zero; ``output_zero`` as there. Between stages it is 0.
 
         Raises
         ------
         NotRunnableError
-            If the engine has no way to run the structure.
+            If the engine has no way to run the structure, or its quantization.
         ValueError
             If a scale cannot be encoded or an accumulator could overflow.
         """
+        quantization.check_runnable(self.technique)
         bias = np.asarray(bias, np.float64)
         if self.output_map is not None:
             bias = bias[self.output_map]
         values = self.place(np.asarray(inputs, np.int64))
+        # Positions that no input goes to hold a plain zero.
+        zeros = self.place(np.full((1, np.shape(inputs)[1]), input_zero))[0]
         layers: list[Layer] = []
         for i, stage in enumerate(self.stages):
             last = i == len(self.stages) - 1
@@ -164,7 +178,7 @@ class Structured:
             elif scales is not None:
                 scale = scales[i]
             else:
-                scale = activation_scale(values @ stage.matrix().T * input_scale)
+                scale = activation_scale((values - zeros) @ stage.matrix().T * input_scale)
             chosen = quantization.steps_for(stage.t_out) if steps is None else steps[i]
             layer = assemble(
                 name if len(self.stages) == 1 else f"{name}.{i}",
@@ -181,10 +195,12 @@ class Structured:
                 pattern=stage.pattern,
                 data_width=data_width,
                 accumulator_width=accumulator_width,
+                input_zero=zeros,
+                output_zero=output_zero if last else 0,
             )
             layers.append(layer)
             values = run_layer(layer, values, data_width=data_width).y
-            input_scale = scale
+            input_scale, zeros = scale, np.zeros(stage.n_out, np.int64)
         return tuple(layers)
 
 

@@ -117,6 +117,7 @@ class StructuredConv(Structured):
         count as any other position.
         """
         runs = [stage.runs(output_size) for stage in self.stages]
+        quantization.check_runnable(self.technique)
         skeletons = [stage.skeleton(quantization) for stage in self.stages]
         transforms = 0.0
         for stage, n_runs in zip(self.stages, runs, strict=True):

@@ -9,7 +9,7 @@ group       kept or dropped together
 ``pair``    what one entry holds: two neighbouring rows of a column; a complex bin's Re and Im
 ``bin``     2x2: everything between a row pair and a column pair, so that both columns of a complex
             bin are fetched or skipped together
-``lanes``   pairs, as many in each lane for every column: whole coefficient words without padding
+``lanes``   pairs, as many in each lane for every column (as long as the lane has rows): whole coefficient words
 ==========  ==========================================================================================
 
 In a complex pattern a group is one complex coefficient (four tied values, stored as one pair), or a pair
@@ -66,8 +66,6 @@ class Selection:
         """Mask of the part ``density`` of the orthonormal spectrum ``S``, columns weighted by ``weights``."""
         if self.group != "lanes":
             return by_density(S, density, weights, group=_GROUPS[self.group])
-        if density == 1:
-            return np.ones(S.shape, np.bool_)
         return lane_balanced(S, density, self.n_lanes, weights, max_gap=self.max_gap)
 
 

@@ -38,7 +38,8 @@ class Sft(Technique):
     *Complex form.* Between complex bins i and j, Y[i] += S[i, j] X[j] with one complex number S[i, j], which
     is the half of ``fft2(W)`` that is linear in X over the complex numbers; the engine stores it as one entry
     with four multiplications. The other half of ``fft2(W)``, with X[-j] = X*[j], the engine has no entry
-    for, so density 1 is *not* exact: it is the nearest matrix whose blocks are of this form. Networks are
+    for, so density 1 is *not* exact: it is the nearest matrix whose blocks are of this form (which those are:
+    :func:`~spectramac.compress.sft.complex_pattern`). Networks are
     trained into it. (All of a bin, both halves, is the real form with the group ``"bin"``.)
 
     Parameters

@@ -8,18 +8,25 @@ from typing import Literal
 import numpy as np
 
 from spectramac.compress.blocks import Floats
+from spectramac.compress.quantize import quantize_coefficients
 from spectramac.compress.sft import (
     complex_pattern,
     from_orthonormal,
     inverse_orthonormal_sft,
     joint_blocks,
+    orthonormal,
 )
-from spectramac.compress.threshold import Mask
+from spectramac.compress.threshold import Group, Mask
+from spectramac.compress.uniform import parameter_bits, quantize_uniform
 from spectramac.model.network import Layer, Transform
 
-__all__ = ["IDENTITY", "INT8", "Quantization", "Stage"]
+__all__ = ["IDENTITY", "INT8", "NotRunnableError", "Quantization", "Stage"]
 
 IDENTITY = Transform()
+
+
+class NotRunnableError(NotImplementedError):
+    """The engine cannot run this structure; names the technique and what can be done."""
 
 
 @dataclass(frozen=True)
@@ -33,15 +40,57 @@ class Quantization:
     steps : str
         ``"layer"``: one step, nothing more is stored. ``"pair"``: powers of two apart, 5 bits a row pair.
         ``"row"``: a step for each output, 20 bits and a row shift; only without an output transform, with
-        one ``"pair"`` is taken.
+        one ``"pair"`` is taken. ``"block"``: a free step for each ``block`` x ``block`` values, 20 bits; for
+        comparison.
+    affine : bool
+        With a zero point of ``bits`` bits for each step; for comparison.
+    block : int
+        Even.
+
+    What is for comparison has its bytes (scales and zero points included) and its error, but cannot be
+    exported: the engine sums a row's products before it scales them, and knows no zero point of coefficients.
     """
 
     bits: int = 8
-    steps: Literal["layer", "pair", "row"] = "layer"
+    steps: Literal["layer", "pair", "row", "block"] = "layer"
+    affine: bool = False
+    block: int = 8
+
+    def __post_init__(self) -> None:
+        if self.block < 2 or self.block % 2:
+            raise ValueError(f"block must be an even number from 2 up, not {self.block!r}")
+
+    @property
+    def is_runnable(self) -> bool:
+        """Whether the engine can multiply coefficients of this kind."""
+        return self.steps != "block" and not self.affine
+
+    def check_runnable(self, what: str) -> None:
+        """Refuse what the engine cannot run.
+
+        Raises
+        ------
+        NotRunnableError
+            Naming ``what``, the reason and the remedy.
+        """
+        if not self.is_runnable:
+            reason = "zero points" if self.affine else "a step for each block"
+            raise NotRunnableError(
+                f"{what}: coefficients with {reason} cannot run on the engine, which scales whole rows and "
+                f"has no zero point of coefficients; use Quantization({self.bits}, 'row')"
+            )
 
     def steps_for(self, t_out: Transform) -> Literal["layer", "pair", "row"]:
-        """What is possible with this output transform."""
+        """What is possible with this output transform, of what the engine runs."""
+        if self.steps == "block":
+            return "layer"
         return "pair" if self.steps == "row" and t_out.is_fft else self.steps
+
+    def group(self, shape: tuple[int, int], t_out: Transform) -> Group:
+        """Rows and columns of the coefficients that share a step."""
+        if self.steps == "block":
+            return (self.block, self.block)
+        return {"layer": shape, "pair": (2, shape[1]), "row": (1, shape[1])}[self.steps_for(t_out)]
 
 
 INT8 = Quantization()
@@ -112,6 +161,14 @@ class Stage:
         return from_orthonormal(self.spectrum, self.t_in, self.t_out)
 
     @property
+    def n_coefficients(self) -> int:
+        """Stored at full density: padding counts where it is transformed."""
+        rows, columns = self.mask.shape
+        return (rows if self.t_out.is_fft else self.n_out) * (
+            columns if self.t_in.is_fft else self.n_in
+        )
+
+    @property
     def n_values(self) -> int:
         """Free numbers: two for a complex coefficient, one for a real one."""
         kept = int(np.count_nonzero(self.mask))
@@ -122,13 +179,44 @@ class Stage:
             kept -= int(np.count_nonzero(self.mask & joint)) // 2
         return kept
 
+    def quantized(self, quantization: Quantization) -> "Stage":
+        """The same with coefficients rounded to what their integers stand for; steps of least error.
+
+        Raises
+        ------
+        ValueError
+            If zero points are asked for in a complex pattern, which uses a stored number with both signs.
+        """
+        S = self.coefficients()
+        if quantization.is_runnable:
+            values = quantize_coefficients(
+                S, quantization.bits, quantization.steps_for(self.t_out)
+            ).values
+        elif quantization.affine and self.pattern == "complex":
+            raise ValueError("coefficients of a complex pattern must be symmetric, not affine")
+        else:
+            group = quantization.group(self.mask.shape, self.t_out)
+            bits, affine = quantization.bits, quantization.affine
+            values = quantize_uniform(S, bits, group, affine=affine, mask=self.mask).values
+        return self.with_spectrum(orthonormal(values, self.t_in, self.t_out))
+
+    def parameter_bits(self, quantization: Quantization) -> int:
+        """Bits of steps and zero points that :meth:`skeleton` does not store: of what is for comparison."""
+        if quantization.is_runnable:
+            return 0
+        group = quantization.group(self.mask.shape, self.t_out)
+        return parameter_bits(self.mask.shape, quantization.bits, group, affine=quantization.affine)
+
     def skeleton(self, quantization: Quantization) -> Layer:
-        """An integer layer with ones where the mask is: stores as much as the exported one at most."""
+        """An integer layer with ones where the mask is: stores as much as the exported one at most.
+
+        Steps and zero points that the engine does not run are not in it (:meth:`parameter_bits`).
+        """
         codes = self.mask.astype(np.int16)
         if self.pattern == "complex":
             joint = joint_blocks(codes.shape, self.t_in, self.t_out)
             codes[0::2, 1::2] *= np.where(joint, -1, 1).astype(np.int16)
-        steps = quantization.steps_for(self.t_out)
+        steps = quantization.steps_for(self.t_out) if quantization.is_runnable else "layer"
         # Any value that is not uniform: only that they are stored counts.
         uneven = steps != "layer"
         per_channel = uneven and not self.t_out.is_fft
