@@ -24,7 +24,7 @@ TRAIN := .venv/.train
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-train sim test test-long lint format format-check types generated check verilog \
-        synth bench bench-fft train-demo docs clean distclean
+        synth bench bench-compress bench-fft train-demo docs clean distclean
 .DELETE_ON_ERROR:
 
 help:  ## this list
@@ -89,6 +89,9 @@ bench: $(READY)  ## measure speed
 
 bench-fft: $(READY)  ## noise, latency, resources and clock of the FFT (half an hour); writes docs/fft-bench.json
 	$(BIN)/python -m spectramac.sim.bench_fft --json docs/fft-bench.json
+
+bench-compress: $(READY) $(TRAIN)  ## every compression technique on every data set (hours); BENCH_COMPRESS_ARGS="--epochs 10"
+	$(BIN)/python -m spectramac.host.bench_compress $(BENCH_COMPRESS_ARGS)
 
 train-demo: $(READY) $(TRAIN)  ## train and compress the demonstration network again
 	$(TRAIN_DEMO)

@@ -81,6 +81,7 @@ class DataSet(TrainingData):
     name : str
     shape : (int, int)
         Of one input, row-major: height and width of an image; channels and frames of a series.
+    is_image : bool
     hidden : tuple of int
         Widths of the hidden layers of the network that the benchmark compresses.
     x_test : float array (samples, n_in)
@@ -91,6 +92,7 @@ class DataSet(TrainingData):
 
     name: str
     shape: tuple[int, int]
+    is_image: bool
     hidden: tuple[int, ...]
     x_test: Floats
     y_test: Labels
@@ -119,11 +121,14 @@ def _dataset(
     shape: tuple[int, int],
     hidden: tuple[int, ...],
     split: str,
+    *,
+    is_image: bool = True,
 ) -> DataSet:
     x_train, y_train, x_validation, y_validation = _cut(*training, parts, seed=0)
     return DataSet(
         name=name,
         shape=shape,
+        is_image=is_image,
         hidden=hidden,
         n_classes=int(max(training[1].max(), test[1].max())) + 1,
         x_train=x_train,
@@ -196,7 +201,9 @@ def _japanese_vowels(path: Path | None) -> DataSet:
     train, test = (_read_series(folder / f"JapaneseVowels_{p}.ts") for p in ("TRAIN", "TEST"))
     split = f"the authors' {len(train[1])} training and {len(test[1])} test utterances"
     shape = (train[0].shape[1] // N_FRAMES, N_FRAMES)
-    return _dataset("japanese-vowels", 5, train, test, shape, (128, 64), split)
+    return _dataset(
+        "japanese-vowels", 5, train, test, shape, (128, 64), split, is_image=False
+    )
 
 
 _LOADERS: dict[str, Callable[[Path | None], DataSet]] = {

@@ -19,12 +19,48 @@ from spectramac.compress.compare import float_accuracy, predicted_cycles
 from spectramac.compress.datasets import TrainingData
 from spectramac.compress.post_training import Choice, DenseLayer, compress_layers
 from spectramac.compress.quantize import activation_scale, quantize_input
-from spectramac.compress.search_space import MODEL_WIDTHS, Demand, Size, Space, Trial, spend
+from spectramac.compress.search_space import (
+    MODEL_WIDTHS,
+    Demand,
+    Size,
+    Space,
+    Trial,
+    layer_inputs,
+    spend,
+)
 from spectramac.compress.size import layers_cost
 from spectramac.model.layer import run_network
 from spectramac.model.network import Network
 
-__all__ = ["Evaluated", "Problem", "measure"]
+__all__ = ["Evaluated", "Problem", "Training", "measure"]
+
+
+@dataclass(frozen=True)
+class Training:
+    """Training of every point: half of the epochs while the density falls, half through the quantizers.
+
+    Attributes
+    ----------
+    epochs : int
+        At least 1.
+    rate : float
+        Largest learning rate of the first half; that of the second is half of it.
+    """
+
+    epochs: int
+    rate: float = 4e-3
+
+    def procedure(self) -> Any:
+        """As :class:`~spectramac.compress.procedure.Procedure`."""
+        from spectramac.compress.procedure import Procedure
+
+        tune = self.epochs // 2
+        return Procedure(
+            prune_epochs=self.epochs - tune,
+            tune_epochs=tune,
+            prune_rate=self.rate,
+            tune_rate=self.rate / 2,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,10 +125,8 @@ class Problem:
         Accuracies are those of the validation part; the training part calibrates and trains.
     space : Space
     demand : Demand
-    epochs : int
-        Of training of every point; 0: compression in one step, which is cheap.
-    learning_rate : float
-        Of that training.
+    training : Training, optional
+        Of every point. Default: compression in one step, which is cheap.
     teacher_epochs : int
         Of training of the dense networks with other widths.
     teachers : path
@@ -107,8 +141,7 @@ class Problem:
     data: TrainingData
     space: Space
     demand: Demand
-    epochs: int = 0
-    learning_rate: float = 5e-3
+    training: Training | None = None
     teacher_epochs: int = 20
     teachers: Path = Path("teachers")
     input_scale: float | None = None
@@ -144,8 +177,7 @@ class Problem:
             "image": None if self.space.image is None else list(self.space.image),
             "widths": [list(w) for w in self.space.widths],
             "min_bits": self.space.min_bits,
-            "epochs": self.epochs,
-            "learning_rate": self.learning_rate if self.epochs else None,
+            "training": None if self.training is None else vars(self.training),
             "teacher_epochs": self.teacher_epochs if self.space.widths else None,
             "input_scale": self.scale,
             "seed": self.seed,
@@ -167,15 +199,6 @@ class Problem:
         )
         return layers
 
-    def _inputs(self, layers: Sequence[DenseLayer]) -> list[Floats]:
-        """Inputs of every layer before compression."""
-        x: Floats = self.data.calibration
-        inputs = []
-        for w, b in layers:
-            inputs.append(x)
-            x = np.maximum(x @ w.T + b, 0)
-        return inputs
-
     def plan(self, trial: Trial) -> tuple[Sequence[DenseLayer], list[Choice]]:
         """The dense network that a trial starts from, and a choice for each of its layers.
 
@@ -187,14 +210,14 @@ class Problem:
         layers = self.chain(self.space.widths_of(trial))
         choices = self.space.choose(trial, len(layers))
         if self.demand.is_budget:
-            inputs = self._inputs(layers)
+            inputs = layer_inputs(layers, self.data.calibration)
             choices = spend(layers, choices, inputs, self.space.config, self.demand)
         return layers, choices
 
     def build(self, layers: Sequence[DenseLayer], choices: Sequence[Choice]) -> Network:
-        """The integer network, trained if there are epochs."""
+        """The integer network, trained if there is training."""
         calibration = quantize_input(self.data.calibration, self.scale)
-        if not self.epochs:
+        if self.training is None:
             return compress_layers(
                 layers,
                 choices,
@@ -205,7 +228,20 @@ class Problem:
         return self._trained(layers, choices)
 
     def _trained(self, layers: Sequence[DenseLayer], choices: Sequence[Choice]) -> Network:
-        raise NotImplementedError
+        assert self.training is not None
+        module = importlib.import_module("spectramac.compress.train_compressed")
+        trained = module.train_compressed(
+            layers,
+            choices,
+            self.data.x_train,
+            self.data.y_train,
+            self.training.procedure(),
+            self.seed,
+            input_scale=self.scale,
+        )
+        width = self.space.config.accumulator_width
+        network: Network = trained.export(self.data.calibration, accumulator_width=width)
+        return network
 
     def evaluate(self, trial: Trial) -> tuple[Evaluated, list[Choice]]:
         """Everything about the point of a trial; the same parameters give the same network."""

@@ -32,7 +32,7 @@ from spectramac.compress.techniques import (
 from spectramac.model.network import Network
 from spectramac.spec.config import AcceleratorConfig
 
-__all__ = ["MODEL_WIDTHS", "Demand", "Size", "Space", "Trial", "outline", "spend"]
+__all__ = ["MODEL_WIDTHS", "Demand", "Size", "Space", "Trial", "layer_inputs", "outline", "spend"]
 
 MODEL_WIDTHS = "model"
 """Name of the widths that the given network has."""
@@ -226,6 +226,15 @@ class Space:
             )
             technique = family.make(block, bits)
         return Choice(technique, density, Quantization(bits, "row"))
+
+
+def layer_inputs(layers: Sequence[DenseLayer], x: Floats) -> list[Floats]:
+    """Inputs of every layer of a chain with ReLU between, before compression."""
+    inputs = []
+    for w, b in layers:
+        inputs.append(x)
+        x = np.maximum(x @ w.T + b, 0)
+    return inputs
 
 
 def outline(
