@@ -88,7 +88,7 @@ def test_missing_files_say_what_to_do(tmp_path):
         load_dataset("fashion-mnist", tmp_path)
     with pytest.raises(FileNotFoundError, match="apt install dataset-fashion-mnist"):
         load_dataset("fashion-mnist", tmp_path / "nothing")
-    with pytest.raises(ValueError, match="must be one of digits, fashion-mnist, .* not 'mnist'"):
+    with pytest.raises(ValueError, match=r"must be one of digits, fashion-mnist, .* not 'mnist'"):
         load_dataset("mnist")
 
 

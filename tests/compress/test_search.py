@@ -17,15 +17,15 @@ import pytest
 pytest.importorskip("optuna", reason="the search is an extra: pip install 'spectramac[search]'")
 
 from optuna.trial import FixedTrial, TrialState
+from tests.compress.clusters import N_CLASSES, clusters, trained
 
+from spectramac.compiler.compile import compile_network
 from spectramac.compress.compare import predicted_cycles
 from spectramac.compress.datasets import TrainingData
-from spectramac.compress.search import NothingFoundError, open_study, search
+from spectramac.compress.search import NothingFoundError, best_trial, open_study, search, work
 from spectramac.compress.search_problem import Problem
 from spectramac.compress.search_space import Demand, Space
-from spectramac.compiler.compile import compile_network
 from spectramac.spec.config import preset
-from tests.compress.clusters import N_CLASSES, clusters, trained
 
 CONFIG = preset("small")
 ROOT = Path(__file__).parents[2]
@@ -47,34 +47,33 @@ def problem(demand: Demand, **options) -> Problem:
 
 def in_process(given: Problem, storage: str, n: int) -> None:
     """As a worker does, but here: starting a process takes seconds."""
-    from spectramac.compress.search import _work
-
-    _work(given, storage, "spectramac", n, 0)
+    work(given, storage, "spectramac", n, 0)
 
 
-def techniques(*kinds: str, bits: int = 6, density: float = 0.5) -> FixedTrial:
-    params = {}
+def techniques(*kinds: str, bits: int = 6, density: float = 0.5) -> dict[str, object]:
+    params: dict[str, object] = {}
     for i, kind in enumerate(kinds):
         name = f"{len(kinds)}.{i}"
         params |= {f"{name}.technique": kind, f"{name}.bits": bits, f"{name}.density": density}
         params |= {f"{name}.block": 8}
-    return FixedTrial(params)
+    return params
 
 
 @pytest.mark.parametrize("kind", ["sft", "sft-lanes", "sft-complex", "circulant", "prune-lanes"])
-@pytest.mark.parametrize("demand", [Demand(max_bytes=500), Demand(max_cycles=250)])
+@pytest.mark.parametrize("demand", [Demand(max_bytes=500), Demand(max_cycles=60)])
 def test_a_budget_is_used_up_but_not_exceeded(kind, demand):
-    found, _ = problem(demand).evaluate(techniques(kind, "prune-pair"))
+    found, choices = problem(demand).evaluate(FixedTrial(techniques(kind, "prune-pair")))
     image = compile_network(found.network, CONFIG)
     assert found.size.stored_bytes == image.stored_bytes
     assert found.size.cycles == predicted_cycles(image, CONFIG)
     # Masks are chosen anew on quantized inputs: words may differ by a few.
-    assert -0.25 < demand.excess(found.size, 0, 0) <= 0.02
+    assert demand.excess(found.size, 0, 0) <= 0.02
+    assert demand.excess(found.size, 0, 0) > -0.25 or all(c.density == 1 for c in choices)
 
 
 def test_a_budget_below_the_smallest_network_is_refused():
     with pytest.raises(ValueError, match="even the smallest densities exceed the budget by"):
-        problem(Demand(max_bytes=100)).evaluate(techniques("sft", "prune-pair"))
+        problem(Demand(max_bytes=100)).evaluate(FixedTrial(techniques("sft", "prune-pair")))
 
 
 def test_the_first_layer_may_be_spectral():
@@ -136,7 +135,7 @@ def test_another_problem_is_refused(tmp_path):
 
 
 def test_a_database_needs_a_url(tmp_path):
-    with pytest.raises(ValueError, match="use|URL"):
+    with pytest.raises(ValueError, match=r"sqlite:///"):
         open_study(problem(Demand(max_bytes=500)), str(tmp_path / "a.db"), "spectramac")
 
 
@@ -165,10 +164,10 @@ def test_two_workers_share_a_study_and_a_later_run_goes_on(tmp_path, kind):
 WORKER = """
     import sys
     sys.path[:0] = [{root!r}]
-    from spectramac.compress.search import _work
+    from spectramac.compress.search import work
     from spectramac.compress.search_space import Demand
     from tests.compress.test_search import problem
-    _work(problem(Demand(max_bytes=500)), {storage!r}, "spectramac", 100000, 5)
+    work(problem(Demand(max_bytes=500)), {storage!r}, "spectramac", 100000, 5)
 """
 
 
@@ -201,8 +200,6 @@ def test_nothing_found_says_how_near(tmp_path):
     given = problem(Demand(max_loss=0.0))
     object.__setattr__(given, "reference", 101.0)  # more than anything reaches
     in_process(given, str(tmp_path / "journal"), 2)
-    from spectramac.compress.search import best_trial
-
     study = open_study(given, str(tmp_path / "journal"), "spectramac")
     with pytest.raises(NothingFoundError, match=r"none of 2 trials meets the demand; the nearest"):
         best_trial(study)
@@ -212,8 +209,6 @@ def test_the_search_finds_what_one_technique_alone_does_not(tmp_path):
     """Within a budget the chosen mix is at least as good as every trial that meets it."""
     given = problem(Demand(max_bytes=420))
     in_process(given, str(tmp_path / "journal"), 25)
-    from spectramac.compress.search import best_trial
-
     study = open_study(given, str(tmp_path / "journal"), "spectramac")
     chosen = best_trial(study)
     values = [t.value for t in study.trials if t.user_attrs.get("excess", 1) <= 0]
@@ -230,11 +225,10 @@ def test_widths_are_trained_once_and_kept(tmp_path):
     pytest.importorskip("torch", reason="training is an extra: pip install 'spectramac[train]'")
     space = Space(CONFIG, widths=((8,),))
     given = problem(
-        Demand(max_loss=5.0), space=space, teachers=tmp_path / "teachers", teacher_epochs=30
+        Demand(max_loss=5.0), space=space, teachers=tmp_path / "teachers", teacher_epochs=400
     )
-    trial = techniques("prune-pair", "prune-pair", bits=8, density=1.0)
-    params = trial.params if trial.params else {}
-    fixed = FixedTrial({**trial._params, **params, "widths": "8"})
+    point = techniques("prune-pair", "prune-pair", bits=8, density=1.0)
+    fixed = FixedTrial(point | {"widths": "8"})
     found, _ = given.evaluate(fixed)
     assert [layer.n_out for layer in found.network.layers] == [8, N_CLASSES]
     assert found.accuracy > 60

@@ -31,10 +31,13 @@ from spectramac.compress.techniques import NotRunnableError
 from spectramac.model.network import Network, save_network
 from spectramac.spec.config import AcceleratorConfig
 
-__all__ = ["DENSITIES", "RATES", "Bench", "Results", "Settings"]
+__all__ = ["DENSITIES", "MIN_EPOCH", "RATES", "Bench", "Results", "Settings"]
 
 DENSITIES = (0.12, 0.06, 0.03, 0.015, 0.008)
 RATES = (2e-3, 5e-3, 1.2e-2)
+
+MIN_EPOCH = 10_000
+"""Samples of an epoch, at least: a small data set is passed several times."""
 
 Log = Callable[[str], None]
 
@@ -47,7 +50,7 @@ class Settings:
     ----------
     config : AcceleratorConfig
     epochs : int
-        Of every method.
+        Of every method; see :data:`MIN_EPOCH`.
     teacher_epochs : int
         Of the dense networks.
     rates : tuple of float
@@ -143,6 +146,11 @@ class Bench:
         """By name."""
         return bench_methods(self.data, self.settings.config)
 
+    @property
+    def passes(self) -> int:
+        """Over the data, in an epoch."""
+        return -(-MIN_EPOCH // len(self.data.x_train))
+
     @cached_property
     def scale(self) -> float:
         """Real value of one int8 step of the input."""
@@ -157,7 +165,7 @@ class Bench:
             data.sizes,
             data.x_train,
             data.y_train,
-            epochs=self.settings.teacher_epochs,
+            epochs=self.settings.teacher_epochs * self.passes,
             seed=seed,
         )
         key = {"dataset": data.name, "seed": seed}
@@ -169,6 +177,7 @@ class Bench:
                 **key,
                 sizes=list(data.sizes),
                 split=data.split,
+                passes=self.passes,
                 accuracy=accuracy,
                 float32_bytes=4 * n_weights,
             )
@@ -217,7 +226,7 @@ class Bench:
             choices,
             self.data.x_train,
             self.data.y_train,
-            Training(self.settings.epochs, rate).procedure(),
+            Training(self.settings.epochs * self.passes, rate).procedure(),
             seed,
             input_scale=self.scale,
             teacher=layers,

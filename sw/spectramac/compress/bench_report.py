@@ -98,9 +98,11 @@ def _dataset(name: str, tables: Tables) -> list[str]:
     lines = [
         f"## {name}",
         "",
-        f"Dense network {sizes}, floating point: {np.mean(accuracies):.2f} ± "
-        f"{_spread(accuracies):.2f} % ({len(dense)} seeds), {dense[0]['float32_bytes']} bytes of "
-        f"float32. Data: {dense[0]['split']}.",
+        (
+            f"Dense network {sizes}, floating point: {np.mean(accuracies):.2f} ± "
+            f"{_spread(accuracies):.2f} % ({len(dense)} seeds), {dense[0]['float32_bytes']} bytes of "
+            f"float32. Data: {dense[0]['split']}. An epoch is {dense[0]['passes']} passes over them."
+        ),
         "",
         *_all_points(rows),
         "",
@@ -124,12 +126,14 @@ def markdown(tables: Tables, settings: dict[str, Any], command: str) -> str:
     lines = [
         "# Compression techniques compared",
         "",
-        f"Made by `{command}`. Every method was trained for {settings['epochs']} epochs from the same dense "
-        f"networks ({settings['teacher_epochs']} epochs). Its learning rate was the best of {rates} on the "
-        "validation part, for each density, with the first seed. Accuracies are those of the test part on the "
-        f"golden integer model; bytes those of the compiled image for preset {settings['preset']}, everything "
-        "counted; multiplications of an inference, those of the transforms included, nothing skipped; cycles at "
-        "most. ± is the standard deviation between seeds.",
+        (
+            f"Made by `{command}`. Every method was trained for {settings['epochs']} epochs from the same dense "
+            f"networks ({settings['teacher_epochs']} epochs). Its learning rate was the best of {rates} on the "
+            "validation part, for each density, with the first seed. Accuracies are those of the test part on the "
+            f"golden integer model; bytes those of the compiled image for preset {settings['preset']}, everything "
+            "counted; multiplications of an inference, those of the transforms included, nothing skipped; cycles at "
+            "most. ± is the standard deviation between seeds."
+        ),
         "",
     ]
     for name in dict.fromkeys(row["dataset"] for row in tables["dense"]):

@@ -201,9 +201,7 @@ def _japanese_vowels(path: Path | None) -> DataSet:
     train, test = (_read_series(folder / f"JapaneseVowels_{p}.ts") for p in ("TRAIN", "TEST"))
     split = f"the authors' {len(train[1])} training and {len(test[1])} test utterances"
     shape = (train[0].shape[1] // N_FRAMES, N_FRAMES)
-    return _dataset(
-        "japanese-vowels", 5, train, test, shape, (128, 64), split, is_image=False
-    )
+    return _dataset("japanese-vowels", 5, train, test, shape, (128, 64), split, is_image=False)
 
 
 _LOADERS: dict[str, Callable[[Path | None], DataSet]] = {

@@ -103,9 +103,7 @@ def load_labelled(path: str | Path, n_in: int, n_classes: int, *, seed: int = 0)
     return _check(path, arrays, n_in, n_classes, seed)
 
 
-def read_samples(
-    path: str | Path, n_in: int, n_classes: int
-) -> tuple[Floats, NDArray[np.int64]]:
+def read_samples(path: str | Path, n_in: int, n_classes: int) -> tuple[Floats, NDArray[np.int64]]:
     """All of ``x`` and ``y`` of an ``.npz`` file of these two, checked but not split.
 
     Raises

@@ -25,7 +25,15 @@ from optuna.trial import FixedTrial, FrozenTrial, TrialState
 from spectramac.compress.search_problem import Evaluated, Problem
 from spectramac.compress.techniques import NotRunnableError
 
-__all__ = ["NothingFoundError", "Result", "best_trial", "open_storage", "open_study", "search"]
+__all__ = [
+    "NothingFoundError",
+    "Result",
+    "best_trial",
+    "open_storage",
+    "open_study",
+    "search",
+    "work",
+]
 
 _DONE = (TrialState.COMPLETE, TrialState.PRUNED)
 _POLL_SECONDS = 0.2
@@ -120,8 +128,8 @@ def _n_done(study: Study) -> int:
     return len(study.get_trials(deepcopy=False, states=_DONE))
 
 
-def _work(problem: Problem, storage: str, name: str, n_trials: int, sampler_seed: int) -> None:
-    """Evaluate until the study has ``n_trials`` trials."""
+def work(problem: Problem, storage: str, name: str, n_trials: int, sampler_seed: int) -> None:
+    """Evaluate points in this process until the study has ``n_trials``; arguments as of :func:`search`."""
     study = open_study(problem, storage, name, sampler_seed)
     if _n_done(study) < n_trials:
         study.optimize(_objective(problem), callbacks=[MaxTrialsCallback(n_trials, states=_DONE)])
@@ -210,11 +218,13 @@ def search(
         If a process fails.
     """
     study = open_study(problem, storage, name)
-    start = len(study.get_trials(deepcopy=False))  # so that samplers of later runs draw other points
+    start = len(
+        study.get_trials(deepcopy=False)
+    )  # so that samplers of later runs draw other points
     seeds = [1000 * problem.seed + start + i for i in range(jobs)]
     arguments = [(problem, storage, name, n_trials, seed) for seed in seeds]
     context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=_work, args=a) for a in arguments]
+    workers = [context.Process(target=work, args=a) for a in arguments]
     try:
         for worker in workers:
             worker.start()

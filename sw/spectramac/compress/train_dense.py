@@ -91,7 +91,9 @@ def cached_dense(
     path = folder / f"dense-{'-'.join(map(str, sizes))}-{digest[:12]}.npz"
     if not path.exists():
         layers = train_dense(sizes, x, y, epochs=epochs, seed=seed, **options)
-        arrays = {f"{n}{i}": a for i, pair in enumerate(layers) for n, a in zip("wb", pair)}
+        arrays = {}
+        for i, (w, b) in enumerate(layers):
+            arrays |= {f"w{i}": w, f"b{i}": b}
         folder.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f"{path.name}.{os.getpid()}")
         with partial.open("wb") as file:

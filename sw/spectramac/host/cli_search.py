@@ -280,7 +280,7 @@ def search(
         str | None, typer.Option(help="Inputs are images, as 28,28: try their 2-D spectrum too.")
     ] = None,
     min_bits: Annotated[int, typer.Option(min=4, max=8, help="Least bits of a coefficient.")] = 4,
-    preset_name: PresetOption = PresetName("small")
+    preset_name: PresetOption = PresetName("small"),
     input_scale: Annotated[
         float | None, typer.Option(help="Real value of one int8 step; default: of the largest.")
     ] = None,
