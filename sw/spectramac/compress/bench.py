@@ -33,7 +33,7 @@ from spectramac.spec.config import AcceleratorConfig
 
 __all__ = ["DENSITIES", "MIN_EPOCH", "RATES", "Bench", "Results", "Settings"]
 
-DENSITIES = (0.12, 0.06, 0.03, 0.015, 0.008)
+DENSITIES = (0.12, 0.06, 0.03, 0.015, 0.008, 0.004)
 RATES = (2e-3, 5e-3, 1.2e-2)
 
 MIN_EPOCH = 10_000
@@ -66,6 +66,7 @@ class Settings:
         """As JSON values."""
         return {
             "preset": self.config.name,
+            "coefficient_depth": self.config.coefficient_depth,
             "build_id": f"0x{self.config.build_id:08x}",
             "epochs": self.epochs,
             "teacher_epochs": self.teacher_epochs,

@@ -130,7 +130,8 @@ def markdown(tables: Tables, settings: dict[str, Any], command: str) -> str:
             f"Made by `{command}`. Every method was trained for {settings['epochs']} epochs from the same dense "
             f"networks ({settings['teacher_epochs']} epochs). Its learning rate was the best of {rates} on the "
             "validation part, for each density, with the first seed. Accuracies are those of the test part on the "
-            f"golden integer model; bytes those of the compiled image for preset {settings['preset']}, everything "
+            f"golden integer model; bytes those of the compiled image for preset {settings['preset']} with "
+            f"{settings['coefficient_depth']} words of coefficients, everything "
             "counted; multiplications of an inference, those of the transforms included, nothing skipped; cycles at "
             "most. ± is the standard deviation between seeds."
         ),

@@ -143,8 +143,8 @@ def _dataset(
 
 def _digits(path: Path | None) -> DataSet:
     data = digits()
-    training = data.x_train * INPUT_SCALE, data.y_train
-    test = data.x_test * INPUT_SCALE, data.y_test
+    training = data.x_train.astype(np.float64) * INPUT_SCALE, data.y_train
+    test = data.x_test.astype(np.float64) * INPUT_SCALE, data.y_test
     return _dataset("digits", 5, training, test, (8, 8), (256, 128), SPLIT)
 
 

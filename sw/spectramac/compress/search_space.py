@@ -8,7 +8,7 @@ wasted on a network that is much too large or too small.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -263,7 +263,8 @@ def outline(
         structured = choice.technique.fit(w, choice.density, inputs=x)
         if i == 0:
             input_map = structured.input_map
-        stages += [stage.skeleton(choice.quantization) for stage in structured.stages]
+        for stage in structured.stages:
+            stages.append(replace(stage.skeleton(choice.quantization), name=f"fc{i + 1}"))
     network = Network(layers=tuple(stages), input_scale=1.0, output_scale=1.0, input_map=input_map)
     image = compile_network(network, config)
     return Size(image.stored_bytes, predicted_cycles(image, config))

@@ -44,6 +44,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--rates", type=_numbers, default=list(RATES), help="learning rates to choose from")
     add("--preset", choices=list(PRESETS), default="small", help="configuration that runs it")
     add(
+        "--coefficient-depth",
+        type=int,
+        default=16384,
+        help="words of its coefficient memory, more than the presets have, so that every point fits",
+    )
+    add(
         "--fashion-mnist",
         type=Path,
         default=FASHION_MNIST,
@@ -75,7 +81,7 @@ def _run(options: argparse.Namespace) -> None:
     from spectramac.compress.bench_report import write_report
     from spectramac.compress.datasets import load_dataset
 
-    config = preset(options.preset)
+    config = preset(options.preset).replace(coefficient_depth=options.coefficient_depth)
     settings = Settings(
         config=config,
         epochs=options.epochs,

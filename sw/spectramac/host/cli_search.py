@@ -20,6 +20,8 @@ from spectramac.spec.errors import MismatchError
 
 __all__ = ["app"]
 
+_SMALL = PresetName("small")
+
 
 def parse_widths(text: str | None) -> tuple[tuple[int, ...], ...]:
     """``64-32,128-64`` as numbers; None: nothing.
@@ -280,7 +282,7 @@ def search(
         str | None, typer.Option(help="Inputs are images, as 28,28: try their 2-D spectrum too.")
     ] = None,
     min_bits: Annotated[int, typer.Option(min=4, max=8, help="Least bits of a coefficient.")] = 4,
-    preset_name: PresetOption = PresetName("small"),
+    preset_name: PresetOption = _SMALL,
     input_scale: Annotated[
         float | None, typer.Option(help="Real value of one int8 step; default: of the largest.")
     ] = None,
