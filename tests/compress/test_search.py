@@ -23,7 +23,7 @@ from spectramac.compiler.compile import compile_network
 from spectramac.compress.compare import predicted_cycles
 from spectramac.compress.datasets import TrainingData
 from spectramac.compress.search import NothingFoundError, best_trial, open_study, search, work
-from spectramac.compress.search_problem import Problem
+from spectramac.compress.search_problem import Problem, Training
 from spectramac.compress.search_space import Demand, Space
 from spectramac.spec.config import preset
 
@@ -55,7 +55,7 @@ def techniques(*kinds: str, bits: int = 6, density: float = 0.5) -> dict[str, ob
     for i, kind in enumerate(kinds):
         name = f"{len(kinds)}.{i}"
         params |= {f"{name}.technique": kind, f"{name}.bits": bits, f"{name}.density": density}
-        params |= {f"{name}.block": 8}
+        params |= {f"{name}.block": 8, f"{name}.steps": "row"}
     return params
 
 
@@ -83,10 +83,12 @@ def test_the_first_layer_may_be_spectral():
             "2.0.technique": "spectral-input",
             "2.0.tile": 4,
             "2.0.bits": 8,
+            "2.0.steps": "row",
             "2.0.density": 1.0,
             "2.1.technique": "rows-sft",
             "2.1.block": 8,
             "2.1.bits": 8,
+            "2.1.steps": "layer",
             "2.1.density": 1.0,
         }
     )
@@ -238,3 +240,16 @@ def test_widths_are_trained_once_and_kept(tmp_path):
     again, _ = given.evaluate(fixed)
     assert file.stat().st_mtime_ns == made
     assert again.accuracy == found.accuracy
+
+
+def test_points_may_be_trained():
+    """The same parameters give the same network, and a better one than without training."""
+    pytest.importorskip("torch", reason="training is an extra: pip install 'spectramac[train]'")
+    point = techniques("sft", "prune-pair", bits=4, density=0.3)
+    demand = Demand(max_bytes=400)
+    given = problem(demand, training=Training(epochs=100, rate=1e-2))
+    found, _ = given.evaluate(FixedTrial(point))
+    again, _ = given.evaluate(FixedTrial(point))
+    assert found.accuracy > problem(demand).evaluate(FixedTrial(point))[0].accuracy + 2
+    for a, b in zip(found.network.layers, again.network.layers, strict=True):
+        np.testing.assert_array_equal(a.coefficients, b.coefficients)

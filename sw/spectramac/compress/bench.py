@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from spectramac.compress.bench_methods import BenchMethod, bench_methods
 from spectramac.compress.compare import float_accuracy
@@ -55,12 +55,16 @@ class Settings:
         Of the dense networks.
     rates : tuple of float
         Learning rates to choose from.
+    steps : str
+        Of coefficients, of every method: one for each ``"layer"``, row ``"pair"`` or ``"row"``. More of them
+        cost bytes, and training does without.
     """
 
     config: AcceleratorConfig
     epochs: int
     teacher_epochs: int
     rates: tuple[float, ...] = RATES
+    steps: Literal["layer", "pair", "row"] = "layer"
 
     def identity(self) -> dict[str, Any]:
         """As JSON values."""
@@ -71,6 +75,7 @@ class Settings:
             "epochs": self.epochs,
             "teacher_epochs": self.teacher_epochs,
             "rates": list(self.rates),
+            "steps": self.steps,
         }
 
 
@@ -145,7 +150,7 @@ class Bench:
     @cached_property
     def methods(self) -> dict[str, BenchMethod]:
         """By name."""
-        return bench_methods(self.data, self.settings.config)
+        return bench_methods(self.data, self.settings.config, self.settings.steps)
 
     @property
     def passes(self) -> int:

@@ -8,6 +8,7 @@ together is kept together, with as few bits and as activation-aware as SFT, and 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from spectramac.compress.blocks import Floats
 from spectramac.compress.datasets import DataSet
@@ -97,12 +98,14 @@ def _input_methods(data: DataSet, config: AcceleratorConfig) -> list[ChainMethod
     ]
 
 
-def bench_methods(data: DataSet, config: AcceleratorConfig) -> dict[str, BenchMethod]:
-    """All methods for a data set, by name."""
+def bench_methods(
+    data: DataSet, config: AcceleratorConfig, steps: Literal["layer", "pair", "row"] = "layer"
+) -> dict[str, BenchMethod]:
+    """All methods for a data set, by name; ``steps`` as of :class:`Quantization`, of all methods."""
     found = {}
     for bits in BITS:
         for method in [*methods_for(config, bits), *_input_methods(data, config)]:
             name = f"{method.name}-int{bits}"
             part = _CIRCULANT_VALUES if method.name.startswith("circulant") else 1
-            found[name] = BenchMethod(name, method, Quantization(bits, "row"), part)
+            found[name] = BenchMethod(name, method, Quantization(bits, steps), part)
     return found

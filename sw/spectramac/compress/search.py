@@ -116,6 +116,7 @@ def _objective(problem: Problem) -> Callable[[optuna.Trial], float]:
             ("techniques", [c.technique.name for c in choices]),
             ("densities", [c.density for c in choices]),
             ("bits", [c.quantization.bits for c in choices]),
+            ("steps", [c.quantization.steps for c in choices]),
             ("seconds", time.perf_counter() - start),
         ):
             trial.set_user_attr(key, value)

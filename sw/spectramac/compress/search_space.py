@@ -213,6 +213,7 @@ class Space:
             names.append("spectral-input")
         kind = trial.suggest_categorical(f"{name}.technique", names)
         bits = trial.suggest_int(f"{name}.bits", self.min_bits, 8)
+        steps = trial.suggest_categorical(f"{name}.steps", ["layer", "row"])
         density = trial.suggest_float(f"{name}.density", 0.01, 1.0, log=True)
         technique: Technique
         if kind == "spectral-input":
@@ -225,7 +226,7 @@ class Space:
                 trial.suggest_categorical(f"{name}.block", self.blocks) if family.has_block else 8
             )
             technique = family.make(block, bits)
-        return Choice(technique, density, Quantization(bits, "row"))
+        return Choice(technique, density, Quantization(bits, steps))
 
 
 def layer_inputs(layers: Sequence[DenseLayer], x: Floats) -> list[Floats]:

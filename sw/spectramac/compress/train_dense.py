@@ -91,7 +91,7 @@ def cached_dense(
     path = folder / f"dense-{'-'.join(map(str, sizes))}-{digest[:12]}.npz"
     if not path.exists():
         layers = train_dense(sizes, x, y, epochs=epochs, seed=seed, **options)
-        arrays: dict[str, Floats] = {}
+        arrays: dict[str, Any] = {}
         for i, (w, b) in enumerate(layers):
             arrays |= {f"w{i}": w, f"b{i}": b}
         folder.mkdir(parents=True, exist_ok=True)

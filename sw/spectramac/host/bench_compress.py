@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--epochs", type=int, default=20, help="of every method")
     add("--teacher-epochs", type=int, default=40, help="of the dense networks")
     add("--rates", type=_numbers, default=list(RATES), help="learning rates to choose from")
+    add("--steps", choices=["layer", "pair", "row"], default="layer", help="a step for each")
     add("--preset", choices=list(PRESETS), default="small", help="configuration that runs it")
     add(
         "--coefficient-depth",
@@ -87,6 +88,7 @@ def _run(options: argparse.Namespace) -> None:
         epochs=options.epochs,
         teacher_epochs=options.teacher_epochs,
         rates=tuple(options.rates),
+        steps=options.steps,
     )
     results = Results(options.out / "results.json", settings.identity())
 

@@ -148,6 +148,7 @@ def _figures(options: SearchOptions, config: AcceleratorConfig, problem: Any, re
             "techniques": result.trial.user_attrs["techniques"],
             "densities": result.trial.user_attrs["densities"],
             "bits": result.trial.user_attrs["bits"],
+            "steps": result.trial.user_attrs["steps"],
             "validation_accuracy": found.accuracy,
             "bytes": found.size.stored_bytes,
             "cycles": found.size.cycles,
@@ -201,7 +202,7 @@ def run_search(options: SearchOptions, config: AcceleratorConfig) -> None:
     _check_repeats(result, problem.training is not None)
     figures = _figures(options, config, problem, result)
     chosen = figures["chosen"]
-    meta = {k: chosen[k] for k in ("techniques", "densities", "bits", "validation_accuracy")}
+    meta = {k: chosen[k] for k in ("techniques", "densities", "bits", "steps", "validation_accuracy")}
     options.out.mkdir(parents=True, exist_ok=True)
     save_network(replace(result.found.network, meta=meta), options.out / "network.npz")
     text = json.dumps(figures, indent=1, allow_nan=False) + "\n"
@@ -227,11 +228,12 @@ def _tables(figures: Any) -> list[Any]:
         ("cycles/inference, at most", f"{chosen['cycles']:.1f}"),
         ("multiplications", f"{chosen['multiplications']:.0f}"),
     ]
-    columns = zip(chosen["techniques"], chosen["densities"], chosen["bits"], strict=True)
-    rows = [(i + 1, t, f"{d:.4f}", b) for i, (t, d, b) in enumerate(columns)]
+    names = ("techniques", "densities", "bits", "steps")
+    columns = zip(*(chosen[name] for name in names), strict=True)
+    rows = [(i + 1, t, f"{d:.4f}", b, s) for i, (t, d, b, s) in enumerate(columns)]
     return [
         cli_report.table("Search", ("", ""), facts),
-        cli_report.table("Layers", ("layer", "technique", "density", "bits"), rows),
+        cli_report.table("Layers", ("layer", "technique", "density", "bits", "a step for each"), rows),
     ]
 
 
