@@ -124,7 +124,7 @@ def fit(
     """
     without = {id(parameter) for parameter in undecayed}
     decayed = [parameter for parameter in model.parameters() if id(parameter) not in without]
-    groups = [{"params": decayed}]
+    groups: list[dict[str, Any]] = [{"params": decayed}]
     if without:
         groups.append({"params": list(undecayed), "weight_decay": 0.0})
     optimizer = torch.optim.AdamW(groups, lr=learning_rate, weight_decay=weight_decay, foreach=True)
