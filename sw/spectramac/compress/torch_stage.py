@@ -116,14 +116,18 @@ class StageLinear(nn.Module):
         self.quantized = False
         self.tau = 0.0
         """Θ drops bins of a smaller magnitude, in units of the input."""
+        self.compact = False
+        """Round only what is stored, instead of zeros too: the same values, and faster where little is."""
         self.mask: Tensor
         self.balance: Tensor
         self.log_ratio: Tensor
+        self.stored: Tensor
         self.joint: Tensor
         self.r_in: Tensor
         self.r_out: Tensor
         shape = (stage.spectrum.shape[0], stage.spectrum.shape[1])
         self.register_buffer("mask", to_float(stage.mask))
+        self.register_buffer("stored", torch.from_numpy(np.flatnonzero(stage.mask)))
         self.register_buffer("balance", to_float(balance(shape, self.t_in, self.t_out)))
         self.register_buffer("log_ratio", torch.zeros(shape[0], 1))
         self.register_buffer("r_in", to_float(orthonormal_basis(self.t_in)))
@@ -135,6 +139,7 @@ class StageLinear(nn.Module):
     def set_mask(self, mask: Mask) -> None:
         """Keep only these coefficients from now on; values that come back are those they had."""
         self.mask.copy_(to_float(mask))
+        self.stored = torch.from_numpy(np.flatnonzero(mask)).to(self.mask.device)
 
     def start_quantization(self, steps: Floats | float) -> None:
         """Round the coefficients of S (not S̃) from now on.
@@ -160,7 +165,8 @@ class StageLinear(nn.Module):
                 self.log_step.fill_(float(np.log(values.min())))
                 self.log_ratio.copy_(to_float(np.reshape(ratio * np.log(2), (-1, 1))))
             else:
-                self.log_step = nn.Parameter(to_float(np.log(values)[:, None]))
+                rows = to_float(np.log(values)[:, None])
+                self.log_step = nn.Parameter(rows.to(self.log_step.device))
         self.quantized = True
 
     @property
@@ -196,21 +202,33 @@ class StageLinear(nn.Module):
         kept = self.project(self.spectrum)
         if not self.quantized:
             return kept
-        limit = (1 << (self.bits - 1)) - 1
-        count = max(1, int(self.mask.sum()) // self.log_step.numel())
         log_steps = self.log_step + self.log_ratio
-        return fake_quantize(kept / self.balance, log_steps, -limit, limit, count) * self.balance
+        if not self.compact:
+            return self._rounded(kept, self.balance, log_steps)
+        rows = torch.div(self.stored, kept.shape[1], rounding_mode="floor")
+        values, balance = kept.flatten().gather(0, self.stored), self.balance.flatten()[self.stored]
+        rounded = self._rounded(values, balance, log_steps.flatten()[rows])
+        flat = torch.zeros(kept.numel(), dtype=kept.dtype, device=kept.device)
+        return flat.scatter(0, self.stored, rounded).reshape(kept.shape)
+
+    def _rounded(self, values: Tensor, balance: Tensor, log_steps: Tensor) -> Tensor:
+        limit = (1 << (self.bits - 1)) - 1
+        count = max(1, len(self.stored) // self.log_step.numel())
+        return fake_quantize(values / balance, log_steps, -limit, limit, count) * balance
 
     def numpy_spectrum(self) -> Floats:
         """S (not S̃) in float64, projected and not rounded: what :func:`quantize_coefficients` takes."""
         S = self.project(self.spectrum).detach().double() / self.balance.double()
         return np.asarray(S.numpy(force=True), np.float64)
 
+    def all_values(self) -> Stage:
+        """The stage with all trained values, also those that are not stored any more, as they were last."""
+        values = self.spectrum.detach().double().numpy(force=True)
+        return self.stage.with_mask(np.ones(values.shape, np.bool_)).with_spectrum(values)
+
     def to_stage(self) -> Stage:
         """The stage with the trained values and the present mask, not rounded."""
-        values = self.spectrum.detach().double().numpy(force=True)
-        kept = self.mask.numpy(force=True) != 0
-        return self.stage.with_mask(kept).with_spectrum(values)
+        return self.all_values().with_mask(self.mask.numpy(force=True) != 0)
 
     def matrix(self) -> Tensor:
         """The matrix of :meth:`coefficients`, float (n_out, n_in)."""
