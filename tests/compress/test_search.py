@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The search: budgets, pruned points, storages, workers at the same time, and resuming after a kill."""
 
-import json
 import os
 import signal
 import subprocess
@@ -114,7 +113,7 @@ def test_a_demand_is_one_limit(demand, message):
 
 def test_points_that_do_not_fit_are_pruned_with_the_reason(tmp_path):
     given = problem(Demand(max_loss=5.0), space=Space(CONFIG.replace(coefficient_depth=64)))
-    in_process(given, str(tmp_path / "journal"), 12)
+    in_process(given, str(tmp_path / "journal"), 8)
     study = open_study(given, str(tmp_path / "journal"), "spectramac")
     pruned = study.get_trials(states=(TrialState.PRUNED,))
     assert pruned
@@ -146,9 +145,9 @@ def test_two_workers_share_a_study_and_a_later_run_goes_on(tmp_path, kind):
     """The second run finds the trials of the first, and adds to them."""
     storage = str(tmp_path / "journal") if kind == "journal" else f"sqlite:///{tmp_path}/s.db"
     given = problem(Demand(max_bytes=500))
-    result = search(given, storage, n_trials=16, jobs=2)
+    result = search(given, storage, n_trials=8, jobs=2)
     first = result.study.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED))
-    assert 16 <= len(first) <= 17
+    assert 8 <= len(first) <= 9
     assert len({t.user_attrs["worker"] for t in first}) == 2
     spans = [(t.datetime_start, t.datetime_complete, t.user_attrs["worker"]) for t in first]
     assert any(a < d and c < b and u != v for a, b, u in spans for c, d, v in spans)  # overlap
@@ -157,10 +156,10 @@ def test_two_workers_share_a_study_and_a_later_run_goes_on(tmp_path, kind):
     best = max(t.value for t in first if t.state == TrialState.COMPLETE)
     assert result.trial.value == best
 
-    in_process(given, storage, 20)
+    in_process(given, storage, 11)
     later = open_study(given, storage, "spectramac").get_trials()
-    assert len(later) >= 20
-    assert [t.params for t in later[:16]] == [t.params for t in result.study.get_trials()[:16]]
+    assert sum(t.state.is_finished() for t in later) >= 11
+    assert [t.params for t in later[:8]] == [t.params for t in result.study.get_trials()[:8]]
 
 
 WORKER = """
@@ -207,20 +206,26 @@ def test_nothing_found_says_how_near(tmp_path):
         best_trial(study)
 
 
-def test_the_search_finds_what_one_technique_alone_does_not(tmp_path):
-    """Within a budget the chosen mix is at least as good as every trial that meets it."""
+def test_every_technique_alone_is_tried_first_and_the_choice_is_no_worse(tmp_path):
     given = problem(Demand(max_bytes=420))
-    in_process(given, str(tmp_path / "journal"), 25)
-    study = open_study(given, str(tmp_path / "journal"), "spectramac")
+    n = len(given.space.starting_points(2, trained=False))
+    storage = str(tmp_path / "journal")
+    in_process(given, storage, n + 2)
+    study = open_study(given, storage, "spectramac")
+    alone = [
+        t.user_attrs["techniques"][0] for t in study.trials[:n] if "techniques" in t.user_attrs
+    ]
+    for name in ("sft-8x8-real", "sft-8x8-complex", "rows-sft-8", "circulant-8", "prune-pair"):
+        assert name in alone
     chosen = best_trial(study)
-    values = [t.value for t in study.trials if t.user_attrs.get("excess", 1) <= 0]
-    assert chosen.value == max(values)
+    good = [t for t in study.trials if t.user_attrs.get("excess", 1) <= 0]
+    assert chosen.value == max(t.value for t in good)
     found, _ = given.evaluate(FixedTrial(chosen.params))
     assert found.accuracy == chosen.value
+    assert found.size.stored_bytes == chosen.user_attrs["stored_bytes"] <= 420
     again, _ = given.evaluate(FixedTrial(chosen.params))
     for a, b in zip(found.network.layers, again.network.layers, strict=True):
         np.testing.assert_array_equal(a.coefficients, b.coefficients)
-    json.dumps(chosen.user_attrs)
 
 
 def test_widths_are_trained_once_and_kept(tmp_path):

@@ -68,7 +68,7 @@ def open_storage(text: str) -> BaseStorage:
 
 
 def open_study(problem: Problem, storage: str, name: str, sampler_seed: int = 0) -> Study:
-    """Make a study, or take it up again.
+    """Make a study, or take it up again. A new one tries every technique alone first.
 
     Raises
     ------
@@ -86,6 +86,9 @@ def open_study(problem: Problem, storage: str, name: str, sampler_seed: int = 0)
     wanted, found = problem.identity(), study.user_attrs.get(_IDENTITY)
     if found is None:
         study.set_user_attr(_IDENTITY, wanted)
+        trained = problem.training is not None
+        for point in problem.space.starting_points(len(problem.layers), trained=trained):
+            study.enqueue_trial(point, skip_if_exists=True)
     elif found != wanted:
         key = next(k for k in wanted if found.get(k) != wanted[k])
         raise ValueError(

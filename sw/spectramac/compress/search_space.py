@@ -205,6 +205,27 @@ class Space:
             self._layer(trial, i, i == n_layers - 1, f"{n_layers}.{i}") for i in range(n_layers)
         ]
 
+    def starting_points(self, n_layers: int, *, trained: bool) -> list[dict[str, Any]]:
+        """Parameters of one technique for all layers, for each, with all bits that suit: so that a search never ends
+        below any single technique.
+
+        Few bits and one step for a layer want training.
+        """
+        bits = [self.min_bits, 8] if trained else [6, 8]
+        steps = "layer" if trained else "row"
+        points = []
+        for kind in self._families():
+            like = "rows-sft" if "sft" in kind or kind == "circulant" else "prune-pair"
+            last = kind if self._families()[kind].last else like
+            for n in dict.fromkeys(max(b, self.min_bits) for b in bits):
+                point: dict[str, Any] = {"widths": MODEL_WIDTHS} if self.widths else {}
+                for i, technique in enumerate([kind] * (n_layers - 1) + [last]):
+                    values = (technique, n, steps, 0.5, 8)
+                    names = ("technique", "bits", "steps", "density", "block")
+                    point |= {f"{n_layers}.{i}.{k}": v for k, v in zip(names, values, strict=True)}
+                points.append(point)
+        return points
+
     def _layer(self, trial: Trial, index: int, last: bool, name: str) -> Choice:
         families = {n: f for n, f in self._families().items() if f.last or not last}
         names = list(families)

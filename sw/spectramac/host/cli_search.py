@@ -202,7 +202,9 @@ def run_search(options: SearchOptions, config: AcceleratorConfig) -> None:
     _check_repeats(result, problem.training is not None)
     figures = _figures(options, config, problem, result)
     chosen = figures["chosen"]
-    meta = {k: chosen[k] for k in ("techniques", "densities", "bits", "steps", "validation_accuracy")}
+    meta = {
+        k: chosen[k] for k in ("techniques", "densities", "bits", "steps", "validation_accuracy")
+    }
     options.out.mkdir(parents=True, exist_ok=True)
     save_network(replace(result.found.network, meta=meta), options.out / "network.npz")
     text = json.dumps(figures, indent=1, allow_nan=False) + "\n"
@@ -233,7 +235,9 @@ def _tables(figures: Any) -> list[Any]:
     rows = [(i + 1, t, f"{d:.4f}", b, s) for i, (t, d, b, s) in enumerate(columns)]
     return [
         cli_report.table("Search", ("", ""), facts),
-        cli_report.table("Layers", ("layer", "technique", "density", "bits", "a step for each"), rows),
+        cli_report.table(
+            "Layers", ("layer", "technique", "density", "bits", "a step for each"), rows
+        ),
     ]
 
 
