@@ -215,7 +215,9 @@ class _Run:
         """Through the quantizers."""
         p = self.procedure
         if p.tune_epochs:
+            self.student.compact()
             self._fit(p.tune_epochs, p.tune_rate, p.prune_epochs, None)
+            self.student.expand()
 
     def _fit(
         self, epochs: int, rate: float, done: int, before_batch: Callable[[Position], None] | None
@@ -246,6 +248,7 @@ class _Run:
 
 
 def _undecayed(model: nn.Module) -> list[nn.Parameter]:
-    """All parameters but spectra."""
-    spectra = {id(m.spectrum) for m in model.modules() if isinstance(m, StageLinear)}
-    return [p for p in model.parameters() if id(p) not in spectra]
+    """All parameters but coefficients."""
+    stages = [m for m in model.modules() if isinstance(m, StageLinear)]
+    coefficients = {id(p) for stage in stages for p in (stage.spectrum, stage.values)}
+    return [p for p in model.parameters() if id(p) not in coefficients]

@@ -17,12 +17,13 @@ from spectramac.compress.techniques import Structured, Thresholding, remove_unit
 from spectramac.compress.techniques.base import check_weights
 from spectramac.compress.threshold import column_rms
 from spectramac.compress.torch_layers import StructuredLinear
+from spectramac.compress.torch_stage import StageLinear
 from spectramac.compress.train import SpectralNetwork, cubic_density
 
 __all__ = ["Student"]
 
-_COMPACT = 0.5
-"""Part of the coefficients below which it is faster to round only those."""
+_SPARSE = 0.5
+"""Part of the coefficients below which it is faster to train a list of them."""
 
 
 def _structure(choice: Choice, weights: Floats, x: Floats) -> Structured:
@@ -120,7 +121,20 @@ class Student(SpectralNetwork):
         for i, choice, layer, seen in self._seen(x):
             if not layer.stages[0].quantized:
                 layer.start_quantization(choice.quantization, seen)
-            for stage in layer.stages:
-                stage.compact = len(stage.stored) < _COMPACT * stage.mask.numel()
             if not self.activations[i].enabled:
                 self.activations[i].start(activation_scale(self.output(i, seen).numpy(force=True)))
+
+    def stages(self) -> list[StageLinear]:
+        """Of all layers."""
+        return [stage for layer in self.layers for stage in layer.stages]
+
+    def compact(self) -> None:
+        """Fix the masks, and train only what they keep (:meth:`StageLinear.compact`)."""
+        for stage in self.stages():
+            if len(stage.stored) < _SPARSE * stage.mask.numel():
+                stage.compact()
+
+    def expand(self) -> None:
+        """Undo :meth:`compact`."""
+        for stage in self.stages():
+            stage.expand()
