@@ -22,8 +22,9 @@ from spectramac.compiler.compile import compile_network
 from spectramac.compress.compare import predicted_cycles
 from spectramac.compress.datasets import TrainingData
 from spectramac.compress.search import NothingFoundError, best_trial, open_study, search, work
+from spectramac.compress.search_demand import Demand
 from spectramac.compress.search_problem import Problem, Training
-from spectramac.compress.search_space import Demand, Space
+from spectramac.compress.search_space import Space
 from spectramac.spec.config import preset
 
 CONFIG = preset("small")
@@ -166,7 +167,7 @@ WORKER = """
     import sys
     sys.path[:0] = [{root!r}]
     from spectramac.compress.search import work
-    from spectramac.compress.search_space import Demand
+    from spectramac.compress.search_demand import Demand
     from tests.compress.test_search import problem
     work(problem(Demand(max_bytes=500)), {storage!r}, "spectramac", 100000, 5)
 """

@@ -222,9 +222,9 @@ def search(
         If a process fails.
     """
     study = open_study(problem, storage, name)
-    start = len(
-        study.get_trials(deepcopy=False)
-    )  # so that samplers of later runs draw other points
+    # Samplers of later runs draw other points.
+    start = len(study.get_trials(deepcopy=False))
+    jobs = jobs if _n_done(study) < n_trials else 0
     seeds = [1000 * problem.seed + start + i for i in range(jobs)]
     arguments = [(problem, storage, name, n_trials, seed) for seed in seeds]
     context = multiprocessing.get_context("spawn")

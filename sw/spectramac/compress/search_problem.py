@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spectramac.compiler.compile import compile_network
 from spectramac.compress.blocks import Floats
@@ -19,10 +20,9 @@ from spectramac.compress.compare import float_accuracy, predicted_cycles
 from spectramac.compress.datasets import TrainingData
 from spectramac.compress.post_training import Choice, DenseLayer, compress_layers
 from spectramac.compress.quantize import activation_scale, quantize_input
+from spectramac.compress.search_demand import Demand, Size
 from spectramac.compress.search_space import (
     MODEL_WIDTHS,
-    Demand,
-    Size,
     Space,
     Trial,
     layer_inputs,
@@ -31,6 +31,7 @@ from spectramac.compress.search_space import (
 from spectramac.compress.size import layers_cost
 from spectramac.model.layer import run_network
 from spectramac.model.network import Network
+from spectramac.spec.config import AcceleratorConfig
 
 __all__ = ["Evaluated", "Problem", "Training", "measure"]
 
@@ -83,7 +84,9 @@ class Evaluated:
     multiplications: float
 
 
-def measure(network: Network, x: Floats, labels: Any, config: Any) -> Evaluated:
+def measure(
+    network: Network, x: Floats, labels: NDArray[np.int64], config: AcceleratorConfig
+) -> Evaluated:
     """Compile a network, and run it on the golden model.
 
     Parameters

@@ -99,8 +99,9 @@ class SearchOptions:
 
 def _problem(options: SearchOptions, config: AcceleratorConfig) -> Any:
     from spectramac.compress.datasets import load_training
+    from spectramac.compress.search_demand import Demand
     from spectramac.compress.search_problem import Problem, Training
-    from spectramac.compress.search_space import Demand, Space
+    from spectramac.compress.search_space import Space
     from spectramac.host.cli_compress import load_layers
 
     demand = Demand(options.max_bytes, options.max_cycles, options.max_loss)
@@ -128,34 +129,6 @@ def _problem(options: SearchOptions, config: AcceleratorConfig) -> Any:
         input_scale=options.input_scale,
         seed=options.seed,
     )
-
-
-def _figures(options: SearchOptions, config: AcceleratorConfig, problem: Any, result: Any) -> Any:
-    trials = [
-        {"number": t.number, "state": t.state.name, "params": t.params, **t.user_attrs}
-        for t in result.study.get_trials(deepcopy=False)
-        if t.state.is_finished()
-    ]
-    found = result.found
-    return {
-        "demand": problem.demand.text,
-        "command": options.command(config),
-        "problem": problem.identity(),
-        "float_accuracy": problem.reference,
-        "chosen": {
-            "trial": result.trial.number,
-            "params": result.trial.params,
-            "techniques": result.trial.user_attrs["techniques"],
-            "densities": result.trial.user_attrs["densities"],
-            "bits": result.trial.user_attrs["bits"],
-            "steps": result.trial.user_attrs["steps"],
-            "validation_accuracy": found.accuracy,
-            "bytes": found.size.stored_bytes,
-            "cycles": found.size.cycles,
-            "multiplications": found.multiplications,
-        },
-        "trials": trials,
-    }
 
 
 def _check_repeats(result: Any, trained: bool) -> None:
@@ -186,6 +159,7 @@ def run_search(options: SearchOptions, config: AcceleratorConfig) -> None:
         If the chosen point gives another network when it is made again without training.
     """
     from spectramac.host import cli_report
+    from spectramac.host.cli_search_report import figures_of, tables_of
     from spectramac.model.network import save_network
 
     module = _extra("spectramac.compress.search", "search", "searching")
@@ -200,7 +174,7 @@ def run_search(options: SearchOptions, config: AcceleratorConfig) -> None:
             progress=progress,
         )
     _check_repeats(result, problem.training is not None)
-    figures = _figures(options, config, problem, result)
+    figures = figures_of(options.command(config), problem, result)
     chosen = figures["chosen"]
     meta = {
         k: chosen[k] for k in ("techniques", "densities", "bits", "steps", "validation_accuracy")
@@ -209,36 +183,8 @@ def run_search(options: SearchOptions, config: AcceleratorConfig) -> None:
     save_network(replace(result.found.network, meta=meta), options.out / "network.npz")
     text = json.dumps(figures, indent=1, allow_nan=False) + "\n"
     (options.out / "search.json").write_text(text, encoding="utf-8")
-    cli_report.show(*_tables(figures))
+    cli_report.show(*tables_of(figures))
     cli_report.note(f"wrote network.npz and search.json to {options.out}")
-
-
-def _tables(figures: Any) -> list[Any]:
-    from spectramac.host import cli_report
-
-    chosen, trials = figures["chosen"], figures["trials"]
-    n_pruned = sum(t["state"] == "PRUNED" for t in trials)
-    facts = [
-        ("demand", figures["demand"]),
-        ("trials", f"{len(trials)}, {n_pruned} of them pruned"),
-        ("chosen", f"trial {chosen['trial']}"),
-        (
-            "validation accuracy, %",
-            f"{chosen['validation_accuracy']:.2f} (float network {figures['float_accuracy']:.2f})",
-        ),
-        ("bytes", chosen["bytes"]),
-        ("cycles/inference, at most", f"{chosen['cycles']:.1f}"),
-        ("multiplications", f"{chosen['multiplications']:.0f}"),
-    ]
-    names = ("techniques", "densities", "bits", "steps")
-    columns = zip(*(chosen[name] for name in names), strict=True)
-    rows = [(i + 1, t, f"{d:.4f}", b, s) for i, (t, d, b, s) in enumerate(columns)]
-    return [
-        cli_report.table("Search", ("", ""), facts),
-        cli_report.table(
-            "Layers", ("layer", "technique", "density", "bits", "a step for each"), rows
-        ),
-    ]
 
 
 @command("search")
