@@ -25,7 +25,7 @@ DEVICES := .venv/.devices
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-train sim test test-long lint format format-check types generated check verilog \
-        synth bench bench-fft train-demo docs clean distclean
+        synth bench bench-compress bench-fft train-demo docs clean distclean
 .DELETE_ON_ERROR:
 
 help:  ## this list
@@ -94,6 +94,9 @@ bench: $(READY)  ## measure speed
 
 bench-fft: $(READY) $(DEVICES)  ## noise, latency, resources and clock of the FFT (an hour); writes docs/fft-bench.json
 	$(BIN)/python -m spectramac.sim.bench_fft --json docs/fft-bench.json
+
+bench-compress: $(READY) $(TRAIN)  ## every compression technique on every data set (hours); BENCH_COMPRESS_ARGS="--epochs 10"
+	$(BIN)/python -m spectramac.host.bench_compress $(BENCH_COMPRESS_ARGS)
 
 train-demo: $(READY) $(TRAIN)  ## train and compress the demonstration network again
 	$(TRAIN_DEMO)

@@ -218,6 +218,37 @@ def test_fake_quantization_is_that_of_the_codes(technique: Technique, steps: str
         assert ratio[0] != 1
 
 
+@pytest.mark.parametrize("steps", [None, "layer", "row"])
+@pytest.mark.parametrize("technique", [Sft(), Sft(form="complex"), Pruning()], ids=ids)
+def test_a_list_of_what_is_stored_trains_the_same(technique: Technique, steps: str | None) -> None:
+    stage = technique.fit(matrix(), 0.3).stages[0]
+    x, target = torch.randn(20, 54, generator=torch.Generator().manual_seed(0)), torch.ones(20, 21)
+    trained = []
+    for compact in (False, True):
+        module = StageLinear(stage, np.zeros(21), bits=4)
+        if steps is not None:
+            kind = Quantization(4, steps).steps_for(stage.t_out)  # type: ignore[arg-type]
+            module.start_quantization(quantize_coefficients(stage.coefficients(), 4, kind).steps)
+        if compact:
+            module.compact()
+            assert (module.values is None) == (stage.pattern == "complex")
+        optimizer = torch.optim.Adam(module.parameters(), lr=0.02)
+        for _ in range(10):
+            optimizer.zero_grad()
+            functional.mse_loss(module(x), target).backward()
+            optimizer.step()
+        during = module.to_stage().spectrum, module.numpy_spectrum()
+        module.expand()
+        assert module.values is None
+        assert module.spectrum.requires_grad
+        np.testing.assert_array_equal(module.to_stage().spectrum, during[0])
+        np.testing.assert_array_equal(module.numpy_spectrum(), during[1])
+        trained.append((during[0], module.steps, module(x).detach().numpy()))
+    assert not np.array_equal(trained[0][0], stage.spectrum)
+    for a, b in zip(*trained, strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-4)
+
+
 @pytest.mark.parametrize(
     "technique",
     [Sft(), Sft(form="complex"), BlockCirculant(), Pruning(), RowsSft(), LowRank()],

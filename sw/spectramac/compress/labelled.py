@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from spectramac.compress.blocks import Floats
 from spectramac.compress.choose import folds_of
 
-__all__ = ["MAX_CALIBRATION", "LabelledData", "load_labelled", "split_labelled"]
+__all__ = ["MAX_CALIBRATION", "LabelledData", "load_labelled", "read_samples", "split_labelled"]
 
 MAX_CALIBRATION = 1000
 """Samples of the calibration part, at most: scales hardly change with more, and time does."""
@@ -103,29 +103,46 @@ def load_labelled(path: str | Path, n_in: int, n_classes: int, *, seed: int = 0)
     return _check(path, arrays, n_in, n_classes, seed)
 
 
-def _check(
-    path: object, arrays: Mapping[str, NDArray[Any]], n_in: int, n_classes: int, seed: int
-) -> LabelledData:
+def read_samples(path: str | Path, n_in: int, n_classes: int) -> tuple[Floats, NDArray[np.int64]]:
+    """All of ``x`` and ``y`` of an ``.npz`` file of these two, checked but not split.
+
+    Raises
+    ------
+    ValueError
+        As :func:`load_labelled`.
+    """
+    return _samples(path, _read(path), n_in, n_classes, "x", "y")
+
+
+def _samples(
+    path: object, arrays: Mapping[str, NDArray[Any]], n_in: int, n_classes: int, *known: str
+) -> tuple[Floats, NDArray[np.int64]]:
     if n_classes < 2:
         raise ValueError(f"the network must have at least 2 outputs, classes, not {n_classes}")
-    unknown = sorted(set(arrays) - {"x", "y", "x_calibration"})
+    unknown = sorted(set(arrays) - set(known))
     if unknown:
-        raise ValueError(
-            f"{path}: arrays must be called x, y and x_calibration, not {unknown[0]!r}"
-        )
+        wanted = f"{', '.join(known[:-1])} and {known[-1]}"
+        raise ValueError(f"{path}: arrays must be called {wanted}, not {unknown[0]!r}")
     for name in ("x", "y"):
         if name not in arrays:
             raise ValueError(f"{path}: there must be an array {name}")
     x = _inputs(path, "x", arrays["x"], n_in)
     labels = _labels(path, arrays["y"], len(x), n_classes)
+    if len(x) < _MIN_SAMPLES and "x_calibration" not in arrays:
+        raise ValueError(
+            f"{path}: x must have at least {_MIN_SAMPLES} samples to be split, not {len(x)}"
+        )
+    return x, labels
+
+
+def _check(
+    path: object, arrays: Mapping[str, NDArray[Any]], n_in: int, n_classes: int, seed: int
+) -> LabelledData:
+    x, labels = _samples(path, arrays, n_in, n_classes, "x", "y", "x_calibration")
     if "x_calibration" in arrays:
         given = _inputs(path, "x_calibration", arrays["x_calibration"], n_in)
         data = LabelledData(given, x, labels)
     else:
-        if len(x) < _MIN_SAMPLES:
-            raise ValueError(
-                f"{path}: x must have at least {_MIN_SAMPLES} samples to be split, not {len(x)}"
-            )
         data = split_labelled(x, labels, seed=seed)
     if not np.any(data.calibration):
         raise ValueError(f"{path}: the calibration part must hold something other than zeros")

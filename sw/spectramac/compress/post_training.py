@@ -32,9 +32,12 @@ from spectramac.model.layer import run_layer
 from spectramac.model.network import Layer, Network
 
 __all__ = [
+    "ChainBuilder",
     "Choice",
     "CompressedChain",
     "DenseLayer",
+    "check_chain",
+    "check_place",
     "compress_chain",
     "compress_dense",
     "compress_layers",
@@ -110,6 +113,107 @@ class CompressedChain:
     fits: tuple[Structured, ...]
 
 
+def check_chain(layers: Sequence[DenseLayer], choices: Sequence[Choice], x: NDArray[Any]) -> None:
+    """Refuse inputs that are not those of the first layer, and choices that are not one a layer."""
+    n_in = layers[0][0].shape[1]
+    if x.ndim != 2 or x.shape[1] != n_in:
+        raise ValueError(f"calibration data must have shape (batch, {n_in}), not {x.shape}")
+    if len(choices) != len(layers):
+        raise ValueError(f"there must be {len(layers)} choices, one a layer, not {len(choices)}")
+
+
+def check_place(index: int, structured: Structured) -> None:
+    """Refuse a layer that cannot be the one with this number in a chain."""
+    if structured.output_map is not None:
+        raise ValueError(
+            f"layer {index}: technique must keep all outputs, not {structured.technique!r}; remove "
+            "neurons from the chain first (spectramac.compress.techniques.remove_units)"
+        )
+    if index and structured.input_map is not None:
+        raise ValueError(
+            f"layer {index}: technique must keep the order of its inputs, not "
+            f"{structured.technique!r}; only the first layer may rearrange them"
+        )
+
+
+class ChainBuilder:
+    """Integer layers of a chain, made one after the other.
+
+    Parameters
+    ----------
+    calibration : int8 array (batch, n_in)
+        Typical inputs.
+    input_scale : float
+        Real value of one int8 step of them.
+    accumulator_width : int
+        That the sums of every layer must fit, in bits.
+
+    Attributes
+    ----------
+    values : int array (batch, …)
+        What the layers so far make of the calibration inputs.
+    zero : int
+        Their zero point.
+    """
+
+    def __init__(
+        self, calibration: NDArray[np.int8], input_scale: float, accumulator_width: int = 27
+    ) -> None:
+        self.values: NDArray[np.int64] = calibration.astype(np.int64)
+        self.zero = 0
+        self._first_scale = self._scale = input_scale
+        self._accumulator_width = accumulator_width
+        self._layers: list[Layer] = []
+        self._input_map: NDArray[np.int32] | None = None
+        self._count = 0
+
+    def add(
+        self,
+        structured: Structured,
+        bias: NDArray[np.float64],
+        *,
+        output_scale: float,
+        relu: bool,
+        quantization: Quantization = INT8,
+        steps: Sequence[NDArray[np.float64] | float] | None = None,
+        scales: Sequence[float] | None = None,
+        output_zero: int = 0,
+    ) -> None:
+        """Append a layer; parameters and errors are those of :meth:`Structured.export`."""
+        check_place(self._count, structured)
+        if self._count == 0:
+            self._input_map = structured.input_map
+        self._count += 1
+        made = structured.export(
+            f"fc{self._count}",
+            bias,
+            inputs=self.values,
+            input_scale=self._scale,
+            output_scale=output_scale,
+            relu=relu,
+            quantization=quantization,
+            steps=steps,
+            scales=scales,
+            accumulator_width=self._accumulator_width,
+            input_zero=self.zero,
+            output_zero=output_zero,
+        )
+        self._layers += made
+        self.values = structured.place(self.values)
+        for layer in made:
+            self.values = run_layer(layer, self.values).y
+        self._scale, self.zero = output_scale, output_zero
+
+    def network(self) -> Network:
+        """All layers."""
+        return Network(
+            layers=tuple(self._layers),
+            input_scale=self._first_scale,
+            output_scale=self._scale,
+            input_map=self._input_map,
+        )
+
+
 def compress_layers(
     layers: Sequence[DenseLayer],
     choices: Sequence[Choice],
@@ -158,62 +262,28 @@ def compress_chain(
     NotRunnableError
         If the engine cannot run a structure.
     """
-    n_in = layers[0][0].shape[1]
-    if calibration.ndim != 2 or calibration.shape[1] != n_in:
-        raise ValueError(
-            f"calibration data must have shape (batch, {n_in}), not {calibration.shape}"
-        )
-    if len(choices) != len(layers):
-        raise ValueError(f"there must be {len(layers)} choices, one a layer, not {len(choices)}")
+    check_chain(layers, choices, calibration)
     real = calibration.astype(np.float64) * input_scale
-    values = calibration.astype(np.int64)
-    scale, zero = input_scale, 0
-    done: list[Layer] = []
+    chain = ChainBuilder(calibration, input_scale, accumulator_width)
     fits: list[Structured] = []
-    input_map = None
     for i, ((w, b), choice) in enumerate(zip(layers, choices, strict=True)):
         last = i == len(layers) - 1
-        structured = choice.technique.fit(
-            w, choice.density, inputs=values - zero if activation_aware else None
-        )
-        if structured.output_map is not None:
-            raise ValueError(
-                f"layer {i}: technique must keep all outputs, not {structured.technique!r}; remove "
-                "neurons from the chain first (spectramac.compress.techniques.remove_units)"
-            )
-        if i == 0:
-            input_map = structured.input_map
-        elif structured.input_map is not None:
-            raise ValueError(
-                f"layer {i}: technique must keep the order of its inputs, not "
-                f"{structured.technique!r}; only the first layer may rearrange them"
-            )
+        inputs = chain.values - chain.zero if activation_aware else None
+        structured = choice.technique.fit(w, choice.density, inputs=inputs)
         real = real @ w.T + b
         if not last:
             real = np.maximum(real, 0)
         output = calibrate(real, affine=affine and not last)
-        made = structured.export(
-            f"fc{i + 1}",
+        chain.add(
+            structured,
             b,
-            inputs=values,
-            input_scale=scale,
             output_scale=float(output.scale),
             relu=not last,
             quantization=choice.quantization,
-            accumulator_width=accumulator_width,
-            input_zero=zero,
             output_zero=int(output.zero_point),
         )
-        done += made
         fits.append(structured)
-        values = structured.place(values)
-        for layer in made:
-            values = run_layer(layer, values).y
-        scale, zero = float(output.scale), int(output.zero_point)
-    network = Network(
-        layers=tuple(done), input_scale=input_scale, output_scale=scale, input_map=input_map
-    )
-    return CompressedChain(network, tuple(fits))
+    return CompressedChain(chain.network(), tuple(fits))
 
 
 def compress_dense(

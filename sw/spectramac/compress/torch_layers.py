@@ -14,8 +14,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from spectramac.compress.blocks import Floats
+from spectramac.compress.quantize import activation_scale, quantize_coefficients
 from spectramac.compress.techniques import (
     ConvStage,
+    Quantization,
     Structured,
     StructuredConv,
     TileStage,
@@ -75,14 +77,41 @@ class StructuredLinear(_Chain):
         if structured.input_map is not None:
             self.register_buffer("places", torch.from_numpy(structured.input_map.astype(np.int64)))
 
+    def place(self, x: Tensor) -> Tensor:
+        """Inputs where the first stage wants them, as :meth:`Structured.place`."""
+        if self.structured.input_map is None:
+            return x
+        placed = x.new_zeros(len(x), self.structured.stages[0].n_in)
+        return placed.index_copy(1, self.places, x)
+
     def forward(self, x: Tensor) -> Tensor:
         """(batch, n_in) to (batch, n_out)."""
-        if self.structured.input_map is not None:
-            placed = x.new_zeros(len(x), self.structured.stages[0].n_in)
-            x = placed.index_copy(1, self.places, x)
+        x = self.place(x)
         for i, stage in enumerate(self.stages):
             x = stage(x if i == 0 else self.between[i - 1](x))
         return x
+
+    @torch.no_grad()
+    def start_quantization(self, quantization: Quantization, x: Tensor) -> None:
+        """Round from now on: coefficients in steps of least error, values between stages likewise.
+
+        Parameters
+        ----------
+        quantization : Quantization
+            Its bits must be those of the layer. Steps that are not powers of two apart become new parameters:
+            make the optimizer afterwards.
+        x : float tensor (batch, n_in)
+            Typical inputs.
+        """
+        x = self.place(x)
+        for i, stage in enumerate(self.stages):
+            kind = quantization.steps_for(stage.t_out)
+            steps = quantize_coefficients(stage.numpy_spectrum(), stage.bits, kind).steps
+            stage.start_quantization(float(steps[0]) if kind == "layer" else steps)
+            x = stage(x)
+            if i < len(self.between):
+                self.between[i].start(activation_scale(x.numpy(force=True)))
+                x = self.between[i](x)
 
 
 class StructuredConv2d(_Chain):

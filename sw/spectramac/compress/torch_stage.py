@@ -116,14 +116,18 @@ class StageLinear(nn.Module):
         self.quantized = False
         self.tau = 0.0
         """Θ drops bins of a smaller magnitude, in units of the input."""
+        self.values: nn.Parameter | None = None
+        """What is stored, if :meth:`compact` has made this the parameter instead of the spectrum."""
         self.mask: Tensor
         self.balance: Tensor
         self.log_ratio: Tensor
+        self.stored: Tensor
         self.joint: Tensor
         self.r_in: Tensor
         self.r_out: Tensor
         shape = (stage.spectrum.shape[0], stage.spectrum.shape[1])
         self.register_buffer("mask", to_float(stage.mask))
+        self.register_buffer("stored", torch.from_numpy(np.flatnonzero(stage.mask)))
         self.register_buffer("balance", to_float(balance(shape, self.t_in, self.t_out)))
         self.register_buffer("log_ratio", torch.zeros(shape[0], 1))
         self.register_buffer("r_in", to_float(orthonormal_basis(self.t_in)))
@@ -134,7 +138,26 @@ class StageLinear(nn.Module):
 
     def set_mask(self, mask: Mask) -> None:
         """Keep only these coefficients from now on; values that come back are those they had."""
+        self.expand()
         self.mask.copy_(to_float(mask))
+        self.stored = torch.from_numpy(np.flatnonzero(mask)).to(self.mask.device)
+
+    def compact(self) -> None:
+        """Train only a list of what is stored, until :meth:`expand`: the same function, faster where little is stored.
+
+        Make the optimizer afterwards. Complex patterns stay as they are.
+        """
+        if self.stage.pattern == "real" and self.values is None:
+            self.values = nn.Parameter(self.spectrum.detach().take(self.stored))
+            self.spectrum.requires_grad_(False)
+
+    def expand(self) -> None:
+        """Undo :meth:`compact`: make the whole spectrum, with the present values, the parameter again."""
+        if self.values is not None:
+            with torch.no_grad():
+                self.spectrum.put_(self.stored, self.values)
+            self.values = None
+            self.spectrum.requires_grad_(True)
 
     def start_quantization(self, steps: Floats | float) -> None:
         """Round the coefficients of S (not S̃) from now on.
@@ -160,7 +183,8 @@ class StageLinear(nn.Module):
                 self.log_step.fill_(float(np.log(values.min())))
                 self.log_ratio.copy_(to_float(np.reshape(ratio * np.log(2), (-1, 1))))
             else:
-                self.log_step = nn.Parameter(to_float(np.log(values)[:, None]))
+                rows = to_float(np.log(values)[:, None])
+                self.log_step = nn.Parameter(rows.to(self.log_step.device))
         self.quantized = True
 
     @property
@@ -193,24 +217,47 @@ class StageLinear(nn.Module):
 
     def coefficients(self) -> Tensor:
         """S̃ as the forward pass uses it: projected, and rounded if quantization has started."""
-        kept = self.project(self.spectrum)
-        if not self.quantized:
-            return kept
+        if self.values is None:
+            kept = self.project(self.spectrum)
+            if not self.quantized:
+                return kept
+            return self._rounded(kept, self.balance, self.log_step + self.log_ratio)
+        kept = self.values
+        if self.quantized:
+            rows = torch.div(self.stored, self.mask.shape[1], rounding_mode="floor")
+            log_steps = (self.log_step + self.log_ratio)[rows, 0]
+            kept = self._rounded(kept, self.balance.take(self.stored), log_steps)
+        return (
+            torch.zeros_like(self.mask)
+            .flatten()
+            .scatter(0, self.stored, kept)
+            .reshape(self.mask.shape)
+        )
+
+    def _rounded(self, values: Tensor, balance: Tensor, log_steps: Tensor) -> Tensor:
         limit = (1 << (self.bits - 1)) - 1
-        count = max(1, int(self.mask.sum()) // self.log_step.numel())
-        log_steps = self.log_step + self.log_ratio
-        return fake_quantize(kept / self.balance, log_steps, -limit, limit, count) * self.balance
+        count = max(1, len(self.stored) // self.log_step.numel())
+        return fake_quantize(values / balance, log_steps, -limit, limit, count) * balance
+
+    def _all(self) -> Tensor:
+        """The spectrum with the present values, not to be differentiated."""
+        if self.values is None:
+            return self.spectrum.detach()
+        return self.spectrum.detach().put(self.stored, self.values.detach())
 
     def numpy_spectrum(self) -> Floats:
         """S (not S̃) in float64, projected and not rounded: what :func:`quantize_coefficients` takes."""
-        S = self.project(self.spectrum).detach().double() / self.balance.double()
+        S = self.project(self._all()).double() / self.balance.double()
         return np.asarray(S.numpy(force=True), np.float64)
+
+    def all_values(self) -> Stage:
+        """The stage with all trained values, also those that are not stored any more, as they were last."""
+        values = self._all().double().numpy(force=True)
+        return self.stage.with_mask(np.ones(values.shape, np.bool_)).with_spectrum(values)
 
     def to_stage(self) -> Stage:
         """The stage with the trained values and the present mask, not rounded."""
-        values = self.spectrum.detach().double().numpy(force=True)
-        kept = self.mask.numpy(force=True) != 0
-        return self.stage.with_mask(kept).with_spectrum(values)
+        return self.all_values().with_mask(self.mask.numpy(force=True) != 0)
 
     def matrix(self) -> Tensor:
         """The matrix of :meth:`coefficients`, float (n_out, n_in)."""

@@ -5,6 +5,7 @@ gradual thresholding, distillation, and the loop over epochs."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from torch.nn import functional
 from spectramac.compress.torch_stage import ActivationQuantizer
 
 __all__ = [
+    "Position",
     "SpectralNetwork",
     "cubic_density",
     "distillation_loss",
@@ -36,21 +38,27 @@ class SpectralNetwork(nn.Module):
     def trace(self, x: Tensor) -> list[Tensor]:
         """The output of every layer, after its activation function and rounding."""
         values = []
-        last = len(self.layers) - 1
-        for i, (layer, activation) in enumerate(zip(self.layers, self.activations, strict=True)):
-            x = layer(x)
-            x = activation(torch.relu(x) if i < last else x)
+        for i in range(len(self.layers)):
+            x = self.output(i, x)
             values.append(x)
         return values
 
+    def output(self, index: int, x: Tensor) -> Tensor:
+        """What layer ``index`` makes of its inputs, after its activation function and rounding."""
+        y = self.layers[index](x)
+        rounded: Tensor = self.activations[index](
+            torch.relu(y) if index < len(self.layers) - 1 else y
+        )
+        return rounded
 
-def cubic_density(progress: float, final: float) -> float:
-    """Part of the coefficients kept at ``progress`` 0..1: 1 - (1 - final)(1 - (1 - p)³).
+
+def cubic_density(progress: float, final: float, first: float = 1.0) -> float:
+    """Part of the coefficients kept at ``progress`` p from 0 to 1: first - (first - final)(1 - (1 - p)³).
 
     Zhu and Gupta 2017, arXiv:1710.01878.
     """
     p = min(1.0, max(0.0, progress))
-    return 1.0 - (1.0 - final) * (1.0 - (1.0 - p) ** 3)
+    return first - (first - final) * (1.0 - (1.0 - p) ** 3)
 
 
 def distillation_loss(
@@ -68,15 +76,15 @@ def distillation_loss(
 
 
 @dataclass(frozen=True)
-class Epoch:
-    """Where training stands, given to the callback before each epoch."""
+class Position:
+    """Where training stands, given to a callback before each epoch or batch: its number, and of how many."""
 
     index: int
     of: int
 
     @property
     def progress(self) -> float:
-        """0 at the first epoch, 1 after the last."""
+        """0 at the first, 1 after the last."""
         return self.index / self.of
 
 
@@ -85,42 +93,54 @@ def fit(
     x: Tensor,
     y: Tensor,
     *,
-    loss: Callable[[Tensor, Tensor, Tensor], Tensor],
+    loss: Callable[[Any, Tensor, Tensor], Tensor],
     epochs: int,
     learning_rate: float,
     weight_decay: float = 0.0,
     batch_size: int = 128,
     augment: Callable[[Tensor, torch.Generator], Tensor] | None = None,
     generator: torch.Generator,
-    before_epoch: Callable[[Epoch], None] | None = None,
+    before_epoch: Callable[[Position], None] | None = None,
+    before_batch: Callable[[Position], None] | None = None,
+    undecayed: Sequence[nn.Parameter] = (),
 ) -> None:
     """AdamW with a one-cycle schedule over shuffled batches.
 
     Parameters
     ----------
     x : float tensor (samples, n_inputs)
+        On the device of the model, as ``y``.
     y : int tensor (samples,)
-    loss : callable (logits, labels, inputs) -> scalar
+        Labels, or anything else that the loss wants to know of a sample.
+    loss : callable (what the model gives, y of the batch, inputs) -> scalar
         Gets the augmented inputs too, so that a teacher can be asked about them.
     augment : callable (batch, generator) -> batch, optional
     generator : torch.Generator
-        All randomness comes from it.
-    before_epoch : callable, optional
-        For example to change masks.
+        On the CPU; all randomness comes from it.
+    before_epoch, before_batch : callable, optional
+        For example to change masks. Batches are counted over all epochs.
+    undecayed : sequence of parameters
+        Without weight decay.
     """
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=learning_rate, weight_decay=weight_decay, foreach=True
-    )
-    steps = epochs * -(-len(x) // batch_size)
+    without = {id(parameter) for parameter in undecayed}
+    decayed = [parameter for parameter in model.parameters() if id(parameter) not in without]
+    groups: list[dict[str, Any]] = [{"params": decayed}]
+    if without:
+        groups.append({"params": list(undecayed), "weight_decay": 0.0})
+    optimizer = torch.optim.AdamW(groups, lr=learning_rate, weight_decay=weight_decay, foreach=True)
+    n_batches = -(-len(x) // batch_size)
+    steps = epochs * n_batches
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, learning_rate, total_steps=steps, pct_start=0.15
     )
     model.train()
     for index in range(epochs):
         if before_epoch is not None:
-            before_epoch(Epoch(index, epochs))
-        order = torch.randperm(len(x), generator=generator)
-        for batch in torch.split(order, batch_size):
+            before_epoch(Position(index, epochs))
+        order = torch.randperm(len(x), generator=generator).to(x.device)
+        for number, batch in enumerate(torch.split(order, batch_size), index * n_batches):
+            if before_batch is not None:
+                before_batch(Position(number, steps))
             inputs = x[batch] if augment is None else augment(x[batch], generator)
             value = loss(model(inputs), y[batch], inputs)
             optimizer.zero_grad(set_to_none=True)

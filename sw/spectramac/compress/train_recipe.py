@@ -21,7 +21,7 @@ from spectramac.compress.techniques import Stage
 from spectramac.compress.threshold import column_rms
 from spectramac.compress.torch_stage import StageLinear
 from spectramac.compress.train import (
-    Epoch,
+    Position,
     SpectralNetwork,
     cubic_density,
     distillation_loss,
@@ -193,13 +193,13 @@ def train_student(
             temperature=recipe.temperature,
         )
 
-    def prune(epoch: Epoch) -> None:
+    def prune(epoch: Position) -> None:
         progress = epoch.progress / 0.7
         if epoch.index % recipe.mask_every == 0 and progress < 1 + recipe.mask_every / epoch.of:
             threshold_student(recipe, student, x, progress)
 
     generator = torch.Generator().manual_seed(seed + 1)
-    stages: list[tuple[int, float, Callable[[Epoch], None] | None]] = [
+    stages: list[tuple[int, float, Callable[[Position], None] | None]] = [
         (recipe.prune_epochs, recipe.prune_rate, prune),
         (recipe.tune_epochs, recipe.tune_rate, None),
     ]

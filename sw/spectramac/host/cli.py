@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The spectramac authors
 # SPDX-License-Identifier: BSD-2-Clause
 """``spectramac``: the command line. The commands are in :mod:`spectramac.host.cli_app`,
-:mod:`~spectramac.host.cli_fft` and :mod:`~spectramac.host.cli_import`.
+:mod:`~spectramac.host.cli_fft`, :mod:`~spectramac.host.cli_import` and :mod:`~spectramac.host.cli_search`.
 
 Results go to stdout, progress and diagnostics to stderr. Exit status: 0 if all is well, 1 if
 something failed or differs, 2 for wrong usage.
@@ -25,10 +25,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             file=sys.stderr,
         )
         sys.exit(2)
-    from spectramac.host import cli_fft, cli_import
+    from spectramac.host import cli_fft, cli_import, cli_search
 
     app = cli_fft.app
-    assert cli_import.app is app  # every module adds its commands to the same one
+    assert cli_import.app is cli_search.app is app  # every module adds its commands to the same one
     app(None if arguments is None else list(arguments), prog_name="spectramac")
 
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Compression techniques behind one interface (:mod:`spectramac.compress.techniques.base`)."""
 
-from spectramac.compress.techniques.base import Structured, Technique
+from spectramac.compress.techniques.base import Structured, Technique, Thresholding
 from spectramac.compress.techniques.conv import (
     ChannelPruning,
     ConvStage,
@@ -58,6 +58,7 @@ __all__ = [
     "Structured",
     "StructuredConv",
     "Technique",
+    "Thresholding",
     "TileStage",
     "Tucker2Conv",
     "image_map",

@@ -24,6 +24,7 @@ from spectramac.compress.blocks import Floats
 from spectramac.compress.quantize import activation_scale, assemble, quantize_coefficients
 from spectramac.compress.size import Cost, layers_cost
 from spectramac.compress.techniques.stage import INT8, NotRunnableError, Quantization, Stage
+from spectramac.compress.threshold import Mask, column_rms
 from spectramac.model.layer import run_layer
 from spectramac.model.network import Layer, Transform
 from spectramac.spec.config import AcceleratorConfig
@@ -32,6 +33,7 @@ __all__ = [
     "NotRunnableError",
     "Structured",
     "Technique",
+    "Thresholding",
     "block_transform",
     "check_density",
     "check_weights",
@@ -236,6 +238,46 @@ class Technique(ABC):
         ValueError
             If shapes or values are wrong.
         """
+
+
+class Thresholding(Technique):
+    """A technique that transforms the weights and keeps the largest coefficients of one stage.
+
+    Which they are can be decided again at any time, for instance while the coefficients are trained.
+    """
+
+    @abstractmethod
+    def transform(self, weights: Floats) -> Structured:
+        """One stage with all coefficients of ``weights`` (n_out, n_in)."""
+
+    @abstractmethod
+    def select(self, stage: Stage, density: float, rms: Floats | None = None) -> Mask:
+        """Which coefficients stay.
+
+        Parameters
+        ----------
+        stage : Stage
+            As :meth:`transform` makes it, with any values.
+        density : float
+            As of :meth:`Technique.fit`.
+        rms : float array (columns,), optional
+            Of every column's value (:func:`~spectramac.compress.threshold.column_rms`): compare coefficients
+            by their effect on the output.
+
+        Returns
+        -------
+        bool array, the shape of the spectrum
+        """
+
+    def fit(
+        self, weights: Floats, density: float, *, inputs: NDArray[Any] | None = None
+    ) -> Structured:
+        whole = self.transform(check_weights(weights))
+        (stage,) = whole.stages
+        placed = None if inputs is None else whole.place(np.asarray(inputs))
+        rms = None if placed is None else column_rms(placed, stage.t_in)
+        mask = self.select(stage, check_density(density), rms)
+        return whole.with_stages([stage.with_mask(mask)])
 
 
 def check_weights(weights: Floats, n_axes: int = 2) -> Floats:

@@ -9,17 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramac.compress.blocks import Floats
-from spectramac.compress.sft import pad
 from spectramac.compress.techniques.base import (
     Structured,
     Technique,
     check_density,
     check_weights,
 )
-from spectramac.compress.techniques.stage import IDENTITY, Stage
+from spectramac.compress.techniques.stage import IDENTITY, dense_stage
 from spectramac.compress.threshold import column_rms
 
-__all__ = ["LowRank", "dense_stage", "factorise"]
+__all__ = ["LowRank", "factorise"]
 
 
 def factorise(
@@ -47,14 +46,6 @@ def factorise(
     u, s, vt = np.linalg.svd(weights * scale, full_matrices=False)
     root = np.sqrt(s[:rank])
     return u[:, :rank] * root, root[:, None] * vt[:rank] / scale
-
-
-def dense_stage(weights: Floats) -> Stage:
-    """A stage that stores every weight of a matrix, in place."""
-    S = pad(weights, IDENTITY, IDENTITY)
-    return Stage(
-        n_in=weights.shape[1], n_out=len(weights), spectrum=S, mask=np.ones(S.shape, np.bool_)
-    )
 
 
 @dataclass(frozen=True)

@@ -10,22 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramac.compress.blocks import Floats
-from spectramac.compress.sft import pad
 from spectramac.compress.techniques.base import (
     Structured,
     Technique,
+    Thresholding,
     check_density,
     check_weights,
 )
 from spectramac.compress.techniques.selection import PAIRS, Selection
-from spectramac.compress.techniques.stage import IDENTITY, Stage
-from spectramac.compress.threshold import column_rms, largest
+from spectramac.compress.techniques.stage import IDENTITY, Stage, dense_stage
+from spectramac.compress.threshold import Mask, column_rms, largest
 
 __all__ = ["NeuronPruning", "Pruning", "remove_units", "unit_importance"]
 
 
 @dataclass(frozen=True)
-class Pruning(Technique):
+class Pruning(Thresholding):
     """Magnitude pruning: the largest weights stay where they are.
 
     Parameters
@@ -40,15 +40,11 @@ class Pruning(Technique):
     def name(self) -> str:
         return f"prune-{self.selection.group}"
 
-    def fit(
-        self, weights: Floats, density: float, *, inputs: NDArray[Any] | None = None
-    ) -> Structured:
-        weights, density = check_weights(weights), check_density(density)
-        S = pad(weights, IDENTITY, IDENTITY)
-        rms = None if inputs is None else column_rms(inputs, IDENTITY)
-        mask = self.selection(S, density, rms)
-        stage = Stage(n_in=weights.shape[1], n_out=len(weights), spectrum=S, mask=mask)
-        return Structured(technique=self.name, shape=weights.shape, stages=(stage,))
+    def transform(self, weights: Floats) -> Structured:
+        return Structured(technique=self.name, shape=weights.shape, stages=(dense_stage(weights),))
+
+    def select(self, stage: Stage, density: float, rms: Floats | None = None) -> Mask:
+        return self.selection(stage.spectrum, density, rms)
 
 
 def unit_importance(
@@ -96,14 +92,10 @@ class NeuronPruning(Technique):
         weights, density = check_weights(weights), check_density(density)
         count = max(1, round(density * len(weights)))
         kept = np.flatnonzero(largest(unit_importance(weights, self.norm, inputs), count))
-        S = pad(weights[kept], IDENTITY, IDENTITY)
-        stage = Stage(
-            n_in=weights.shape[1], n_out=count, spectrum=S, mask=np.ones(S.shape, np.bool_)
-        )
         return Structured(
             technique=self.name,
             shape=weights.shape,
-            stages=(stage,),
+            stages=(dense_stage(weights[kept]),),
             output_map=kept.astype(np.int32),
         )
 

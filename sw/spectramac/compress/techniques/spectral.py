@@ -2,35 +2,47 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Techniques in the frequency domain, for matrices: SFT, rows-only SFT, spectral input, block-circulant."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectramac.compress.blocks import Floats
-from spectramac.compress.sft import complex_pattern, orthonormal_sft
+from spectramac.compress.sft import orthonormal_sft
 from spectramac.compress.techniques.base import (
     Structured,
-    Technique,
+    Thresholding,
     block_transform,
     check_density,
-    check_weights,
 )
 from spectramac.compress.techniques.selection import PAIRS, Selection, keep_complex, keep_diagonal
 from spectramac.compress.techniques.stage import IDENTITY, Stage
-from spectramac.compress.threshold import by_density, column_rms
+from spectramac.compress.threshold import Mask, by_density
 from spectramac.model.network import Transform
 
 __all__ = ["BlockCirculant", "RowsSft", "Sft", "SpectralInput", "image_map"]
 
 
-def _rms(inputs: NDArray[Any] | None, t_in: Transform) -> Floats | None:
-    return None if inputs is None else column_rms(inputs, t_in)
+def _transformed(
+    technique: str,
+    weights: Floats,
+    t_in: Transform,
+    t_out: Transform,
+    pattern: Literal["real", "complex"] = "real",
+) -> Structured:
+    """All coefficients of a matrix (n_out, n_in); the stage takes the nearest spectrum of the pattern."""
+    n_out, n_in = weights.shape
+    S = orthonormal_sft(weights, t_in, t_out)
+    stage = Stage(
+        n_in=n_in, n_out=n_out, t_in=t_in, t_out=t_out, spectrum=S,
+        mask=np.ones(S.shape, np.bool_), pattern=pattern,
+    )  # fmt: skip
+    return Structured(technique=technique, shape=weights.shape, stages=(stage,))
 
 
 @dataclass(frozen=True)
-class Sft(Technique):
+class Sft(Thresholding):
     """Sparse Fourier transform: fft2 of the matrix or of its blocks, and only the large coefficients.
 
     *Real form.* All of the spectrum in the real Fourier basis; density 1 is exact.
@@ -66,27 +78,19 @@ class Sft(Technique):
         sizes = [str(block or "all") for block in (self.block_out, self.block_in)]
         return f"sft-{'x'.join(sizes)}-{self.form}"
 
-    def fit(
-        self, weights: Floats, density: float, *, inputs: NDArray[Any] | None = None
-    ) -> Structured:
-        weights, density = check_weights(weights), check_density(density)
+    def transform(self, weights: Floats) -> Structured:
         n_out, n_in = weights.shape
         t_in, t_out = block_transform(self.block_in, n_in), block_transform(self.block_out, n_out)
-        S = orthonormal_sft(weights, t_in, t_out)
-        rms = _rms(inputs, t_in)
+        return _transformed(self.name, weights, t_in, t_out, self.form)
+
+    def select(self, stage: Stage, density: float, rms: Floats | None = None) -> Mask:
         if self.form == "complex":
-            S = complex_pattern(S, t_in, t_out)
-            mask = keep_complex(S, density, t_in, t_out, rms)
-        else:
-            mask = self.selection(S, density, rms)
-        stage = Stage(
-            n_in=n_in, n_out=n_out, t_in=t_in, t_out=t_out, spectrum=S, mask=mask, pattern=self.form
-        )
-        return Structured(technique=self.name, shape=weights.shape, stages=(stage,))
+            return keep_complex(stage.spectrum, density, stage.t_in, stage.t_out, rms)
+        return self.selection(stage.spectrum, density, rms)
 
 
 @dataclass(frozen=True)
-class RowsSft(Technique):
+class RowsSft(Thresholding):
     """SFT of the rows only: for layers with few outputs, such as a classifier.
 
     Parameters
@@ -103,16 +107,12 @@ class RowsSft(Technique):
     def name(self) -> str:
         return f"rows-sft-{self.block_in or 'all'}"
 
-    def fit(
-        self, weights: Floats, density: float, *, inputs: NDArray[Any] | None = None
-    ) -> Structured:
-        weights, density = check_weights(weights), check_density(density)
-        n_out, n_in = weights.shape
-        t_in = block_transform(self.block_in, n_in)
-        S = orthonormal_sft(weights, t_in, IDENTITY)
-        mask = self.selection(S, density, _rms(inputs, t_in))
-        stage = Stage(n_in=n_in, n_out=n_out, t_in=t_in, spectrum=S, mask=mask)
-        return Structured(technique=self.name, shape=weights.shape, stages=(stage,))
+    def transform(self, weights: Floats) -> Structured:
+        t_in = block_transform(self.block_in, weights.shape[1])
+        return _transformed(self.name, weights, t_in, IDENTITY)
+
+    def select(self, stage: Stage, density: float, rms: Floats | None = None) -> Mask:
+        return self.selection(stage.spectrum, density, rms)
 
 
 def image_map(height: int, width: int, tile: int) -> NDArray[np.int32]:
@@ -131,7 +131,7 @@ def image_map(height: int, width: int, tile: int) -> NDArray[np.int32]:
 
 
 @dataclass(frozen=True)
-class SpectralInput(Technique):
+class SpectralInput(Thresholding):
     """The 2-D Fourier transform of an input image, of which one fixed set of bins is used.
 
     The set is the best one for these weights (and inputs): the bins whose columns have most energy. It is not
@@ -163,43 +163,40 @@ class SpectralInput(Technique):
     def name(self) -> str:
         return f"spectral-input-{'dense' if self.bins is None else 'sparse'}"
 
-    def fit(
-        self, weights: Floats, density: float, *, inputs: NDArray[Any] | None = None
-    ) -> Structured:
-        weights, density = check_weights(weights), check_density(density)
+    def transform(self, weights: Floats) -> Structured:
         height, width = self.image
         if weights.shape[1] != height * width:
             raise ValueError(
                 f"weights for images of {height} x {width} must have {height * width} columns, "
                 f"not {weights.shape[1]}"
             )
-        if self.bins is not None and density > self.bins:
-            raise ValueError(f"density must be at most bins, {self.bins!r}, not {density!r}")
         tile = self.tile or max(4, 1 << (max(self.image) - 1).bit_length())
         t_in = Transform("fft2d", tile * tile)
         t_out = block_transform(self.block_out, len(weights)) if self.block_out else IDENTITY
         places = image_map(height, width, tile)
-        n_in = -(-height // tile) * -(-width // tile) * t_in.n
-        placed = np.zeros((len(weights), n_in))
+        placed = np.zeros((len(weights), -(-height // tile) * -(-width // tile) * t_in.n))
         placed[:, places] = weights
-        S = orthonormal_sft(placed, t_in, t_out)
-        rms = None
-        if inputs is not None:
-            spread_inputs = np.zeros((len(inputs), n_in))
-            spread_inputs[:, places] = inputs
-            rms = column_rms(spread_inputs, t_in)
-        kept = density if self.bins is None else self.bins
-        mask = by_density(S, kept, rms, group=(len(S), 2))
-        if self.bins is not None:
+        whole = _transformed(self.name, placed, t_in, t_out)
+        return replace(whole, shape=weights.shape, input_map=places)
+
+    def select(self, stage: Stage, density: float, rms: Floats | None = None) -> Mask:
+        """See :meth:`Thresholding.select`; above :attr:`bins`, the density is that of whole bins."""
+        S = stage.spectrum
+        mask = by_density(S, max(self.bins or 0.0, density), rms, group=(len(S), 2))
+        if self.bins is not None and density <= self.bins:
             mask &= self.selection(np.where(mask, S, 0.0), density, rms)
-        stage = Stage(n_in=n_in, n_out=len(weights), t_in=t_in, t_out=t_out, spectrum=S, mask=mask)
-        return Structured(
-            technique=self.name, shape=weights.shape, stages=(stage,), input_map=places
-        )
+        return mask
+
+    def fit(
+        self, weights: Floats, density: float, *, inputs: NDArray[Any] | None = None
+    ) -> Structured:
+        if self.bins is not None and check_density(density) > self.bins:
+            raise ValueError(f"density must be at most bins, {self.bins!r}, not {density!r}")
+        return super().fit(weights, density, inputs=inputs)
 
 
 @dataclass(frozen=True)
-class BlockCirculant(Technique):
+class BlockCirculant(Thresholding):
     """Blocks that are circulant: complex and diagonal in the Fourier domain, so no index is stored.
 
     The nearest block-circulant matrix averages the weights along the wrapped diagonals of each block; below
@@ -218,15 +215,9 @@ class BlockCirculant(Technique):
     def name(self) -> str:
         return f"circulant-{self.block}"
 
-    def fit(
-        self, weights: Floats, density: float, *, inputs: NDArray[Any] | None = None
-    ) -> Structured:
-        weights, density = check_weights(weights), check_density(density)
+    def transform(self, weights: Floats) -> Structured:
         t = Transform("fft1d", self.block)
-        S = complex_pattern(orthonormal_sft(weights, t, t), t, t)
-        mask = keep_diagonal(S, density, t, _rms(inputs, t))
-        stage = Stage(
-            n_in=weights.shape[1], n_out=len(weights), t_in=t, t_out=t,
-            spectrum=S, mask=mask, pattern="complex",
-        )  # fmt: skip
-        return Structured(technique=self.name, shape=weights.shape, stages=(stage,))
+        return _transformed(self.name, weights, t, t, "complex")
+
+    def select(self, stage: Stage, density: float, rms: Floats | None = None) -> Mask:
+        return keep_diagonal(stage.spectrum, density, stage.t_in, rms)

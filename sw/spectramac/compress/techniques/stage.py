@@ -15,12 +15,20 @@ from spectramac.compress.sft import (
     inverse_orthonormal_sft,
     joint_blocks,
     orthonormal,
+    pad,
 )
 from spectramac.compress.threshold import Group, Mask
 from spectramac.compress.uniform import parameter_bits, quantize_uniform
 from spectramac.model.network import Layer, Transform
 
-__all__ = ["IDENTITY", "INT8", "NotRunnableError", "Quantization", "Stage"]
+__all__ = [
+    "IDENTITY",
+    "INT8",
+    "NotRunnableError",
+    "Quantization",
+    "Stage",
+    "dense_stage",
+]
 
 IDENTITY = Transform()
 
@@ -235,3 +243,11 @@ class Stage:
             shift=0,
             row_shift=(np.arange(len(codes) // 2) % 2).astype(np.int32) if uneven else 0,
         )
+
+
+def dense_stage(weights: Floats) -> Stage:
+    """A stage that stores every weight of a matrix, in place."""
+    S = pad(weights, IDENTITY, IDENTITY)
+    return Stage(
+        n_in=weights.shape[1], n_out=len(weights), spectrum=S, mask=np.ones(S.shape, np.bool_)
+    )

@@ -1,0 +1,169 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Tables in Markdown and pictures in SVG from the benchmark's results."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spectramac.compress.curve import Curve, Point
+
+__all__ = ["BUDGETS", "curves_of", "markdown", "write_report"]
+
+Row = dict[str, Any]
+Tables = dict[str, list[Row]]
+
+BUDGETS = (2300, 4400, 8700, 11000, 16000)
+"""Bytes for the table of best accuracies."""
+
+
+def _spread(values: Sequence[float]) -> float:
+    """Standard deviation between the seeds; 0 of one."""
+    return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+
+
+def _points(rows: Iterable[Row]) -> dict[tuple[str, float], list[Row]]:
+    """Rows of all seeds by method and density, densities falling; refused ones left out."""
+    found: dict[tuple[str, float], list[Row]] = {}
+    for row in sorted(rows, key=lambda r: -r["density"]):
+        if "refusal" not in row:
+            found.setdefault((row["method"], row["density"]), []).append(row)
+    return dict(sorted(found.items(), key=lambda item: item[0][0]))
+
+
+def _mean(rows: Sequence[Row], name: str) -> float:
+    return float(np.mean([row[name] for row in rows]))
+
+
+def curves_of(rows: Iterable[Row]) -> list[Curve]:
+    """Accuracy of each method by density, with bytes and multiplications; a score for every seed."""
+    curves: dict[str, list[Point]] = {}
+    for (method, density), same in _points(rows).items():
+        point = Point(
+            density,
+            stored_bytes=round(_mean(same, "bytes")),
+            multiplications=round(_mean(same, "multiplications")),
+            scores=tuple(row["accuracy"] for row in same),
+            cycles=_mean(same, "cycles"),
+        )
+        curves.setdefault(method, []).append(point)
+    return [Curve(method, tuple(points)) for method, points in curves.items()]
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
+    return lines + ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
+
+
+def _all_points(rows: Sequence[Row]) -> list[str]:
+    header = (
+        "method", "density", "accuracy, %", "± (seeds)", "bytes", "multiplications", "cycles",
+        "learning rate",
+    )  # fmt: skip
+    cells = []
+    for (method, density), same in _points(rows).items():
+        accuracies = [row["accuracy"] for row in same]
+        figures = [f"{_mean(same, n):.0f}" for n in ("bytes", "multiplications", "cycles")]
+        spread = f"{_spread(accuracies):.2f} ({len(same)})"
+        rate = f"{same[0]['rate']:g}"
+        cells.append((method, f"{density:g}", f"{np.mean(accuracies):.2f}", spread, *figures, rate))
+    return _table(header, cells)
+
+
+def _best_within(rows: Sequence[Row], budgets: Sequence[int]) -> list[str]:
+    """Best mean accuracy of each method within so many bytes (mean over the seeds), with its size."""
+    cells = []
+    for curve in curves_of(rows):
+        found: list[str] = []
+        for budget in budgets:
+            fits = [p for p in curve.points if (p.stored_bytes or 0) <= budget]
+            best = max(fits, key=lambda p: p.score, default=None)
+            found.append("" if best is None else f"{best.score:.2f} ({best.stored_bytes})")
+        cells.append((curve.name, *found))
+    return _table(("method", *(f"at most {b} bytes" for b in budgets)), cells)
+
+
+def _refused(rows: Sequence[Row]) -> list[str]:
+    reasons = {(r["method"], r["density"]): r["refusal"] for r in rows if "refusal" in r}
+    return [f"- {m} at {d:g}: {reason}" for (m, d), reason in reasons.items()]
+
+
+def _dataset(name: str, tables: Tables) -> list[str]:
+    dense = [row for row in tables["dense"] if row["dataset"] == name]
+    rows = [row for row in tables["results"] if row["dataset"] == name]
+    accuracies = [row["accuracy"] for row in dense]
+    sizes = "-".join(map(str, dense[0]["sizes"]))
+    lines = [
+        f"## {name}",
+        "",
+        (
+            f"Dense network {sizes}, floating point: {np.mean(accuracies):.2f} ± "
+            f"{_spread(accuracies):.2f} % ({len(dense)} seeds), {dense[0]['float32_bytes']} bytes of "
+            f"float32. Data: {dense[0]['split']}. An epoch is {dense[0]['passes']} passes over them."
+        ),
+        "",
+        *_all_points(rows),
+        "",
+        f"![accuracy by bytes]({name}-bytes.svg)",
+        f"![accuracy by multiplications]({name}-multiplications.svg)",
+        "",
+        "Best mean accuracy within a budget (bytes it takes):",
+        "",
+        *_best_within(rows, BUDGETS),
+        "",
+    ]
+    refused = _refused(rows)
+    if refused:
+        lines += ["What the configuration does not run:", "", *refused, ""]
+    return lines
+
+
+def markdown(tables: Tables, settings: dict[str, Any], command: str) -> str:
+    """The whole report."""
+    rates = ", ".join(f"{r:g}" for r in settings["rates"])
+    lines = [
+        "# Compression techniques compared",
+        "",
+        (
+            f"Made by `{command}`. Every method was trained for {settings['epochs']} epochs from the same dense "
+            f"networks ({settings['teacher_epochs']} epochs). Its learning rate was the best of {rates} on the "
+            "validation part, for each density, with the first seed. Accuracies are those of the test part on the "
+            f"golden integer model; bytes those of the compiled image for preset {settings['preset']} with "
+            f"{settings['coefficient_depth']} words of coefficients, everything "
+            "counted; multiplications of an inference, those of the transforms included, nothing skipped; cycles at "
+            "most. ± is the standard deviation between seeds."
+        ),
+        "",
+    ]
+    for name in dict.fromkeys(row["dataset"] for row in tables["dense"]):
+        lines += _dataset(name, tables)
+    return "\n".join(lines)
+
+
+def write_report(
+    tables: Tables, settings: dict[str, Any], command: str, out: Path, *, plots: bool = True
+) -> list[Path]:
+    """Write ``bench-compress.md``, and two pictures a data set.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If there are to be pictures and matplotlib is not installed.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    written = [out / "bench-compress.md"]
+    written[0].write_text(markdown(tables, settings, command), encoding="utf-8")
+    if plots:
+        from spectramac.compress.plot import plot_curves
+
+        for name in dict.fromkeys(row["dataset"] for row in tables["dense"]):
+            curves = curves_of(row for row in tables["results"] if row["dataset"] == name)
+            if curves:
+                for_bytes = out / f"{name}-bytes.svg"
+                plot_curves(curves, for_bytes, x="stored_bytes")
+                for_products = out / f"{name}-multiplications.svg"
+                plot_curves(curves, for_products, x="multiplications")
+                written += [for_bytes, for_products]
+    return written

@@ -1,0 +1,255 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""One point of a search: from a trial's parameters to an integer network and its validation accuracy."""
+
+import hashlib
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectramac.compiler.compile import compile_network
+from spectramac.compress.blocks import Floats
+from spectramac.compress.choose import accuracy
+from spectramac.compress.compare import float_accuracy, predicted_cycles
+from spectramac.compress.datasets import TrainingData
+from spectramac.compress.post_training import Choice, DenseLayer, compress_layers
+from spectramac.compress.quantize import activation_scale, quantize_input
+from spectramac.compress.search_demand import Demand, Size
+from spectramac.compress.search_space import (
+    MODEL_WIDTHS,
+    Space,
+    Trial,
+    layer_inputs,
+    spend,
+)
+from spectramac.compress.size import layers_cost
+from spectramac.model.layer import run_network
+from spectramac.model.network import Network
+from spectramac.spec.config import AcceleratorConfig
+
+__all__ = ["Evaluated", "Problem", "Training", "measure"]
+
+
+@dataclass(frozen=True)
+class Training:
+    """Training of every point: half of the epochs while the density falls, half through the quantizers.
+
+    Attributes
+    ----------
+    epochs : int
+        At least 1.
+    rate : float
+        Largest learning rate of the first half; that of the second is half of it.
+    """
+
+    epochs: int
+    rate: float = 4e-3
+
+    def procedure(self) -> Any:
+        """As :class:`~spectramac.compress.procedure.Procedure`."""
+        from spectramac.compress.procedure import Procedure
+
+        tune = self.epochs // 2
+        return Procedure(
+            prune_epochs=self.epochs - tune,
+            tune_epochs=tune,
+            prune_rate=self.rate,
+            tune_rate=self.rate / 2,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluated:
+    """A network and its figures.
+
+    Attributes
+    ----------
+    network : Network
+    size : Size
+    accuracy : float
+        Percent of the samples it was measured on, of the integer network.
+    multiplications : float
+        Of an inference, those of the transforms counted.
+    """
+
+    network: Network
+    size: Size
+    accuracy: float
+    multiplications: float
+
+
+def measure(
+    network: Network, x: Floats, labels: NDArray[np.int64], config: AcceleratorConfig
+) -> Evaluated:
+    """Compile a network, and run it on the golden model.
+
+    Parameters
+    ----------
+    network : Network
+    x : float array (samples, n_in)
+    labels : int array (samples,)
+    config : AcceleratorConfig
+
+    Raises
+    ------
+    CompileError
+        If it does not fit the configuration.
+    """
+    image = compile_network(network, config)
+    outputs = run_network(
+        network,
+        quantize_input(x, network.input_scale).astype(np.int64),
+        data_width=config.data_width,
+        twiddle_width=config.twiddle_width,
+    )
+    return Evaluated(
+        network,
+        Size(image.stored_bytes, predicted_cycles(image, config)),
+        accuracy(outputs, labels),
+        layers_cost(network.layers, config).total_multiplications,
+    )
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Problem:
+    """What is searched, and how a point is evaluated. Everything in it can be sent to another process.
+
+    Parameters
+    ----------
+    layers : sequence of (weights, bias)
+        The trained network; ReLU follows each layer but the last.
+    data : TrainingData
+        Accuracies are those of the validation part; the training part calibrates and trains.
+    space : Space
+    demand : Demand
+    training : Training, optional
+        Of every point. Default: compression in one step, which is cheap.
+    teacher_epochs : int
+        Of training of the dense networks with other widths.
+    teachers : path
+        Folder where those are kept; processes may share it.
+    input_scale : float, optional
+        Real value of one int8 step. Default: that of the largest calibration input.
+    seed : int
+        Of all training.
+    """
+
+    layers: Sequence[DenseLayer]
+    data: TrainingData
+    space: Space
+    demand: Demand
+    training: Training | None = None
+    teacher_epochs: int = 20
+    teachers: Path = Path("teachers")
+    input_scale: float | None = None
+    seed: int = 0
+
+    @cached_property
+    def scale(self) -> float:
+        """Real value of one int8 step of the input."""
+        if self.input_scale is not None:
+            return self.input_scale
+        return activation_scale(self.data.calibration, "max")
+
+    @cached_property
+    def reference(self) -> float:
+        """Validation accuracy of the network before compression, in percent."""
+        return float_accuracy(self.layers, self.data.x_validation, self.data.y_validation)
+
+    def identity(self) -> dict[str, Any]:
+        """What must be the same for all processes of a study, as JSON values."""
+        digest = hashlib.sha256()
+        for array in (
+            *(a for layer in self.layers for a in layer),
+            self.data.x_train,
+            self.data.y_train,
+            self.data.x_validation,
+            self.data.y_validation,
+        ):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return {
+            "model and data": digest.hexdigest(),
+            "demand": self.demand.text,
+            "configuration": f"0x{self.space.config.build_id:08x}",
+            "image": None if self.space.image is None else list(self.space.image),
+            "widths": [list(w) for w in self.space.widths],
+            "min_bits": self.space.min_bits,
+            "training": None if self.training is None else vars(self.training),
+            "teacher_epochs": self.teacher_epochs if self.space.widths else None,
+            "input_scale": self.scale,
+            "seed": self.seed,
+        }
+
+    def chain(self, widths: str) -> Sequence[DenseLayer]:
+        """The dense network of these hidden widths, trained if it is not in the cache."""
+        if widths == MODEL_WIDTHS:
+            return self.layers
+        hidden = [int(n) for n in widths.split("-")]
+        module = importlib.import_module("spectramac.compress.train_dense")
+        layers: list[DenseLayer] = module.cached_dense(
+            self.teachers,
+            [self.data.n_in, *hidden, self.data.n_classes],
+            self.data.x_train,
+            self.data.y_train,
+            epochs=self.teacher_epochs,
+            seed=self.seed,
+        )
+        return layers
+
+    def plan(self, trial: Trial) -> tuple[Sequence[DenseLayer], list[Choice]]:
+        """The dense network that a trial starts from, and a choice for each of its layers.
+
+        Raises
+        ------
+        ValueError
+            If no density meets the budget or fits the configuration.
+        """
+        layers = self.chain(self.space.widths_of(trial))
+        choices = self.space.choose(trial, len(layers))
+        if self.demand.is_budget:
+            inputs = layer_inputs(layers, self.data.calibration)
+            choices = spend(layers, choices, inputs, self.space.config, self.demand)
+        return layers, choices
+
+    def build(self, layers: Sequence[DenseLayer], choices: Sequence[Choice]) -> Network:
+        """The integer network, trained if there is training."""
+        calibration = quantize_input(self.data.calibration, self.scale)
+        if self.training is None:
+            return compress_layers(
+                layers,
+                choices,
+                calibration,
+                input_scale=self.scale,
+                accumulator_width=self.space.config.accumulator_width,
+            )
+        return self._trained(layers, choices)
+
+    def _trained(self, layers: Sequence[DenseLayer], choices: Sequence[Choice]) -> Network:
+        assert self.training is not None
+        module = importlib.import_module("spectramac.compress.train_compressed")
+        trained = module.train_compressed(
+            layers,
+            choices,
+            self.data.x_train,
+            self.data.y_train,
+            self.training.procedure(),
+            self.seed,
+            input_scale=self.scale,
+        )
+        width = self.space.config.accumulator_width
+        network: Network = trained.export(self.data.calibration, accumulator_width=width)
+        return network
+
+    def evaluate(self, trial: Trial) -> tuple[Evaluated, list[Choice]]:
+        """Everything about the point of a trial; the same parameters give the same network."""
+        layers, choices = self.plan(trial)
+        network = self.build(layers, choices)
+        data = self.data
+        found = measure(network, data.x_validation, data.y_validation, self.space.config)
+        return found, choices

@@ -1,0 +1,131 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""``python -m spectramac.host.bench_compress``: accuracy, bytes and multiplications of every technique.
+
+Writes ``results.json`` as results come, then ``bench-compress.md`` and pictures. Started again with the same
+``--out`` it goes on where it was.
+"""
+
+import argparse
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from spectramac.spec.config import PRESETS, preset
+
+__all__ = ["main"]
+
+_PLAIN = ("prune-value-int8", "low-rank-int8", "circulant-8-int8", "neurons-l2-int8")
+"""Methods with 8 bits that are tried by default, besides all with 4."""
+
+
+def _numbers(text: str) -> list[float]:
+    return [float(part) for part in text.split(",")]
+
+
+def _parser() -> argparse.ArgumentParser:
+    from spectramac.compress.bench import DENSITIES, RATES
+    from spectramac.compress.datasets import DATASETS, FASHION_MNIST
+
+    parser = argparse.ArgumentParser(
+        prog="python -m spectramac.host.bench_compress",
+        description="Compare all compression techniques; needs the extras train, data, bench and plot.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--datasets", default=",".join(DATASETS), help="names with commas")
+    add("--methods", help="names with commas; default: all with int4, and the plain ones with int8")
+    add("--list", action="store_true", help="print the names of all methods and stop")
+    add("--densities", type=_numbers, default=list(DENSITIES), help="with commas")
+    add("--seeds", type=int, default=3, help="how many: 0, 1, …")
+    add("--epochs", type=int, default=20, help="of every method")
+    add("--teacher-epochs", type=int, default=40, help="of the dense networks")
+    add("--rates", type=_numbers, default=list(RATES), help="learning rates to choose from")
+    add("--steps", choices=["layer", "pair", "row"], default="layer", help="a step for each")
+    add("--preset", choices=list(PRESETS), default="small", help="configuration that runs it")
+    add(
+        "--coefficient-depth",
+        type=int,
+        default=16384,
+        help="words of its coefficient memory, more than the presets have, so that every point fits",
+    )
+    add(
+        "--fashion-mnist",
+        type=Path,
+        default=FASHION_MNIST,
+        help="folder of its IDX files, gz or not",
+    )
+    add("--out", type=Path, default=Path("build/bench-compress"), help="folder")
+    return parser
+
+
+def _methods(given: str | None, known: Sequence[str]) -> list[str]:
+    """Methods to run.
+
+    Raises
+    ------
+    ValueError
+        If there is no such method.
+    """
+    if given is None:
+        return [name for name in known if name.endswith("-int4") or name in _PLAIN]
+    names = given.split(",")
+    for name in names:
+        if name not in known and not name.startswith("spectral-input"):
+            raise ValueError(f"method must be one of {', '.join(known)}, not {name!r}")
+    return [name for name in names if name in known]
+
+
+def _run(options: argparse.Namespace) -> None:
+    from spectramac.compress.bench import Bench, Results, Settings
+    from spectramac.compress.bench_report import write_report
+    from spectramac.compress.datasets import load_dataset
+
+    config = preset(options.preset).replace(coefficient_depth=options.coefficient_depth)
+    settings = Settings(
+        config=config,
+        epochs=options.epochs,
+        teacher_epochs=options.teacher_epochs,
+        rates=tuple(options.rates),
+        steps=options.steps,
+    )
+    results = Results(options.out / "results.json", settings.identity())
+
+    def log(line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+    benches = [
+        Bench(load_dataset(name, options.fashion_mnist), settings, results, options.out, log)
+        for name in options.datasets.split(",")
+    ]
+    plans = [(b, _methods(options.methods, list(b.methods))) for b in benches]
+    if options.list:
+        for bench, _ in plans:
+            print(f"{bench.data.name}: {', '.join(bench.methods)}")
+        return
+    for bench, methods in plans:
+        for seed in range(options.seeds):
+            bench.dense(seed)
+        for method in methods:
+            for density in options.densities:
+                bench.run(method, density, range(options.seeds))
+    command = f"python -m spectramac.host.bench_compress {shlex.join(options.arguments)}".strip()
+    for path in write_report(results.tables, settings.identity(), command, options.out):
+        print(path)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the benchmark."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    options = _parser().parse_args(given)
+    options.arguments = given
+    try:
+        _run(options)
+    except (ValueError, OSError, ImportError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

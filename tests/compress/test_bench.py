@@ -1,0 +1,186 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""The benchmark: what it compares, how it goes on, and what its tables say."""
+
+import json
+
+import numpy as np
+import pytest
+from tests.compress.clusters import N_CLASSES, clusters
+
+from spectramac.compiler.compile import compile_network
+from spectramac.compress import bench as bench_module
+from spectramac.compress.bench import Bench, Results, Settings
+from spectramac.compress.bench_methods import bench_methods
+from spectramac.compress.bench_report import curves_of, markdown, write_report
+from spectramac.compress.choose import accuracy
+from spectramac.compress.datasets import DataSet
+from spectramac.compress.quantize import quantize_input
+from spectramac.model.layer import run_network
+from spectramac.model.network import load_network
+from spectramac.spec.config import preset
+
+CONFIG = preset("small")
+SETTINGS = Settings(config=CONFIG, epochs=2, teacher_epochs=60, rates=(1e-4, 1e-2))
+
+
+def data_set(*, is_image: bool = True) -> DataSet:
+    parts = {}
+    for i, name in enumerate(("train", "validation", "test")):
+        parts[f"x_{name}"], parts[f"y_{name}"] = clusters(128, seed=i)
+    return DataSet(
+        name="clusters",
+        shape=(4, 8),
+        is_image=is_image,
+        hidden=(16,),
+        n_classes=N_CLASSES,
+        split="by seed",
+        **parts,
+    )
+
+
+def row(method: str, density: float, seed: int, percent: float, n_bytes: int) -> dict:
+    return {
+        "dataset": "clusters", "method": method, "density": density, "seed": seed, "rate": 0.01,
+        "validation": 50.0, "accuracy": percent, "bytes": n_bytes, "multiplications": 700.0,
+        "cycles": 10.0,
+    }  # fmt: skip
+
+
+ROWS = [
+    row("a", 0.1, 0, 90.0, 4000),
+    row("a", 0.1, 1, 92.0, 4200),
+    row("a", 0.5, 0, 96.0, 9000),
+    row("a", 0.5, 1, 94.0, 9000),
+    row("b", 0.5, 0, 99.0, 20000),
+    {"dataset": "clusters", "method": "b", "density": 0.9, "seed": 0, "refusal": "too large"},
+]
+DENSE = [
+    {"dataset": "clusters", "seed": seed, "sizes": [4, 2], "split": "s", "passes": 3,
+     "accuracy": 98.0 + seed, "float32_bytes": 40}
+    for seed in (0, 1)
+]  # fmt: skip
+TABLES = {"dense": DENSE, "rates": [], "results": ROWS}
+
+
+def test_fair_controls_are_among_the_methods():
+    methods = bench_methods(data_set(), CONFIG)
+    for name in ("prune-value-int8", "prune-pair-int4", "prune-lanes-int4", "sft-8x8-int4"):
+        assert name in methods
+        assert methods[name].quantization.bits == int(name[-1])
+    assert "spectral-input-int4" in methods
+    assert "spectral-input-int4" not in bench_methods(data_set(is_image=False), CONFIG)
+
+
+def test_results_go_on_and_refuse_other_settings(tmp_path):
+    path = tmp_path / "results.json"
+    results = Results(path, SETTINGS.identity())
+    results.add("results", **ROWS[0])
+    again = Results(path, SETTINGS.identity())
+    assert again.tables["results"] == [ROWS[0]]
+    assert again.find("results", method="a", seed=0) == ROWS[0]
+    assert again.find("results", method="a", seed=1) is None
+    assert [p.name for p in tmp_path.iterdir()] == ["results.json"]
+    other = Settings(config=CONFIG, epochs=3, teacher_epochs=60, rates=(1e-4, 1e-2))
+    with pytest.raises(ValueError, match="made with epochs 2, not 3"):
+        Results(path, other.identity())
+
+
+def test_curves_have_a_score_for_every_seed():
+    a, b = curves_of(ROWS)
+    assert [p.value for p in a.points] == [0.5, 0.1]
+    assert a.points[1].scores == (90.0, 92.0)
+    assert a.points[1].stored_bytes == 4100
+    assert [p.value for p in b.points] == [0.5]
+
+
+def test_tables_state_means_spreads_and_refusals():
+    text = markdown(TABLES, SETTINGS.identity(), "the command")
+    assert "| a | 0.1 | 91.00 | 1.41 (2) | 4100 | 700 | 10 | 0.01 |" in text
+    assert "98.50 ± 0.71 % (2 seeds), 40 bytes of float32" in text
+    assert "| a |  | 91.00 (4100) | 91.00 (4100) | 95.00 (9000) | 95.00 (9000) |" in text
+    assert "| b |  |  |  |  |  |" in text
+    assert "- b at 0.9: too large" in text
+    assert "trained for 2 epochs" in text
+
+
+def test_pictures(tmp_path):
+    pytest.importorskip(
+        "matplotlib", reason="pictures are an extra: pip install 'spectramac[plot]'"
+    )
+    written = write_report(TABLES, SETTINGS.identity(), "the command", tmp_path)
+    names = ["bench-compress.md", "clusters-bytes.svg", "clusters-multiplications.svg"]
+    assert [p.name for p in written] == names
+    assert "<svg" in written[1].read_text()
+
+
+@pytest.fixture
+def bench(tmp_path, monkeypatch):
+    pytest.importorskip("torch", reason="training is an extra: pip install 'spectramac[train]'")
+    monkeypatch.setattr(bench_module, "MIN_EPOCH", 512)
+    results = Results(tmp_path / "results.json", SETTINGS.identity())
+    return Bench(data_set(), SETTINGS, results, tmp_path)
+
+
+def test_every_figure_is_that_of_the_network_that_is_kept(bench):
+    assert bench.passes == 4
+    bench.run("sft-8x8-int8", 0.5, (0, 1))
+    table = bench.results.tables
+    assert [r["seed"] for r in table["dense"]] == [0, 1]
+    rates = {r["rate"]: r["validation"] for r in table["rates"]}
+    assert set(rates) == set(SETTINGS.rates)
+    for found in table["results"]:
+        assert rates[found["rate"]] == max(rates.values())
+        network = load_network(bench.out / "networks" / found["network"])
+        data = bench.data
+        for part, x, y in (
+            ("accuracy", data.x_test, data.y_test),
+            ("validation", data.x_validation, data.y_validation),
+        ):
+            outputs = run_network(
+                network, quantize_input(x, network.input_scale).astype(np.int64), data_width=16
+            )
+            assert accuracy(outputs, y) == found[part]
+        assert compile_network(network, CONFIG).stored_bytes == found["bytes"]
+    assert table["results"][0]["validation"] == max(
+        rates.values()
+    )  # the first seed, not trained anew
+    assert table["results"][0]["accuracy"] > 60
+
+
+def test_a_stopped_run_goes_on(bench, monkeypatch):
+    trained = []
+    train = Bench._train
+
+    def counted(self, method, density, seed, rate):
+        if len(trained) == 3:
+            raise KeyboardInterrupt
+        trained.append((seed, rate))
+        return train(self, method, density, seed, rate)
+
+    monkeypatch.setattr(Bench, "_train", counted)
+    with pytest.raises(KeyboardInterrupt):
+        bench.run("prune-pair-int4", 0.5, (0, 1, 2))
+    assert len(bench.results.tables["results"]) == 2
+    monkeypatch.setattr(Bench, "_train", train)
+    later = Bench(bench.data, SETTINGS, Results(bench.results.path, SETTINGS.identity()), bench.out)
+    monkeypatch.setattr(Bench, "_train", lambda *a: (trained.append(a[3:]), train(*a))[1])
+    later.run("prune-pair-int4", 0.5, (0, 1, 2))
+    assert len(trained) == 4
+    later.run("prune-pair-int4", 0.5, (0, 1, 2))
+    assert len(trained) == 4
+    assert len(json.loads(bench.results.path.read_text())["results"]) == 3
+
+
+def test_what_does_not_fit_is_noted_before_training(tmp_path, monkeypatch):
+    monkeypatch.setattr(Bench, "_train", lambda *a: pytest.fail("trained"))
+    monkeypatch.setattr(
+        Bench,
+        "dense",
+        lambda self, seed: [(np.ones((16, 32)), np.zeros(16)), (np.ones((4, 16)), np.zeros(4))],
+    )
+    settings = Settings(config=CONFIG.replace(coefficient_depth=64), epochs=1, teacher_epochs=1)
+    results = Results(tmp_path / "results.json", settings.identity())
+    Bench(data_set(), settings, results, tmp_path).run("prune-pair-int8", 1.0, (0, 1))
+    assert len(results.tables["results"]) == 2
+    assert "layer 'fc1'" in results.tables["results"][0]["refusal"]

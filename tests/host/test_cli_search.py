@@ -1,0 +1,109 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""``spectramac search``: files, figures, going on, refusals, exit status."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.compress.clusters import clusters, trained
+
+pytest.importorskip("typer", reason="the command line is the extra 'cli'")
+pytest.importorskip("optuna", reason="the search is an extra: pip install 'spectramac[search]'")
+from typer.testing import CliRunner, Result
+
+from spectramac.compiler.compile import compile_network
+from spectramac.compress.choose import accuracy
+from spectramac.compress.datasets import load_training
+from spectramac.compress.quantize import quantize_input
+from spectramac.host import cli_search
+from spectramac.host.cli_search import parse_widths
+from spectramac.model.layer import run_network
+from spectramac.model.network import load_network
+from spectramac.spec.config import preset
+
+
+def spectramac(*arguments: object) -> Result:
+    return CliRunner().invoke(cli_search.app, [str(a) for a in arguments])
+
+
+def start(folder: Path) -> list[object]:
+    """Weights and data; returns the start of a command."""
+    arrays = {}
+    for i, (w, b) in enumerate(trained()):
+        arrays |= {f"w{i}": w, f"b{i}": b}
+    np.savez(folder / "w.npz", **arrays)
+    x, labels = clusters()
+    np.savez(folder / "d.npz", x=x, y=labels)
+    return ["search", folder / "w.npz", "--data", folder / "d.npz", "--out", folder / "out"]
+
+
+def figures_of(folder: Path) -> Any:
+    return json.loads((folder / "out" / "search.json").read_text())
+
+
+def test_the_network_that_is_written_is_what_the_figures_say(tmp_path: Path) -> None:
+    options = ["--max-bytes", 600, "--storage", tmp_path / "journal", "--jobs", 1]
+    result = spectramac(*start(tmp_path), *options, "--trials", 4)
+    assert result.exit_code == 0, result.output
+    figures = figures_of(tmp_path)
+    chosen = figures["chosen"]
+    network = load_network(tmp_path / "out" / "network.npz")
+    assert compile_network(network, preset("small")).stored_bytes == chosen["bytes"] <= 600
+    data = load_training(str(tmp_path / "d.npz"), 32, 4)
+    outputs = run_network(
+        network, quantize_input(data.x_validation, network.input_scale).astype(np.int64)
+    )
+    assert accuracy(outputs, data.y_validation) == chosen["validation_accuracy"]
+    assert network.meta["techniques"] == chosen["techniques"]
+    assert "best accuracy within 600 bytes" in result.stdout
+    assert "wrote network.npz" in result.stderr
+    assert len(figures["trials"]) == 4
+
+    again = spectramac(*start(tmp_path), *options, "--trials", 5)
+    assert again.exit_code == 0, again.output
+    assert figures_of(tmp_path)["trials"][:4] == figures["trials"]
+
+    other = spectramac(*start(tmp_path), *options, "--trials", 5, "--seed", 3)
+    assert other.exit_code == 1
+    assert "give the study another name" in other.stderr
+
+
+def test_nothing_that_meets_the_demand_is_status_1_and_writes_nothing(tmp_path: Path) -> None:
+    options = ["--max-bytes", 100, "--storage", tmp_path / "journal", "--jobs", 1, "--trials", 2]
+    result = spectramac(*start(tmp_path), *options)
+    assert result.exit_code == 1
+    assert "error: none of 2 trials could be evaluated; the last: even the smallest" in (
+        result.stderr
+    )
+    assert not (tmp_path / "out" / "network.npz").exists()
+
+
+@pytest.mark.parametrize("limits", [[], ["--max-bytes", 500, "--max-loss", 1]])
+def test_exactly_one_limit_is_wanted(tmp_path: Path, limits: list[object]) -> None:
+    result = spectramac(*start(tmp_path), "--storage", tmp_path / "journal", *limits)
+    assert result.exit_code == 2
+    assert "exactly one of --max-bytes" in " ".join(result.stderr.split())
+
+
+def test_unknown_data_are_refused(tmp_path: Path) -> None:
+    arguments = start(tmp_path)
+    arguments[3] = "mnist"
+    result = spectramac(*arguments, "--storage", tmp_path / "j", "--max-bytes", 500)
+    assert result.exit_code == 1
+    assert "mnist" in result.stderr
+
+
+def test_widths() -> None:
+    assert parse_widths("64-32,8") == ((64, 32), (8,))
+    assert parse_widths(None) == ()
+    with pytest.raises(ValueError, match=r"widths must be numbers .* not '64x32'"):
+        parse_widths("64x32")
+
+
+def test_help_states_the_defaults() -> None:
+    text = " ".join(spectramac("search", "--help").output.split())
+    for word in ("--max-cycles", "default: 100", "--jobs", "default: spectramac", "sqlite"):
+        assert word in text
