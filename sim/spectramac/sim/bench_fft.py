@@ -82,8 +82,8 @@ TARGETS = {
 """Device of each technology."""
 VARIANTS = ("halving", "growth", "block", "per_stage")
 """``per_stage`` is the engine's: size, direction, dimension and scaling of each frame chosen at run time."""
-DEFAULTS = {"ecp5": ("halving", "per_stage")}
-"""What is measured on each device if no scaling is given; halving on others."""
+DEFAULTS = {"ecp5": (("halving", "per_stage"), (64, 256, 1024))}
+"""Scalings and sizes that are measured on each device if none are given; halving of 64 points on others."""
 
 
 def _noise(config: FFTConfig) -> dict[str, float]:
@@ -222,8 +222,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--points",
         type=int,
         nargs="+",
-        default=[64, 256, 1024],
-        help="sizes; what a device is too small for is left out",
+        help="sizes; what a device is too small for is left out; None: 64, with ecp5 also 256 and 1024",
     )
     parser.add_argument(
         "--technology", nargs="+", choices=list(TARGETS), default=list(TARGETS), help="devices"
@@ -233,7 +232,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--scaling",
         nargs="+",
         choices=VARIANTS,
-        help="by default halving, with ecp5 also per_stage",
+        help="None: halving, with ecp5 also per_stage",
     )
     parser.add_argument(
         "--samples-per-clock",
@@ -251,13 +250,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--json", type=Path, help="write the results there, beside those of other cores and devices"
     )
     options = parser.parse_args(arguments)
-    work = [
-        (points, variant, technology, rate)
-        for technology in options.technology
-        for variant in options.scaling or DEFAULTS.get(technology, ("halving",))
-        for rate in options.samples_per_clock
-        for points in options.points
-    ]
+    work = []
+    for technology in options.technology:
+        scalings, sizes = DEFAULTS.get(technology, (("halving",), (64,)))
+        work += [
+            (points, variant, technology, rate)
+            for variant in options.scaling or scalings
+            for rate in options.samples_per_clock
+            for points in options.points or sizes
+        ]
     rows = []
     print(HEAD)
     try:
