@@ -17,9 +17,9 @@ from spectramac.compress.compare import (
     NoCandidateError,
     compare,
     float_accuracy,
-    predicted_cycles,
 )
 from spectramac.compress.labelled import LabelledData, split_labelled
+from spectramac.compress.measure import predicted_cycles
 from spectramac.compress.methods import LayerMethod, NeuronMethod, methods_for
 from spectramac.compress.quantize import quantize_input
 from spectramac.compress.size import layers_cost

@@ -19,12 +19,13 @@ from optuna.trial import FixedTrial, TrialState
 from tests.compress.clusters import N_CLASSES, clusters, trained
 
 from spectramac.compiler.compile import compile_network
-from spectramac.compress.compare import predicted_cycles
 from spectramac.compress.datasets import TrainingData
+from spectramac.compress.measure import predicted_cycles
 from spectramac.compress.search import NothingFoundError, best_trial, open_study, search, work
 from spectramac.compress.search_demand import Demand
-from spectramac.compress.search_problem import Problem, Training
+from spectramac.compress.search_problem import Problem
 from spectramac.compress.search_space import Space
+from spectramac.compress.training import Training
 from spectramac.spec.config import preset
 
 CONFIG = preset("small")

@@ -247,7 +247,7 @@ def test_a_claim_that_the_accelerator_does_not_keep_is_an_error(
 ) -> None:
     from spectramac.compress import compare
 
-    monkeypatch.setattr(compare, "accuracy", lambda outputs, labels: 99.5)
+    monkeypatch.setattr(compare, "integer_accuracy", lambda *_: 99.5)
     options = ["--densities", "0.5", "--max-loss", 100, "--out", tmp_path / "out"]
     result = spectramac(*start, *options)
     assert result.exit_code == 1

@@ -132,7 +132,7 @@ def _runtime(recipe: Recipe, verilator: Verilator, compiler: Compiler, root: Pat
         (work / "libraries").write_text(" ".join(libraries))
 
         def compile_one(name: str) -> None:
-            words: list[str | Path] = [compiler.binary, *recipe.flags, "-O1", *includes, "-c"]
+            words: list[str | Path] = [compiler.binary, *recipe.flags, *includes, "-c"]
             words += [verilator.include / name, "-o", work / (Path(name).stem + ".o")]
             run_tool(words, what=f"compiling Verilator's {name}")
 

@@ -12,7 +12,6 @@ Results go to a file as they come: a stopped run goes on where it was.
 
 import importlib
 import json
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,11 +22,13 @@ from typing import Any, Literal
 from spectramac.compress.bench_methods import BenchMethod, bench_methods
 from spectramac.compress.compare import float_accuracy
 from spectramac.compress.datasets import DataSet
+from spectramac.compress.measure import measure
 from spectramac.compress.post_training import Choice, DenseLayer
 from spectramac.compress.quantize import activation_scale
-from spectramac.compress.search_problem import Training, measure
 from spectramac.compress.search_space import layer_inputs, outline
 from spectramac.compress.techniques import NotRunnableError
+from spectramac.compress.training import Training
+from spectramac.compress.whole_file import whole_file
 from spectramac.model.network import Network, save_network
 from spectramac.spec.config import AcceleratorConfig
 
@@ -119,11 +120,9 @@ class Results:
     def add(self, table: str, **row: Any) -> None:
         """Append a row and write the file, whole or not at all."""
         self.tables[table].append(row)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps({"settings": self._settings, **self.tables}, indent=1, allow_nan=False)
-        partial = self.path.with_name(f"{self.path.name}.{os.getpid()}")
-        partial.write_text(text + "\n", encoding="utf-8")
-        partial.replace(self.path)
+        with whole_file(self.path) as partial:
+            partial.write_text(text + "\n", encoding="utf-8")
 
 
 @dataclass(eq=False)
@@ -226,20 +225,15 @@ class Bench:
 
     def _train(self, method: str, density: float, seed: int, rate: float) -> Network:
         layers, chain, choices = self._plan(method, density, seed)
-        module = importlib.import_module("spectramac.compress.train_compressed")
-        trained = module.train_compressed(
+        return Training(self.settings.epochs * self.passes, rate).network(
             chain,
             choices,
-            self.data.x_train,
-            self.data.y_train,
-            Training(self.settings.epochs * self.passes, rate).procedure(),
-            seed,
+            self.data,
+            self.settings.config,
             input_scale=self.scale,
+            seed=seed,
             teacher=layers,
         )
-        width = self.settings.config.accumulator_width
-        network: Network = trained.export(self.data.calibration, accumulator_width=width)
-        return network
 
     def _validate(self, network: Network) -> float:
         data, config = self.data, self.settings.config

@@ -12,7 +12,7 @@ from typing import Literal
 
 from spectramac.compress.blocks import Floats
 from spectramac.compress.datasets import DataSet
-from spectramac.compress.methods import ChainMethod, methods_for
+from spectramac.compress.methods import ChainMethod, LayerMethod, methods_for
 from spectramac.compress.post_training import Choice, DenseLayer
 from spectramac.compress.techniques import (
     Pruning,
@@ -20,44 +20,15 @@ from spectramac.compress.techniques import (
     RowsSft,
     Sft,
     SpectralInput,
-    Technique,
 )
 from spectramac.spec.config import AcceleratorConfig
 
-__all__ = ["BITS", "BenchMethod", "InputMethod", "bench_methods"]
+__all__ = ["BITS", "BenchMethod", "bench_methods"]
 
 BITS = (4, 8)
 
 _CIRCULANT_VALUES = 8
 """A circulant block of 8 points has 8 times fewer values than a dense one."""
-
-
-@dataclass(frozen=True)
-class InputMethod:
-    """A technique for the first layer, others for what follows.
-
-    Parameters
-    ----------
-    name : str
-    first, hidden, classifier : Technique
-    """
-
-    name: str
-    first: Technique
-    hidden: Technique
-    classifier: Technique
-
-    def plan(
-        self,
-        layers: Sequence[DenseLayer],
-        density: float,
-        quantization: Quantization,
-        calibration: Floats,
-    ) -> tuple[list[DenseLayer], list[Choice]]:
-        """See :meth:`~spectramac.compress.methods.ChainMethod.plan`."""
-        middle = [self.hidden] * (len(layers) - 2)
-        techniques = [self.first, *middle, self.classifier]
-        return list(layers), [Choice(t, density, quantization) for t in techniques]
 
 
 @dataclass(frozen=True)
@@ -93,8 +64,8 @@ def _input_methods(data: DataSet, config: AcceleratorConfig) -> list[ChainMethod
         return []
     image, tile = data.shape, tiles[-1]
     return [
-        InputMethod("spectral-input", SpectralInput(image, tile), Sft(), RowsSft()),
-        InputMethod("spectral-input-prune", SpectralInput(image, tile, 1.0), Pruning(), Pruning()),
+        LayerMethod("spectral-input", Sft(), RowsSft(), SpectralInput(image, tile)),
+        LayerMethod("spectral-input-prune", Pruning(), Pruning(), SpectralInput(image, tile, 1.0)),
     ]
 
 

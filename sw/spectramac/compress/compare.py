@@ -16,12 +16,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramac.compiler.bounds import upper_bounds
 from spectramac.compiler.compile import compile_network
 from spectramac.compress.blocks import Floats
 from spectramac.compress.choose import accuracy
 from spectramac.compress.curve import Curve, Point
 from spectramac.compress.labelled import LabelledData
+from spectramac.compress.measure import Size, integer_accuracy
 from spectramac.compress.methods import ChainMethod, methods_for
 from spectramac.compress.post_training import (
     Choice,
@@ -33,10 +33,8 @@ from spectramac.compress.quantize import activation_scale, quantize_input
 from spectramac.compress.size import layers_cost
 from spectramac.compress.spectra import LayerSpectra
 from spectramac.compress.techniques import NotRunnableError, Quantization
-from spectramac.model.layer import run_network
 from spectramac.model.network import Network
 from spectramac.spec.config import AcceleratorConfig
-from spectramac.spec.image import Image
 
 __all__ = [
     "DENSITIES",
@@ -45,7 +43,6 @@ __all__ = [
     "NoCandidateError",
     "compare",
     "float_accuracy",
-    "predicted_cycles",
     "spectra_of",
 ]
 
@@ -103,12 +100,6 @@ def float_accuracy(layers: Sequence[DenseLayer], x: Floats, labels: NDArray[np.i
         if i < len(layers) - 1:
             x = np.maximum(x, 0)
     return accuracy(x, labels)
-
-
-def predicted_cycles(image: Image, config: AcceleratorConfig) -> float:
-    """Cycles of an inference in a run of as many as the activation memory holds, with no column skipped."""
-    n_pairs = image.max_pairs
-    return (sum(upper_bounds(image, config, n_pairs)) + 1) / (2 * n_pairs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -284,7 +275,6 @@ def compare(
         ``len(methods) * len(densities)`` of them.
     """
     scale = _scale(data, input_scale)
-    x = quantize_input(data.x, scale)
     for method in methods_for(config, bits) if methods is None else methods:
         for density in densities:
             try:
@@ -294,20 +284,14 @@ def compare(
                 # The inputs were checked: what is left is what cannot be encoded, or does not fit.
                 yield Candidate(method.name, density, refusal=str(error))
                 continue
-            outputs = run_network(
-                network,
-                x.astype(np.int64),
-                data_width=config.data_width,
-                twiddle_width=config.twiddle_width,
-            )
-            cost = layers_cost(network.layers, config)
+            cost, size = layers_cost(network.layers, config), Size.of(image, config)
             yield Candidate(
                 method.name,
                 density,
                 network,
-                accuracy(outputs, data.labels),
-                image.stored_bytes,
+                integer_accuracy(network, data.x, data.labels, config),
+                size.stored_bytes,
                 cost.multiplications,
                 cost.fft_multiplications,
-                predicted_cycles(image, config),
+                size.cycles,
             )

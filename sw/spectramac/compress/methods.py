@@ -59,11 +59,14 @@ class LayerMethod:
     hidden, classifier : Technique
         The classifier of a network has few outputs; an output transform would pad them and is left out where
         the technique has a form without.
+    first : Technique, optional
+        Of the first layer, if it is another one.
     """
 
     name: str
     hidden: Technique
     classifier: Technique
+    first: Technique | None = None
 
     def plan(
         self,
@@ -74,6 +77,8 @@ class LayerMethod:
     ) -> tuple[list[DenseLayer], list[Choice]]:
         """See :meth:`ChainMethod.plan`."""
         techniques = [self.hidden] * (len(layers) - 1) + [self.classifier]
+        if self.first is not None:
+            techniques[0] = self.first
         return list(layers), [Choice(t, density, quantization) for t in techniques]
 
 

@@ -9,6 +9,7 @@ URIs, and its content security policy forbids all else. The same figures give th
 import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any, Literal
@@ -45,7 +46,7 @@ def picture(
     """Accuracy over bytes or cycles as an SVG element; None without matplotlib."""
     from spectramac.compress.plot import plot_curves
 
-    return _svg(lambda path: plot_curves(curves, path, x=x), title)
+    return _svg(partial(plot_curves, curves, x=x), title)
 
 
 def _cell(value: object) -> str:
@@ -148,7 +149,7 @@ def _spectra(spectra: Sequence[LayerSpectra]) -> list[str]:
             f"{shown.technique} at density {shown.density:g} keeps {100 * shown.kept:.1f} % of the coefficients; "
             f"with their quantization the weights err by {100 * shown.error:.1f} % (root mean square)."
         )
-        svg = _svg(lambda path, s=shown: draw_spectra(s, path), f"spectra of {name}")  # type: ignore[misc]
+        svg = _svg(partial(draw_spectra, shown), f"spectra of {name}")
         parts += [f"<h3>{escape(name)}</h3>", f"<p>{escape(text)}</p>", _figure(svg)]
     return parts
 

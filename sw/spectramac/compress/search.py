@@ -22,7 +22,8 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.study import MaxTrialsCallback, Study
 from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
-from spectramac.compress.search_problem import Evaluated, Problem
+from spectramac.compress.measure import Evaluated
+from spectramac.compress.search_problem import Problem
 from spectramac.compress.techniques import NotRunnableError
 
 __all__ = [

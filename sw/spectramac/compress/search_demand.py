@@ -4,23 +4,9 @@
 
 from dataclasses import dataclass
 
-__all__ = ["Demand", "Size"]
+from spectramac.compress.measure import Size
 
-
-@dataclass(frozen=True)
-class Size:
-    """What a network takes.
-
-    Attributes
-    ----------
-    stored_bytes : int
-        Of the compiled image.
-    cycles : float
-        Of an inference, at most.
-    """
-
-    stored_bytes: int
-    cycles: float
+__all__ = ["Demand"]
 
 
 @dataclass(frozen=True)

@@ -11,16 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from spectramac.compiler.compile import compile_network
-from spectramac.compress.blocks import Floats
-from spectramac.compress.choose import accuracy
-from spectramac.compress.compare import float_accuracy, predicted_cycles
+from spectramac.compress.compare import float_accuracy
 from spectramac.compress.datasets import TrainingData
+from spectramac.compress.measure import Evaluated, measure
 from spectramac.compress.post_training import Choice, DenseLayer, compress_layers
 from spectramac.compress.quantize import activation_scale, quantize_input
-from spectramac.compress.search_demand import Demand, Size
+from spectramac.compress.search_demand import Demand
 from spectramac.compress.search_space import (
     MODEL_WIDTHS,
     Space,
@@ -28,92 +25,10 @@ from spectramac.compress.search_space import (
     layer_inputs,
     spend,
 )
-from spectramac.compress.size import layers_cost
-from spectramac.model.layer import run_network
+from spectramac.compress.training import Training
 from spectramac.model.network import Network
-from spectramac.spec.config import AcceleratorConfig
 
-__all__ = ["Evaluated", "Problem", "Training", "measure"]
-
-
-@dataclass(frozen=True)
-class Training:
-    """Training of every point: half of the epochs while the density falls, half through the quantizers.
-
-    Attributes
-    ----------
-    epochs : int
-        At least 1.
-    rate : float
-        Largest learning rate of the first half; that of the second is half of it.
-    """
-
-    epochs: int
-    rate: float = 4e-3
-
-    def procedure(self) -> Any:
-        """As :class:`~spectramac.compress.procedure.Procedure`."""
-        from spectramac.compress.procedure import Procedure
-
-        tune = self.epochs // 2
-        return Procedure(
-            prune_epochs=self.epochs - tune,
-            tune_epochs=tune,
-            prune_rate=self.rate,
-            tune_rate=self.rate / 2,
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class Evaluated:
-    """A network and its figures.
-
-    Attributes
-    ----------
-    network : Network
-    size : Size
-    accuracy : float
-        Percent of the samples it was measured on, of the integer network.
-    multiplications : float
-        Of an inference, those of the transforms counted.
-    """
-
-    network: Network
-    size: Size
-    accuracy: float
-    multiplications: float
-
-
-def measure(
-    network: Network, x: Floats, labels: NDArray[np.int64], config: AcceleratorConfig
-) -> Evaluated:
-    """Compile a network, and run it on the golden model.
-
-    Parameters
-    ----------
-    network : Network
-    x : float array (samples, n_in)
-    labels : int array (samples,)
-    config : AcceleratorConfig
-
-    Raises
-    ------
-    CompileError
-        If it does not fit the configuration.
-    """
-    image = compile_network(network, config)
-    outputs = run_network(
-        network,
-        quantize_input(x, network.input_scale).astype(np.int64),
-        data_width=config.data_width,
-        twiddle_width=config.twiddle_width,
-    )
-    return Evaluated(
-        network,
-        Size(image.stored_bytes, predicted_cycles(image, config)),
-        accuracy(outputs, labels),
-        layers_cost(network.layers, config).total_multiplications,
-    )
+__all__ = ["Problem"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -228,23 +143,14 @@ class Problem:
                 input_scale=self.scale,
                 accumulator_width=self.space.config.accumulator_width,
             )
-        return self._trained(layers, choices)
-
-    def _trained(self, layers: Sequence[DenseLayer], choices: Sequence[Choice]) -> Network:
-        assert self.training is not None
-        module = importlib.import_module("spectramac.compress.train_compressed")
-        trained = module.train_compressed(
+        return self.training.network(
             layers,
             choices,
-            self.data.x_train,
-            self.data.y_train,
-            self.training.procedure(),
-            self.seed,
+            self.data,
+            self.space.config,
             input_scale=self.scale,
+            seed=self.seed,
         )
-        width = self.space.config.accumulator_width
-        network: Network = trained.export(self.data.calibration, accumulator_width=width)
-        return network
 
     def evaluate(self, trial: Trial) -> tuple[Evaluated, list[Choice]]:
         """Everything about the point of a trial; the same parameters give the same network."""

@@ -15,10 +15,10 @@ import numpy as np
 
 from spectramac.compiler.compile import compile_network
 from spectramac.compress.blocks import Floats
-from spectramac.compress.compare import predicted_cycles
 from spectramac.compress.lanes import index_reach
+from spectramac.compress.measure import Size
 from spectramac.compress.post_training import Choice, DenseLayer
-from spectramac.compress.search_demand import Demand, Size
+from spectramac.compress.search_demand import Demand
 from spectramac.compress.techniques import (
     BlockCirculant,
     LowRank,
@@ -220,8 +220,7 @@ def outline(
         for stage in structured.stages:
             stages.append(replace(stage.skeleton(choice.quantization), name=f"fc{i + 1}"))
     network = Network(layers=tuple(stages), input_scale=1.0, output_scale=1.0, input_map=input_map)
-    image = compile_network(network, config)
-    return Size(image.stored_bytes, predicted_cycles(image, config))
+    return Size.of(compile_network(network, config), config)
 
 
 def _scaled(choices: Sequence[Choice], factor: float) -> list[Choice]:

@@ -16,16 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramac.compress.choose import accuracy
 from spectramac.compress.labelled import LabelledData
+from spectramac.compress.measure import integer_accuracy
 from spectramac.compress.post_training import Choice, DenseLayer
 from spectramac.compress.procedure import Procedure
-from spectramac.compress.quantize import quantize_input
 from spectramac.compress.size import layers_cost
 from spectramac.compress.torch_stage import to_float
 from spectramac.compress.train_compressed import TrainedNetwork, train_compressed
 from spectramac.compress.train_student import Student
-from spectramac.model.layer import run_network
 from spectramac.model.network import Network
 from spectramac.spec.config import AcceleratorConfig
 
@@ -151,14 +149,9 @@ def _measure(
     factor: float, trained: TrainedNetwork, data: LabelledData, config: AcceleratorConfig
 ) -> Round:
     network = trained.export(data.calibration, accumulator_width=config.accumulator_width)
-    outputs = run_network(
-        network,
-        quantize_input(data.x, network.input_scale).astype(np.int64),
-        data_width=config.data_width,
-        twiddle_width=config.twiddle_width,
-    )
     stored = layers_cost(network.layers, config).stored_bytes
-    return Round(factor, trained, network, stored, accuracy(outputs, data.labels))
+    score = integer_accuracy(network, data.x, data.labels, config)
+    return Round(factor, trained, network, stored, score)
 
 
 def _factor_of_masks(

@@ -3,7 +3,6 @@
 """Dense networks of given widths, trained and kept: where compression starts from."""
 
 import hashlib
-import os
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -18,6 +17,7 @@ from torch.nn import functional
 from spectramac.compress.blocks import Floats
 from spectramac.compress.post_training import DenseLayer, load_weights
 from spectramac.compress.train import fit
+from spectramac.compress.whole_file import whole_file
 
 __all__ = ["cached_dense", "train_dense"]
 
@@ -94,9 +94,6 @@ def cached_dense(
         arrays: dict[str, Any] = {}
         for i, (w, b) in enumerate(layers):
             arrays |= {f"w{i}": w, f"b{i}": b}
-        folder.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f"{path.name}.{os.getpid()}")
-        with partial.open("wb") as file:
+        with whole_file(path) as partial, partial.open("wb") as file:
             np.savez_compressed(file, **arrays)
-        partial.replace(path)
     return load_weights(path)

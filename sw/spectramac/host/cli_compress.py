@@ -20,7 +20,6 @@ from spectramac.host import cli_report
 from spectramac.host.cli_files import Model
 from spectramac.host.cli_run import accuracy, compare, execute
 from spectramac.host.inputs import quantize_input
-from spectramac.model.layer import run_network
 from spectramac.model.network import Network, save_network
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.errors import MismatchError
@@ -213,6 +212,7 @@ def report(options: ReportOptions, config: AcceleratorConfig) -> None:
     from spectramac.compress.compare import Comparison, float_accuracy, spectra_of
     from spectramac.compress.compare import compare as candidates_of
     from spectramac.compress.labelled import load_labelled
+    from spectramac.compress.measure import integer_accuracy
     from spectramac.compress.methods import methods_for
     from spectramac.compress.page import html_page
     from spectramac.compress.report import report_figures
@@ -246,7 +246,7 @@ def report(options: ReportOptions, config: AcceleratorConfig) -> None:
         x = quantize_input(data.x, network.input_scale)
         widths = {"data_width": config.data_width, "twiddle_width": config.twiddle_width}
         network = raise_levels(network, x, data.labels, max_loss=options.tau_loss, **widths)
-        claimed = accuracy(run_network(network, x.astype(np.int64), **widths), data.labels)
+        claimed = integer_accuracy(network, data.x, data.labels, config)
     run = _run_on_device(network, config, data, claimed)
     spectra = spectra_of(
         best, layers, data, config, bits=options.bits, input_scale=options.input_scale

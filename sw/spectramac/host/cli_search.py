@@ -100,8 +100,9 @@ class SearchOptions:
 def _problem(options: SearchOptions, config: AcceleratorConfig) -> Any:
     from spectramac.compress.datasets import load_training
     from spectramac.compress.search_demand import Demand
-    from spectramac.compress.search_problem import Problem, Training
+    from spectramac.compress.search_problem import Problem
     from spectramac.compress.search_space import Space
+    from spectramac.compress.training import Training
     from spectramac.host.cli_compress import load_layers
 
     demand = Demand(options.max_bytes, options.max_cycles, options.max_loss)
