@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """cocotb bench of the scheduler; run by test_blocks.py."""
 
+from itertools import product
 from typing import Any
 
 import cocotb
@@ -28,14 +29,19 @@ class SchedulerBench:
         self.directory = Memory(dut, "memory")
         self.skipped = 0
         self.bench.probe(self.count)
-        drive(dut, rewind=0, is_complex=0, directory_base=0)
+        drive(dut, rewind=0, is_complex=0, directory_base=0, uniform_count=0)
 
     def count(self) -> None:
         self.skipped += int(self.dut.skipped.value)
 
     async def start_layer(self, case: SchedulerCase) -> None:
         self.directory.words = case.memory
-        drive(self.dut, is_complex=case.is_complex, directory_base=case.base)
+        drive(
+            self.dut,
+            is_complex=case.is_complex,
+            directory_base=case.base,
+            uniform_count=case.uniform_count,
+        )
         await self.bench.tick(SETTLE)
         drive(self.dut, rewind=1)
         await self.bench.tick()
@@ -56,8 +62,9 @@ async def jobs_equal_the_directory(dut: Any) -> None:
     rng = np.random.default_rng(ARGUMENTS["seed"])
     scheduler = SchedulerBench(dut)
     async with scheduler.bench:
-        for is_complex in (False, True, False, True):
-            await scheduler.run(scheduler_case(CONFIG, rng, is_complex=is_complex))
+        for is_complex, uniform_count in product((False, True), (0, 0, 7)):
+            case = scheduler_case(CONFIG, rng, is_complex=is_complex, uniform_count=uniform_count)
+            await scheduler.run(case)
 
 
 @cocotb.test()

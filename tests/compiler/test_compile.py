@@ -179,7 +179,7 @@ def test_indices_instead_of_zeros_when_coefficients_do_not_fit() -> None:
                 "512; lower the density or use fewer bits, or use a larger preset"
             ),
         ),
-        ([dense(32, 8)], {"directory_depth": 16}, "memory 'directory': 32 words"),
+        ([dense(256, 8)], {"directory_depth": 16}, "memory 'directory': 32 words"),
         ([dense(32, 64)], {"channel_depth": 32}, "memory 'bias': 64 words"),
         (
             [dense(8, 4, bias=np.array([0, 0, 40000, 0]))],

@@ -126,7 +126,20 @@ def test_dense_stores_no_index_and_no_padding() -> None:
     assert layout.n_entries == 10 * 4
     assert (layout.counts == 4).all()
     assert layout.n_pairs == 120
-    assert layout.stored_bits == 40 * 16 * 3 + 8 * 10
+    assert layout.stored_bits == 40 * 16 * 3 + 8 * 2
+
+
+def test_columns_of_one_count_are_flags() -> None:
+    """Ten columns with entries in columns 1, 2 and 9 only: two words, the lowest bit first."""
+    S = np.zeros((24, 10), np.int16)
+    S[:, [1, 2, 9]] = 1
+    layout = lay_out(make_layer(S), make_config(3))
+    assert layout.uniform_count == 4
+    assert layout.directory.tolist() == [0b0000_0110, 0b0000_0010]
+    S[:18, 2] = 0
+    layout = lay_out(make_layer(S), make_config(3), indexed=True)
+    assert layout.uniform_count == 0
+    assert layout.directory.tolist() == [0, 4, 1, 0, 0, 0, 0, 0, 0, 4]
 
 
 def test_balanced_pattern_has_no_padding() -> None:

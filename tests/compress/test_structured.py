@@ -60,9 +60,9 @@ def test_cost_by_hand() -> None:
     assert (cost.n_pairs, cost.n_padding) == (6, 0)
     assert cost.multiplications == 12
     # One word of narrow pairs holds two entries: 48 bits; rows follow each other, so no index.
-    assert (cost.coefficient_bits, cost.index_bits, cost.directory_bits) == (48, 0, 32)
+    assert (cost.coefficient_bits, cost.index_bits, cost.directory_bits) == (48, 0, 8)
     assert cost.bias_bits == 12 * 16
-    assert cost.stored_bytes == 6 + 4 + 24 + 13 * 4
+    assert cost.stored_bytes == 6 + 1 + 24 + 13 * 4
     assert cost.fft_multiplications == 0
 
 

@@ -136,6 +136,7 @@ class SchedulerCase:
     base: int
     memory: list[int]
     is_complex: bool
+    uniform_count: int = 0
     columns: Words = field(default_factory=list)
     jobs: Words = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
@@ -147,6 +148,7 @@ def scheduler_case(
     rng: np.random.Generator,
     *,
     is_complex: bool,
+    uniform_count: int = 0,
     n_pairs: int = 3,
     n_groups: int = 2,
     n_columns: int = 5,
@@ -154,7 +156,7 @@ def scheduler_case(
 ) -> SchedulerCase:
     """Several inference pairs and row groups over one directory.
 
-    With empty and dropped columns; if ``full``, every word makes a job instead.
+    With empty and dropped columns; if ``full``, every column makes a job instead.
     """
     kinds = 3 if is_complex else 2
     size = n_groups * n_columns * kinds
@@ -162,10 +164,10 @@ def scheduler_case(
     memory = rng.integers(0, 256, config.directory_depth)
     memory[rng.random(len(memory)) < 0.4] = 0
     memory[base + 1] = 255
-    memory = np.maximum(memory, 1) if full else memory
-    case = SchedulerCase(base, memory.tolist(), is_complex)
+    memory = np.maximum(memory, 255 if uniform_count else 1) if full else memory
+    case = SchedulerCase(base, memory.tolist(), is_complex, uniform_count)
     for pair in range(n_pairs):
-        address, entry = base, 0
+        number, entry = 0, 0
         for group in range(n_groups):
             for r in range(n_columns):
                 where = f"pair {pair}, group {group}, columns {r}"
@@ -178,8 +180,11 @@ def scheduler_case(
                 )
                 kept = [keep[0] | keep[1], *keep] if is_complex else keep
                 for kind in range(kinds):
-                    count = int(memory[address])
-                    address += 1
+                    count = int(memory[base + number])
+                    if uniform_count:
+                        word, bit = divmod(number, 8)
+                        count = uniform_count * (int(memory[base + word]) >> bit & 1)
+                    number += 1
                     second = kind == kinds - 1
                     if count and kept[kind]:
                         values = {"b1": b1, "b2": b2}

@@ -188,9 +188,13 @@ def check_scheduler(
     seed: int,
     stalls: str = "none",
     full: bool = False,
+    uniform_count: int = 0,
 ) -> StreamRun:
     """Jobs and skipped columns over several groups and pairs."""
-    case = scheduler_case(config, np.random.default_rng(seed), is_complex=is_complex, full=full)
+    rng = np.random.default_rng(seed)
+    case = scheduler_case(
+        config, rng, is_complex=is_complex, full=full, uniform_count=uniform_count
+    )
     columns, jobs = kept_columns(config), job(config)
     dut = Scheduler(config)
     run = run_stream(
@@ -199,7 +203,11 @@ def check_scheduler(
         len(case.jobs),
         stalls=stalls,
         seed=seed,
-        control={"is_complex": int(is_complex), "directory_base": case.base},
+        control={
+            "is_complex": int(is_complex),
+            "directory_base": case.base,
+            "uniform_count": uniform_count,
+        },
         strobes=("skipped",),
         processes=(memory(dut.memory, case.memory), _strobe(dut.rewind)),
         source_delay=PREFETCHED if full else SETTLE + 1,

@@ -26,6 +26,7 @@ from spectramac.gateware.accumulators import (
     LogicAccumulators,
     _Accumulators,
 )
+from spectramac.gateware.directory import DirectoryReader
 from spectramac.gateware.gather import Gather
 from spectramac.gateware.lanes import Lane, Lanes
 from spectramac.gateware.merge import Merge
@@ -60,6 +61,7 @@ CHECKS: dict[str, Callable[[], Any]] = {
     ),
     "requantize_single": lambda: check_requantize(SINGLE, log2_n=3, seed=3),
     "scheduler": lambda: check_scheduler(CONFIG, is_complex=True, seed=1),
+    "scheduler_flags": lambda: check_scheduler(CONFIG, is_complex=True, seed=1, uniform_count=3),
     "shift": lambda: check_shift(6, 4, range(-32, 32), range(4)),
     "walker": lambda: check_walker(6),
 }
@@ -154,6 +156,16 @@ MUTATIONS = {
         "self.rewind | (done & i.marker & i.final)",
         "self.rewind",
         "scheduler",
+    ),
+    "directory: a word's flags in the wrong order": Mutation(
+        DirectoryReader,
+        "elaborate",
+        "word.bit_select(there, 1)",
+        "word.bit_select(~there, 1)",
+        "scheduler_flags",
+    ),
+    "directory: flags do not begin anew": Mutation(
+        DirectoryReader, "elaborate", ", coming.eq(0)]", "]", "scheduler_flags"
     ),
     "scheduler: skipped columns not counted": Mutation(
         Scheduler, "elaborate", "take & ~count_zero & ~keep", "0", "scheduler"

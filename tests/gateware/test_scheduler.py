@@ -20,12 +20,25 @@ def test_jobs(is_complex: bool, stalls: str) -> None:
 
 
 @pytest.mark.parametrize("config", [CONFIG, SINGLE], ids=["registered", "combinational"])
+@pytest.mark.parametrize("uniform_count", [1, 5, 255])
 @pytest.mark.parametrize("is_complex", [False, True])
-def test_timing(config, is_complex: bool) -> None:
+def test_flags_instead_of_counts(config, is_complex: bool, uniform_count: int) -> None:
+    for seed, stalls in enumerate(STALLS):
+        check_scheduler(
+            config, is_complex=is_complex, seed=seed, stalls=stalls, uniform_count=uniform_count
+        )
+
+
+@pytest.mark.parametrize("config", [CONFIG, SINGLE], ids=["registered", "combinational"])
+@pytest.mark.parametrize("is_complex", [False, True])
+@pytest.mark.parametrize("uniform_count", [0, 3])
+def test_timing(config, is_complex: bool, uniform_count: int) -> None:
     """A cycle for each directory word and for a marker; a final one delays the next word."""
     dut = Scheduler(config)
     Fragment.get(dut, None)
-    run = check_scheduler(config, is_complex=is_complex, seed=2, full=True)
+    run = check_scheduler(
+        config, is_complex=is_complex, seed=2, full=True, uniform_count=uniform_count
+    )
     # Two groups of five pairs with their markers are one inference pair.
     per_pair = 2 * (5 * (3 if is_complex else 2) + 1)
     steps = np.diff(run.out_cycles).tolist()

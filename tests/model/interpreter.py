@@ -49,6 +49,13 @@ class _Program:
             index = self.word("index", d["index_base"] + address) >> (8 * lane + 4 * half)
         return _signed(word, width), _signed(word >> width, width), index & ((1 << width) - 1)
 
+    def count(self, n: int) -> int:
+        """Entries of column n of the directory."""
+        base, uniform = self.d["directory_base"], self.d["uniform_count"]
+        if not uniform:
+            return self.word("directory", base + n)
+        return uniform if self.word("directory", base + n // 8) >> n % 8 & 1 else 0
+
     def steps(self, kind: int, a: int, b: int) -> list[Step]:
         if self.kinds == 2:
             return [(0, a, kind), (1, b, kind)]
@@ -63,7 +70,7 @@ class _Program:
         per_frame = self.n // 2 if d["in_log2_n"] else n_column_pairs
         e = 0
         for word in range((group + 1) * n_column_pairs * self.kinds):
-            count = self.word("directory", d["directory_base"] + word)
+            count = self.count(word)
             g, rest = divmod(word, n_column_pairs * self.kinds)
             pair, kind = divmod(rest, self.kinds)
             rows = [(pair % per_frame) * d["column_stride"] - 1] * self.config.n_lanes

@@ -8,6 +8,7 @@ from amaranth import Array, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from spectramac.gateware.directory import DirectoryReader
 from spectramac.gateware.memory import ReadPort
 from spectramac.gateware.stream import SkidBuffer, connect, layout
 from spectramac.spec.config import AcceleratorConfig
@@ -37,6 +38,8 @@ class Scheduler(wiring.Component):
     rewind : :py:`In(1)`
         Start of a layer.
     directory_base : :py:`In(16)`
+    uniform_count : :py:`In(8)`
+        See :class:`~spectramac.gateware.directory.DirectoryReader`.
     is_complex : :py:`In(1)`
     memory : :py:`Out(ReadPort)`
         Directory memory.
@@ -53,6 +56,7 @@ class Scheduler(wiring.Component):
             {
                 "rewind": In(1),
                 "directory_base": In(16),
+                "uniform_count": In(COUNT_WIDTH),
                 "is_complex": In(1),
                 "memory": Out(ReadPort(address_width, COUNT_WIDTH)),
                 "i": In(stream.Signature(layout(kept_columns(config)))),
@@ -80,7 +84,8 @@ class Scheduler(wiring.Component):
         else:
             source = wiring.flipped(self.i)
         i, o = source.payload, self.o.payload
-        address = Signal(len(self.memory.address))
+        m.submodules.directory = directory = DirectoryReader(self.config)
+        wiring.connect(m, wiring.flipped(self.memory), directory.memory)
         count = Signal(COUNT_WIDTH)
         count_valid, count_zero = Signal(), Signal()
         entry = Signal(ENTRY_WIDTH)
@@ -110,39 +115,34 @@ class Scheduler(wiring.Component):
             o.a2.eq(Mux(kind == 2, i.b2, i.a2)),
             o.b1.eq(i.b1),
             o.b2.eq(i.b2),
-            self.memory.address.eq(address),
+            directory.base.eq(self.directory_base),
+            directory.uniform_count.eq(self.uniform_count),
+            directory.rewind.eq(rewind),
         ]
         fetched = Signal()  # the memory's output is a word that is still wanted
         if self.config.registered_paths:
             refill = ~count_valid | take
-            m.d.comb += self.memory.enable.eq(~fetched | refill)
+            m.d.comb += directory.fetch.eq(~fetched | refill)
             with m.If(refill):
                 m.d.sync += [
-                    count.eq(self.memory.data),
-                    count_zero.eq(self.memory.data == 0),
+                    count.eq(directory.count),
+                    count_zero.eq(directory.zero),
                     count_valid.eq(fetched),
                 ]
-            with m.If(self.memory.enable):
-                m.d.sync += [fetched.eq(1), address.eq(address + 1)]
         else:
             m.d.comb += [
-                count.eq(self.memory.data),
-                count_zero.eq(count == 0),
+                count.eq(directory.count),
+                count_zero.eq(directory.zero),
                 count_valid.eq(fetched),
-                self.memory.enable.eq(~fetched | take),
+                directory.fetch.eq(~fetched | take),
             ]
-            with m.If(self.memory.enable):
-                m.d.sync += [fetched.eq(1), address.eq(address + 1)]
+        with m.If(directory.fetch):
+            m.d.sync += fetched.eq(1)
         with m.If(take):
             m.d.sync += [entry.eq(entry + count), step.eq(Mux(kind == 2, 0, step + 1))]
         if self.config.registered_paths:
             with m.If(rewind):
                 m.d.sync += count_valid.eq(0)
         with m.If(rewind):
-            m.d.sync += [
-                address.eq(self.directory_base),
-                fetched.eq(0),
-                entry.eq(0),
-                step.eq(0),
-            ]
+            m.d.sync += [fetched.eq(0), entry.eq(0), step.eq(0)]
         return m

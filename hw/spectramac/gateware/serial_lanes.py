@@ -8,6 +8,7 @@ from amaranth import Cat, Module, Mux, Signal, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from spectramac.gateware.directory import DirectoryReader
 from spectramac.gateware.fixed import saturate
 from spectramac.gateware.memory import ReadPort, Storage
 from spectramac.gateware.stream import layout
@@ -101,7 +102,7 @@ class SerialLanes(wiring.Component):
     i : :py:`In(stream.Signature(bins(config)))`
         ``i.ready`` does not depend on anything downstream.
     start_layer : :py:`In(1)`
-    level, directory_base, is_complex, is_narrow, is_indexed, coefficient_base, index_base : :py:`In(…)`
+    level, directory_base, uniform_count, is_complex, is_narrow, is_indexed, coefficient_base, index_base : :py:`In(…)`
         From the descriptor.
     directory, coefficients, indices : :py:`Out(ReadPort)`
     busy : :py:`Out(1)`
@@ -134,6 +135,7 @@ class SerialLanes(wiring.Component):
                 "start_layer": In(1),
                 "level": In(config.level_width),
                 "directory_base": In(16),
+                "uniform_count": In(COUNT_WIDTH),
                 "is_complex": In(1),
                 "is_narrow": In(1),
                 "is_indexed": In(1),
@@ -163,11 +165,9 @@ class SerialLanes(wiring.Component):
         self._keep = keep = [Signal(2, name=f"keep_{i}") for i in (1, 2)]  # per inference: a, b
         self._entry = entry = Signal(len(self.coefficients.address) + 1)
         judging, stepping, taken = Signal(), Signal(), Signal()
-        count, address, count_valid = (
-            self.directory.data,
-            Signal.like(self.directory.address),
-            Signal(),
-        )
+        m.submodules.directory = directory = DirectoryReader(self.config)
+        wiring.connect(m, wiring.flipped(self.directory), directory.memory)
+        count, no_count, count_valid = directory.count, directory.zero, Signal()
         remaining = Signal(COUNT_WIDTH)
         kind, last_kind = Signal(2), Signal()  # 0 complex, 1 column a, 2 column b
         kept, entry_end = Signal(), Signal()
@@ -179,8 +179,10 @@ class SerialLanes(wiring.Component):
             entry_end.eq(phase[0] & (phase[1] | (kind != 0))),
             self.i.ready.eq((judging & pair.marker) | (taken & last_kind)),
             self.group_done.eq(self.i.valid & judging & pair.marker),
-            self.directory.address.eq(address),
-            self.directory.enable.eq(~count_valid | taken),
+            directory.base.eq(self.directory_base),
+            directory.uniform_count.eq(self.uniform_count),
+            directory.rewind.eq(self.start_layer | (self.group_done & pair.final)),
+            directory.fetch.eq(~count_valid | taken),
         ]
         with m.FSM():
             with m.State("judge"):
@@ -194,10 +196,10 @@ class SerialLanes(wiring.Component):
             with m.State("step"):
                 m.d.sync += [first.eq(1), remaining.eq(count)]
                 m.d.comb += stepping.eq(1)
-                with m.If((count != 0) & kept):
+                with m.If(~no_count & kept):
                     m.next = "run"
                 with m.Else():
-                    m.d.comb += [taken.eq(1), self.skipped.eq(count != 0)]
+                    m.d.comb += [taken.eq(1), self.skipped.eq(~no_count)]
                     with m.If(last_kind):
                         m.next = "judge"
             with m.State("run"):
@@ -212,12 +214,12 @@ class SerialLanes(wiring.Component):
                             m.next = "judge"
         with m.If((self.busy & entry_end) | self.skipped):
             m.d.sync += entry.eq(entry + Mux(self.busy, 1, count))
-        with m.If(self.directory.enable):
-            m.d.sync += [count_valid.eq(1), address.eq(address + 1)]
+        with m.If(directory.fetch):
+            m.d.sync += count_valid.eq(1)
         with m.If(taken):
             m.d.sync += kind.eq(kind + 1)
-        with m.If(self.start_layer | (self.group_done & pair.final)):
-            m.d.sync += [address.eq(self.directory_base), count_valid.eq(0), entry.eq(0)]
+        with m.If(directory.rewind):
+            m.d.sync += [count_valid.eq(0), entry.eq(0)]
 
         column = Signal()
         m.d.comb += column.eq(Mux(judging, phase[0], kind[1] | phase[1]))

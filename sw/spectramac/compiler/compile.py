@@ -163,7 +163,7 @@ def layer_tables(
     return {
         "coefficient": pack_coefficients(layout, config),
         "index": pack_indices(layout, config) if layout.is_indexed else empty,
-        "directory": layout.counts.reshape(-1),
+        "directory": layout.directory,
         "bias": layer.bias,
         "scale": scale if per_channel else empty,
         "row_shift": empty
@@ -207,6 +207,7 @@ def _store(
         "clear_depth": layout.clear_depth,
         "level_low": layer.level & 0xFFFFFFFF,
         "level_high": layer.level >> 32,
+        "uniform_count": layout.uniform_count,
     }
     return values, {name: len(tables[name]) for name in tables}
 

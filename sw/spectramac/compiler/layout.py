@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 from spectramac.model.network import Layer
 from spectramac.model.spectrum import pair_map
 from spectramac.spec.config import AcceleratorConfig
+from spectramac.spec.payloads import COUNT_WIDTH
 
 __all__ = ["CompileError", "Layout", "is_diagonal", "lay_out"]
 
-MAX_COUNT = 255
+MAX_COUNT = (1 << COUNT_WIDTH) - 1
 """Largest directory word."""
 MAX_GROUPS = 64
 """Row groups that are tried beyond the fewest that the accumulators allow."""
@@ -82,11 +83,25 @@ class Layout:
         return -(-self.n_entries // 2) if self.is_narrow else self.n_entries
 
     @property
+    def uniform_count(self) -> int:
+        """As in the descriptor: entries of every column that has any, if they are equally many."""
+        most = int(self.counts.max())
+        return most if np.all((self.counts == 0) | (self.counts == most)) else 0
+
+    @property
+    def directory(self) -> Ints:
+        """Its words: counts or, with a :attr:`uniform_count`, flags, the lowest bit first."""
+        counts = self.counts.reshape(-1)
+        if not self.uniform_count:
+            return counts
+        return np.packbits(counts > 0, bitorder="little").astype(np.int64)
+
+    @property
     def stored_bits(self) -> int:
         """Bits of coefficients, indices and directory."""
         n_lanes = self.a.shape[1]
         per_word = (24 if self.is_indexed else 16) * n_lanes
-        return int(self.n_words * per_word + 8 * self.counts.size)
+        return int(self.n_words * per_word + COUNT_WIDTH * len(self.directory))
 
 
 def is_diagonal(layer: Layer) -> bool:

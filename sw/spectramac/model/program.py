@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from spectramac.model.fixed import Ints
 from spectramac.spec.config import AcceleratorConfig
+from spectramac.spec.payloads import FLAGS_PER_WORD
 
 __all__ = ["Memories", "ProgramError", "ProgramLayer", "signed"]
 
@@ -114,10 +115,14 @@ class ProgramLayer:
         self.need(self.d[field] + size <= depth, field, constraint)
 
     def _directory(self) -> Ints:
-        size = self.n_groups * self.n_column_pairs * self.kinds
+        n_counts = self.n_groups * self.n_column_pairs * self.kinds
+        base, uniform = self.d["directory_base"], self.d["uniform_count"]
+        size = -(-n_counts // FLAGS_PER_WORD) if uniform else n_counts
         self.need_range("directory_base", size, "directory")
-        base = self.d["directory_base"]
         counts = self.memories["directory"][base : base + size, 0].astype(np.int64)
+        if uniform:
+            flags = counts[:, None] >> np.arange(FLAGS_PER_WORD) & 1
+            counts = uniform * flags.reshape(-1)[:n_counts]
         return counts.reshape(self.n_groups, self.n_column_pairs, self.kinds)
 
     def _check_tables(self) -> None:

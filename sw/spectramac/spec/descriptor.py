@@ -62,7 +62,10 @@ def _fields() -> tuple[DescriptorField, ...]:
             ("multiplier", 15, "uniform requantization multiplier"),
         ],
         [("level_low", 32, "threshold level, low half")],
-        [("level_high", 8, "threshold level, high part")],
+        [
+            ("level_high", 8, "threshold level, high part"),
+            ("uniform_count", 8, "entries of a flagged column; 0 = directory words are counts"),
+        ],
         [
             ("coefficient_base", 16, "first coefficient word"),
             ("index_base", 16, "first index word"),

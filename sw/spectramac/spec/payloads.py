@@ -23,6 +23,8 @@ ENTRY_WIDTH = 17
 """Bits of an entry number: two narrow entries in each of 2**16 words."""
 COUNT_WIDTH = 8
 """Bits of a directory word."""
+FLAGS_PER_WORD = COUNT_WIDTH
+"""Columns of a directory word where all that have entries have equally many."""
 
 _BIT = Format(1, signed=False)
 
