@@ -12,7 +12,7 @@ from spectramac.compiler.compile import compile_network
 from spectramac.compress import bench as bench_module
 from spectramac.compress.bench import Bench, Results, Settings
 from spectramac.compress.bench_methods import bench_methods
-from spectramac.compress.bench_report import curves_of, markdown, write_report
+from spectramac.compress.bench_report import curves_of, introduction, markdown, write_report
 from spectramac.compress.choose import accuracy
 from spectramac.compress.datasets import DataSet
 from spectramac.compress.quantize import quantize_input
@@ -95,7 +95,7 @@ def test_curves_have_a_score_for_every_seed():
 
 
 def test_tables_state_means_spreads_and_refusals():
-    text = markdown(TABLES, SETTINGS.identity(), "the command")
+    text = markdown(TABLES, "Title", introduction(SETTINGS.identity(), "the command"))
     assert "| a | 0.1 | 91.00 | 1.41 (2) | 4100 | 700 | 10 | 0.01 |" in text
     assert "98.50 ± 0.71 % (2 seeds), 40 bytes of float32" in text
     assert "| a |  | 91.00 (4100) | 91.00 (4100) | 95.00 (9000) | 95.00 (9000) |" in text
@@ -108,8 +108,8 @@ def test_pictures(tmp_path):
     pytest.importorskip(
         "matplotlib", reason="pictures are an extra: pip install 'spectramac[plot]'"
     )
-    written = write_report(TABLES, SETTINGS.identity(), "the command", tmp_path)
-    names = ["bench-compress.md", "clusters-bytes.svg", "clusters-multiplications.svg"]
+    written = write_report(TABLES, "Title", "how", tmp_path / "report.md")
+    names = ["report.md", "clusters-bytes.svg", "clusters-multiplications.svg"]
     assert [p.name for p in written] == names
     assert "<svg" in written[1].read_text()
 

@@ -10,16 +10,18 @@ import pytest
 pytest.importorskip("torch", reason="training is an extra: pip install 'spectramac[train]'")
 
 import torch
+from tests.compress.clusters import N_CLASSES
 from tests.compress.training_cases import CHAINS, SHORT, chain, choices, task
 
 from spectramac.compress.choose import accuracy
 from spectramac.compress.post_training import Choice
 from spectramac.compress.procedure import Procedure
-from spectramac.compress.quantize import quantize_input
+from spectramac.compress.quantize import activation_scale, quantize_input
 from spectramac.compress.techniques import Pruning, Quantization, SpectralInput, Thresholding
 from spectramac.compress.train_compressed import TrainedNetwork, train_compressed
-from spectramac.compress.train_distillation import Imitation
+from spectramac.compress.train_distillation import Imitation, VersionedImitation
 from spectramac.compress.train_student import Student
+from spectramac.compress.versions import Versions
 from spectramac.model.layer import run_layer, run_network
 from spectramac.model.network import Network
 
@@ -229,6 +231,69 @@ def test_the_teacher_is_asked_about_augmented_inputs() -> None:
         losses.append(float(loss.detach()))
     assert losses[0] > 0.1
     assert losses[1] == pytest.approx(0, abs=1e-5)
+
+
+def versions_of(x: np.ndarray, scale: float, logits: np.ndarray) -> Versions:
+    """The samples, and the same reversed; the first has these logits, the second their opposite."""
+    steps = quantize_input(x, scale)
+    return Versions(
+        inputs=np.array([steps, steps[:, ::-1]]),
+        logits=np.array([logits, -logits], np.float32),
+        plain=0.25,
+    )
+
+
+def test_every_version_has_its_own_logits() -> None:
+    """The loss compares a drawn version with what the teacher says of that version, not of the sample."""
+    layers, (x, y) = chain(), task(64)
+    scale = 1 / 32
+    student = Student(layers, choices("prune", 1.0), x)
+    inputs, labels = torch.tensor(x, dtype=torch.float32), torch.tensor(y)
+    versions = versions_of(x, scale, np.zeros((64, N_CLASSES)))
+    with torch.no_grad():
+        found = [student(torch.tensor(v * scale, dtype=torch.float32)) for v in versions.inputs]
+    versions = dataclasses.replace(versions, logits=torch.stack(found).numpy())
+    generator = torch.Generator().manual_seed(0)
+    imitation = VersionedImitation(
+        student, layers, inputs, labels, Procedure(distillation=1.0), generator, versions, scale
+    )
+    drawn = imitation.draw(torch.arange(64), generator)
+    assert torch.equal(drawn % 64, torch.arange(64))
+    assert 8 <= int((drawn >= 64).sum()) <= 40
+    loss = imitation.loss(imitation(drawn), torch.arange(64), drawn)
+    assert float(loss.detach()) == pytest.approx(0, abs=1e-5)
+    loss = imitation.loss(imitation(drawn), torch.arange(64), (drawn + 64) % 128)
+    assert float(loss.detach()) > 0.1
+
+
+def test_given_logits_teach_instead_of_the_network() -> None:
+    """Wrong labels and a teacher of no use: only the logits of the versions say which class is which."""
+    x, y = task()
+    scale = activation_scale(x, "max")
+    logits = 6.0 * np.eye(N_CLASSES)[y]
+    versions = dataclasses.replace(versions_of(x, scale, logits), plain=1.0)
+    trained = train_compressed(
+        chain(),
+        choices("prune"),
+        x,
+        np.roll(y, 1),
+        dataclasses.replace(SHORT, distillation=1.0),
+        input_scale=scale,
+        teacher=[(np.zeros((N_CLASSES, x.shape[1])), np.zeros(N_CLASSES))],
+        versions=versions,
+        device="cpu",
+    )
+    assert accuracy(trained.predict(x), y) > 90
+
+
+def test_features_are_unknown_with_versions() -> None:
+    x, y = task(64)
+    versions = versions_of(x, 1 / 32, np.zeros((64, N_CLASSES)))
+    with pytest.raises(ValueError, match="features must be 0 with versions"):
+        train_compressed(
+            chain(), choices("prune"), x, y, dataclasses.replace(SHORT, features=1.0),
+            input_scale=1 / 32, versions=versions, device="cpu",
+        )  # fmt: skip
 
 
 def test_labels_alone_are_a_teacher() -> None:

@@ -72,7 +72,7 @@ class Settings:
         return {
             "preset": self.config.name,
             "coefficient_depth": self.config.coefficient_depth,
-            "build_id": f"0x{self.config.build_id:08x}",
+            "configuration": self.config.identity(),
             "epochs": self.epochs,
             "teacher_epochs": self.teacher_epochs,
             "rates": list(self.rates),
@@ -96,7 +96,7 @@ class Results:
         If the file is of other settings; names the difference.
     """
 
-    _TABLES = ("dense", "rates", "results")
+    _TABLES = ("dense", "rates", "results", "rtl")
 
     def __init__(self, path: Path, settings: dict[str, Any]) -> None:
         self.path = path
@@ -110,7 +110,7 @@ class Results:
                         f"{path} was made with {key} {found['settings'].get(key)!r}, not {value!r}; "
                         "use the same options, or another folder"
                     )
-            self.tables = {name: found[name] for name in self._TABLES}
+            self.tables = {name: found.get(name, []) for name in self._TABLES}
 
     def find(self, table: str, **key: Any) -> dict[str, Any] | None:
         """The row with this key, if there is one."""

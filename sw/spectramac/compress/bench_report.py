@@ -10,7 +10,7 @@ import numpy as np
 
 from spectramac.compress.curve import Curve, Point
 
-__all__ = ["BUDGETS", "curves_of", "markdown", "write_report"]
+__all__ = ["BUDGETS", "curves_of", "introduction", "markdown", "write_report"]
 
 Row = dict[str, Any]
 Tables = dict[str, list[Row]]
@@ -120,41 +120,42 @@ def _dataset(name: str, tables: Tables) -> list[str]:
     return lines
 
 
-def markdown(tables: Tables, settings: dict[str, Any], command: str) -> str:
-    """The whole report."""
+def introduction(settings: dict[str, Any], command: str) -> str:
+    """How the benchmark of all techniques was made."""
     rates = ", ".join(f"{r:g}" for r in settings["rates"])
-    lines = [
-        "# Compression techniques compared",
-        "",
-        (
-            f"Made by `{command}`. Every method was trained for {settings['epochs']} epochs from the same dense "
-            f"networks ({settings['teacher_epochs']} epochs). Its learning rate was the best of {rates} on the "
-            "validation part, for each density, with the first seed. Accuracies are those of the test part on the "
-            f"golden integer model; bytes those of the compiled image for preset {settings['preset']} with "
-            f"{settings['coefficient_depth']} words of coefficients, everything "
-            "counted; multiplications of an inference, those of the transforms included, nothing skipped; cycles at "
-            "most. ± is the standard deviation between seeds."
-        ),
-        "",
-    ]
+    return (
+        f"Made by `{command}`. Every method was trained for {settings['epochs']} epochs from the same dense "
+        f"networks ({settings['teacher_epochs']} epochs). Its learning rate was the best of {rates} on the "
+        "validation part, for each density, with the first seed. Accuracies are those of the test part on the "
+        f"golden integer model; bytes those of the compiled image for preset {settings['preset']} with "
+        f"{settings['coefficient_depth']} words of coefficients, everything "
+        "counted; multiplications of an inference, those of the transforms included, nothing skipped; cycles at "
+        "most. ± is the standard deviation between seeds."
+    )
+
+
+def markdown(tables: Tables, title: str, text: str) -> str:
+    """The whole report: a title, how it was made, and the tables of each data set."""
+    lines = [f"# {title}", "", text, ""]
     for name in dict.fromkeys(row["dataset"] for row in tables["dense"]):
         lines += _dataset(name, tables)
     return "\n".join(lines)
 
 
 def write_report(
-    tables: Tables, settings: dict[str, Any], command: str, out: Path, *, plots: bool = True
+    tables: Tables, title: str, text: str, path: Path, *, plots: bool = True
 ) -> list[Path]:
-    """Write ``bench-compress.md``, and two pictures a data set.
+    """Write :func:`markdown` to ``path``, and two pictures a data set beside it.
 
     Raises
     ------
     ModuleNotFoundError
         If there are to be pictures and matplotlib is not installed.
     """
+    out = path.parent
     out.mkdir(parents=True, exist_ok=True)
-    written = [out / "bench-compress.md"]
-    written[0].write_text(markdown(tables, settings, command), encoding="utf-8")
+    written = [path]
+    path.write_text(markdown(tables, title, text), encoding="utf-8")
     if plots:
         from spectramac.compress.plot import plot_curves
 

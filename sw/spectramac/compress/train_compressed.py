@@ -27,8 +27,9 @@ from spectramac.compress.procedure import Procedure
 from spectramac.compress.quantize import activation_scale, quantize_input
 from spectramac.compress.torch_stage import StageLinear, to_float
 from spectramac.compress.train import Position, fit
-from spectramac.compress.train_distillation import Imitation
+from spectramac.compress.train_distillation import Imitation, VersionedImitation
 from spectramac.compress.train_student import Student
+from spectramac.compress.versions import Versions
 from spectramac.model.network import Network
 
 __all__ = ["Augment", "TrainedNetwork", "train_compressed"]
@@ -116,6 +117,7 @@ def train_compressed(
     teacher: Sequence[DenseLayer] | None = None,
     start: TrainedNetwork | None = None,
     augment: Augment | None = None,
+    versions: Versions | None = None,
     device: str | torch.device | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> TrainedNetwork:
@@ -148,6 +150,9 @@ def train_compressed(
         cannot be thresholded anew, begin from ``layers`` again.
     augment : callable (batch, generator) -> batch, optional
         Changes inputs at random; they are rounded afterwards. The generator is on the CPU.
+    versions : Versions, optional
+        Train on these versions of the samples, with their logits instead of the teacher's: for a teacher of any
+        kind, and for one that is too slow to be asked in every epoch.
     device : str or torch.device, optional
         Default: CUDA where there is one, else the CPU. The result is on the CPU.
     progress : callable (epochs done, of how many), optional
@@ -173,10 +178,17 @@ def train_compressed(
         student.take(start.student)
     student.to(where)
     inputs, sample = inputs.to(where), sample.to(where)
-    imitation = Imitation(
-        student, teacher or layers, inputs, labels.to(where), procedure, augment is None, generator
-    )
-    run = _Run(student, imitation, inputs, sample, procedure, generator, augment, scale, progress)
+    labels = labels.to(where)
+    args = student, teacher or layers, inputs, labels, procedure
+    change: Augment | None = None
+    if versions is not None:
+        imitation = VersionedImitation(*args, generator, versions, scale)
+        inputs, change = torch.arange(len(labels), device=where), imitation.draw
+    else:
+        imitation = Imitation(*args, augment is None, generator)
+        if augment is not None:
+            change = _rounded(augment, scale)
+    run = _Run(student, imitation, inputs, sample, procedure, generator, change, progress)
     run.prune()
     student.start_quantization(sample)
     run.tune()
@@ -185,7 +197,10 @@ def train_compressed(
 
 @dataclass
 class _Run:
-    """The two phases; fields as of :func:`train_compressed`, tensors on the device."""
+    """The two phases; fields as of :func:`train_compressed`, tensors on the device.
+
+    ``inputs`` and what ``augment`` makes of them are what ``imitation`` takes.
+    """
 
     student: Student
     imitation: Imitation
@@ -194,7 +209,6 @@ class _Run:
     procedure: Procedure
     generator: torch.Generator
     augment: Augment | None
-    scale: float
     progress: Callable[[int, int], None] | None
 
     def prune(self) -> None:
@@ -234,7 +248,7 @@ class _Run:
             learning_rate=rate,
             weight_decay=p.weight_decay,
             batch_size=p.batch_size,
-            augment=None if self.augment is None else self._augmented,
+            augment=self.augment,
             generator=self.generator,
             before_epoch=lambda position: report(done + position.index, total),
             before_batch=before_batch,
@@ -242,9 +256,10 @@ class _Run:
         )
         report(done + epochs, total)
 
-    def _augmented(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        assert self.augment is not None
-        return _on_steps(self.augment(x, generator), self.scale)
+
+def _rounded(augment: Augment, scale: float) -> Augment:
+    """The same, rounded to int8 steps."""
+    return lambda x, generator: _on_steps(augment(x, generator), scale)
 
 
 def _undecayed(model: nn.Module) -> list[nn.Parameter]:

@@ -12,8 +12,9 @@ from spectramac.compress.post_training import DenseLayer
 from spectramac.compress.procedure import Procedure
 from spectramac.compress.torch_stage import to_float
 from spectramac.compress.train import SpectralNetwork, distillation_loss
+from spectramac.compress.versions import Versions
 
-__all__ = ["Imitation", "dense_network"]
+__all__ = ["Imitation", "VersionedImitation", "dense_network"]
 
 _CHUNK = 4096
 
@@ -88,11 +89,7 @@ class Imitation(nn.Module):
         labels, p = self._labels[samples], self._procedure
         if not (p.distillation or p.features):
             return functional.cross_entropy(values[-1], labels)
-        if self._logits is not None:
-            targets = [self._logits[samples]]
-        else:
-            with torch.no_grad():
-                targets = self._teacher[0].trace(inputs)
+        targets = self.targets(samples, inputs)
         loss = distillation_loss(
             values[-1], labels, targets[-1], weight=p.distillation, temperature=p.temperature
         )
@@ -100,6 +97,62 @@ class Imitation(nn.Module):
             difference = (linear(own) - target).square().mean() / target.square().mean()
             loss = loss + p.features / len(self.maps) * difference
         return loss
+
+    @torch.no_grad()
+    def targets(self, samples: Tensor, inputs: Tensor) -> list[Tensor]:
+        """What the teacher makes of the inputs: all its activations, or the logits alone."""
+        if self._logits is not None:
+            return [self._logits[samples]]
+        return self._teacher[0].trace(inputs)
+
+
+class VersionedImitation(Imitation):
+    """The same with several versions of every sample, whose logits are given.
+
+    ``forward`` and :meth:`loss` take as inputs what :meth:`draw` gives: numbers of rows of all versions.
+
+    Parameters
+    ----------
+    versions : Versions
+    scale : float
+        Real value of one int8 step of the input.
+    """
+
+    def __init__(
+        self,
+        student: SpectralNetwork,
+        teacher: Sequence[DenseLayer],
+        x: Tensor,
+        labels: Tensor,
+        procedure: Procedure,
+        generator: torch.Generator,
+        versions: Versions,
+        scale: float,
+    ) -> None:
+        versions.check(x.shape[0], x.shape[1], len(teacher[-1][0]))
+        if procedure.features:
+            raise ValueError(
+                "features must be 0 with versions, whose teacher is known by its logits only, "
+                f"not {procedure.features!r}"
+            )
+        super().__init__(student, teacher, x, labels, procedure, False, generator)
+        self._inputs = torch.from_numpy(versions.inputs.reshape(-1, x.shape[1])).to(x.device)
+        logits = versions.logits.reshape(len(self._inputs), -1)
+        self._version_logits = to_float(logits).to(x.device)
+        self._versions, self._scale = versions, scale
+
+    def draw(self, samples: Tensor, generator: torch.Generator) -> Tensor:
+        """A row of each sample at random."""
+        n, device = len(samples), samples.device
+        version = torch.randint(len(self._versions.inputs), (n,), generator=generator)
+        plain = torch.rand(n, generator=generator) < self._versions.plain
+        return torch.where(plain, 0, version).to(device) * len(self._labels) + samples
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        return super().forward(self._inputs[x].to(torch.float32) * self._scale)
+
+    def targets(self, samples: Tensor, inputs: Tensor) -> list[Tensor]:
+        return [self._version_logits[inputs]]
 
 
 def _check_teacher(

@@ -79,7 +79,7 @@ def _methods(given: str | None, known: Sequence[str]) -> list[str]:
 
 def _run(options: argparse.Namespace) -> None:
     from spectramac.compress.bench import Bench, Results, Settings
-    from spectramac.compress.bench_report import write_report
+    from spectramac.compress.bench_report import introduction, write_report
     from spectramac.compress.datasets import load_dataset
 
     config = preset(options.preset).replace(coefficient_depth=options.coefficient_depth)
@@ -111,8 +111,10 @@ def _run(options: argparse.Namespace) -> None:
             for density in options.densities:
                 bench.run(method, density, range(options.seeds))
     command = f"python -m spectramac.host.bench_compress {shlex.join(options.arguments)}".strip()
-    for path in write_report(results.tables, settings.identity(), command, options.out):
-        print(path)
+    text = introduction(settings.identity(), command)
+    path = options.out / "bench-compress.md"
+    for written in write_report(results.tables, "Compression techniques compared", text, path):
+        print(written)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -17,7 +17,7 @@ from spectramac.spec.fixed import Format
 
 __all__ = ["PRESETS", "AcceleratorConfig", "preset"]
 
-ARCHITECTURE_VERSION = 1
+ARCHITECTURE_VERSION = 2
 """Raised whenever the image, the descriptor or the arithmetic changes incompatibly."""
 
 
