@@ -32,7 +32,7 @@ from spectramac.compress.whole_file import whole_file
 from spectramac.model.network import Network, save_network
 from spectramac.spec.config import AcceleratorConfig
 
-__all__ = ["DENSITIES", "MIN_EPOCH", "RATES", "Bench", "Results", "Settings"]
+__all__ = ["DENSITIES", "MIN_EPOCH", "RATES", "Bench", "Results", "Settings", "open_results"]
 
 DENSITIES = (0.12, 0.06, 0.03, 0.015, 0.008, 0.004)
 RATES = (2e-3, 5e-3, 1.2e-2)
@@ -123,6 +123,24 @@ class Results:
         text = json.dumps({"settings": self._settings, **self.tables}, indent=1, allow_nan=False)
         with whole_file(self.path) as partial:
             partial.write_text(text + "\n", encoding="utf-8")
+
+
+def open_results(path: Path) -> tuple[Results, AcceleratorConfig]:
+    """Results that are there, and the configuration that they are for.
+
+    Raises
+    ------
+    ValueError
+        If they are for another version of the architecture.
+    """
+    settings = json.loads(path.read_text(encoding="utf-8"))["settings"]
+    identity = settings["configuration"]
+    parameters = {k: v for k, v in identity.items() if k != "architecture_version"}
+    config = AcceleratorConfig(name="benchmark", **parameters)
+    if config.identity() != identity:
+        version = identity["architecture_version"]
+        raise ValueError(f"{path} is for architecture version {version}; run the benchmark again")
+    return Results(path, settings), config
 
 
 @dataclass(eq=False)
