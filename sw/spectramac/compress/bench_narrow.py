@@ -40,17 +40,17 @@ def _plan(name: str, image: int, tile: int, bins: int, *hidden: int, **given: An
 
 PLANS: dict[str, tuple[NarrowPlan, ...]] = {
     "fashion-mnist": (
-        _plan("16 kB", 28, 16, 120, 160, 60),
-        _plan("8.7 kB", 28, 16, 100, 100, 50),
-        _plan("4.4 kB", 28, 16, 80, 60, 40),
-        _plan("2.3 kB", 28, 16, 64, 40, 20),
+        _plan("16 kB", 28, 16, 120, 150, 60, 20, rate=1e-2),
+        _plan("8.7 kB", 28, 16, 100, 100, 40, 20, rate=1e-2),
+        _plan("4.4 kB", 28, 16, 80, 60, 30, 20, rate=2e-2, float_epochs=40, tune_epochs=25),
+        _plan("2.3 kB", 28, 16, 60, 40, 20, 10, rate=2e-2, float_epochs=60, tune_epochs=40),
     ),
     "digits": (
-        _plan("1.6 kB", 8, 8, 44, 40, 20),
-        _plan("1.2 kB", 8, 8, 36, 30, 20),
+        _plan("1.6 kB", 8, 8, 36, 40, 20, rate=3e-2),
+        _plan("1.2 kB", 8, 8, 40, 30, 10, rate=1e-2),
     ),
 }
-"""By data set, largest first. Widths, rates and epochs were chosen on the validation part."""
+"""By data set. Widths, rates and epochs were chosen on the validation part."""
 
 METHOD = "narrow-int4"
 """Name in the results."""

@@ -52,6 +52,7 @@ class NarrowPlan:
         Part of the first phase in which bins are removed.
     distillation : float
         Weight of the teacher's logits.
+    batch_size : int
     """
 
     name: str
@@ -65,6 +66,7 @@ class NarrowPlan:
     rate: float = 4e-3
     ramp: float = 0.1
     distillation: float = 0.9
+    batch_size: int = 256
 
     @property
     def columns(self) -> int:
@@ -88,6 +90,7 @@ class NarrowPlan:
             tune_rate=self.rate / 2,
             ramp=self.ramp,
             distillation=self.distillation,
+            batch_size=self.batch_size,
         )
 
     def start(self, n_classes: int, seed: int) -> list[DenseLayer]:

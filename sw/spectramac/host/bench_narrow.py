@@ -28,7 +28,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--datasets", default="fashion-mnist,digits", help="names with commas")
     add("--seeds", type=int, default=3, help="how many: 0, 1, …")
     add("--teacher-epochs", type=int, default=12, help="of the convolutional teacher")
-    add("--dense-epochs", type=int, default=40, help="of the dense networks that are compared with")
+    add(
+        "--dense-epochs",
+        type=int,
+        default=15,
+        help="of the dense networks that they are compared with",
+    )
     add(
         "--fashion-mnist",
         type=Path,
