@@ -31,7 +31,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from spectramac.compress.choose import accuracy, choose_level
+from spectramac.compress.choose import choose_level
 from spectramac.compress.data import INPUT_FACTOR, INPUT_SCALE, SPLIT, Digits, digits
 from spectramac.compress.size import dense_bytes, layer_size, network_bytes
 from spectramac.compress.train_recipe import (
@@ -43,6 +43,7 @@ from spectramac.compress.train_recipe import (
     train_student,
     train_teacher,
 )
+from spectramac.model.batch import accuracy
 from spectramac.model.layer import run_layer, run_network
 from spectramac.model.network import Layer, Network, save_network
 
