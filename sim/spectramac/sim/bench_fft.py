@@ -33,7 +33,6 @@ from spectramac.spec.timing import fft_latency
 
 __all__ = ["bench"]
 
-
 TARGETS = {
     device.technology: dataclasses.replace(device, target_mhz=mhz)
     for device, mhz in ((ECP5_85F, 300.0), (UP5K, 60.0), (GW1NR_9C, 200.0), (LIFCL_40, 250.0))
