@@ -133,14 +133,14 @@ MUTATIONS = {
     "FFT: a shorter frame does not wait": Mutation(
         pipelined.PipelinedFFT,
         "_may_start",
-        "Cat(~control.held.size, 1)",
-        "-1",
+        "allowed.eq(Cat(~size, 1))",
+        "allowed.eq(-1)",
         "falling_fft",
     ),
     "FFT: a longer frame's successor waits a cycle less": Mutation(
         pipelined.PipelinedFFT,
         "_may_start",
-        "left == 1 << bit",
+        "left == 1 << (bit - self._log2_rate)",
         "left == (1 << bit) + 1",
         "falling_fft",
     ),
