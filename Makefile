@@ -92,7 +92,7 @@ synth: $(READY)  ## place and route PRESET=tiny|small|large; prints resources an
 bench: $(READY)  ## measure speed
 	$(BENCH)
 
-bench-fft: $(READY) $(DEVICES)  ## noise, latency, resources and clock of the FFT (an hour); writes docs/fft-bench.json
+bench-fft: $(READY) $(DEVICES)  ## noise, latency, resources and clock of the FFT (45 placements); writes docs/fft-bench.json
 	$(BIN)/python -m spectramac.sim.bench_fft --json docs/fft-bench.json
 
 bench-compress: $(READY) $(TRAIN)  ## every compression technique on every data set (hours); BENCH_COMPRESS_ARGS="--epochs 10"

@@ -6,6 +6,9 @@ import re
 
 import pytest
 
+# Its plain assertions tell the values, as those of test modules do.
+pytest.register_assert_rewrite("tests.gateware.checks_fft_core")
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """``--waves``: traces of cocotb benches into build/waves."""

@@ -13,9 +13,8 @@ from spectramac.compress import bench as bench_module
 from spectramac.compress.bench import Bench, Results, Settings
 from spectramac.compress.bench_methods import bench_methods
 from spectramac.compress.bench_report import curves_of, introduction, markdown, write_report
-from spectramac.compress.choose import accuracy
 from spectramac.compress.datasets import DataSet
-from spectramac.compress.quantize import quantize_input
+from spectramac.model.batch import accuracy, quantize_input
 from spectramac.model.layer import run_network
 from spectramac.model.network import load_network
 from spectramac.spec.config import preset

@@ -10,7 +10,7 @@ from tests.compress.clusters import clusters, trained
 
 from spectramac.compress.calibrate import affine_range, calibrate
 from spectramac.compress.post_training import Choice, compress_layers
-from spectramac.compress.quantize import activation_scale, quantize_input
+from spectramac.compress.quantize import activation_scale
 from spectramac.compress.techniques import (
     LowRank,
     Pruning,
@@ -20,6 +20,7 @@ from spectramac.compress.techniques import (
     SpectralInput,
     Technique,
 )
+from spectramac.model.batch import quantize_input
 from spectramac.model.layer import run_layer, run_network
 
 Method = Literal["max", "percentile", "mse"]

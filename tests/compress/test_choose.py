@@ -12,7 +12,6 @@ from tests.compress.clusters import clusters, trained
 
 from spectramac.compress.choose import (
     LEVELS,
-    accuracy,
     choose_level,
     cross_validate,
     fit_bytes,
@@ -23,7 +22,6 @@ from spectramac.compress.choose import (
 )
 from spectramac.compress.curve import Curve, Point
 from spectramac.compress.post_training import Choice, compress_layers
-from spectramac.compress.quantize import quantize_input
 from spectramac.compress.techniques import (
     BlockCirculant,
     LowRank,
@@ -33,6 +31,7 @@ from spectramac.compress.techniques import (
     Sft,
     Technique,
 )
+from spectramac.model.batch import accuracy, quantize_input
 from spectramac.model.layer import run_network
 from spectramac.model.network import Layer, Network, Transform
 

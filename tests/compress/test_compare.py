@@ -21,11 +21,11 @@ from spectramac.compress.compare import (
 from spectramac.compress.labelled import LabelledData, split_labelled
 from spectramac.compress.measure import predicted_cycles
 from spectramac.compress.methods import LayerMethod, NeuronMethod, methods_for
-from spectramac.compress.quantize import quantize_input
 from spectramac.compress.size import layers_cost
 from spectramac.compress.techniques import NeuronPruning, Pruning, Quantization, RowsSft, Sft
 from spectramac.host.accelerator import Accelerator
 from spectramac.host.transport import open_transport
+from spectramac.model.batch import quantize_input
 from spectramac.model.layer import run_network
 from spectramac.spec.config import preset
 

@@ -14,9 +14,9 @@ from spectramac.compress.quantize import (
     encode_multiplier,
     forward_halving,
     quantize_coefficients,
-    quantize_input,
 )
 from spectramac.compress.sft import inverse_sft, sft
+from spectramac.model.batch import quantize_input
 from spectramac.model.layer import run_layer
 from spectramac.model.network import Layer, Transform
 

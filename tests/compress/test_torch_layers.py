@@ -11,7 +11,7 @@ import torch
 from tests.compress.cases import ALL, ids, matrix
 from torch.nn import functional
 
-from spectramac.compress.quantize import activation_scale, quantize_coefficients, quantize_input
+from spectramac.compress.quantize import activation_scale, quantize_coefficients
 from spectramac.compress.techniques import (
     BlockCirculant,
     ChannelPruning,
@@ -33,6 +33,7 @@ from spectramac.compress.techniques import (
 )
 from spectramac.compress.torch_layers import StructuredConv2d, StructuredLinear, to_module
 from spectramac.compress.torch_stage import StageLinear, fake_quantize
+from spectramac.model.batch import quantize_input
 from spectramac.model.layer import run_network
 from spectramac.model.network import Network
 

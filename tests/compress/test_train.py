@@ -3,6 +3,7 @@
 """Training: the float student against its teacher, the quantized one against the integer network."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,12 +13,15 @@ pytest.importorskip("sklearn", reason="the digits come with scikit-learn")
 
 import torch
 
-from spectramac.compress import train_recipe
+from spectramac.compiler.compile import compile_network
+from spectramac.compress import train_demo, train_recipe
 from spectramac.compress.data import digits
 from spectramac.compress.train import cubic_density
 from spectramac.compress.train_demo import train
 from spectramac.compress.train_recipe import Recipe
 from spectramac.model.layer import run_network
+from spectramac.model.network import load_network
+from spectramac.spec.config import preset
 
 SHORT = Recipe(teacher_epochs=4, prune_epochs=6, tune_epochs=6)
 
@@ -64,6 +68,21 @@ def test_augmented_images_stay_int8_steps() -> None:
     torch.testing.assert_close(y, y.round(), rtol=0, atol=1e-4)
     assert y.min() >= 0
     assert y.max() <= 112.01
+
+
+def test_bytes_are_those_of_the_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a network that was trained before, beside a teacher that hardly was."""
+    given = load_network(train_demo.DATA / "digits.npz")
+    data = digits()
+    x, y = train_recipe.to_real(data.x_train), torch.tensor(data.y_train)
+    teacher = train_recipe.train_teacher(dataclasses.replace(SHORT, teacher_epochs=1), x, y, 0)
+    monkeypatch.setattr(train_demo, "train", lambda *_: (teacher, given))
+    text = train_demo.train_digits(output=tmp_path / "digits.npz")
+    network = load_network(tmp_path / "digits.npz")
+    stored = compile_network(given, preset("small")).stored_bytes
+    assert f", {stored} compressed" in text
+    assert network.meta["stored_bytes"] == stored
+    assert network.meta["layers"] == given.meta["layers"]
 
 
 @pytest.mark.long

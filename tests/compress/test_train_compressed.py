@@ -13,15 +13,15 @@ import torch
 from tests.compress.clusters import N_CLASSES
 from tests.compress.training_cases import CHAINS, SHORT, chain, choices, task
 
-from spectramac.compress.choose import accuracy
 from spectramac.compress.post_training import Choice
 from spectramac.compress.procedure import Procedure
-from spectramac.compress.quantize import activation_scale, quantize_input
+from spectramac.compress.quantize import activation_scale
 from spectramac.compress.techniques import Pruning, Quantization, SpectralInput, Thresholding
 from spectramac.compress.train_compressed import TrainedNetwork, train_compressed
 from spectramac.compress.train_distillation import Imitation, VersionedImitation
 from spectramac.compress.train_student import Student
 from spectramac.compress.versions import Versions
+from spectramac.model.batch import accuracy, quantize_input
 from spectramac.model.layer import run_layer, run_network
 from spectramac.model.network import Network
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from tests.gateware.cases_fft import Frame, random_frame
 from tests.gateware.streams import StreamRun, assert_same, run_stream
-from tests.gateware.test_fft import Frame, random_frame
 
 from spectramac.gateware.fft import PipelinedFFT
 from spectramac.gateware.fft.real import RealFFT, RealPairFFT

@@ -5,8 +5,9 @@
 import numpy as np
 import pytest
 from amaranth.hdl import Fragment
+from tests.gateware.cases_fft import Frame
+from tests.gateware.checks_fft_core import check_fixed, check_full_scale, check_long_stall, run
 from tests.gateware.streams import STALLS
-from tests.gateware.test_fft import Frame, check_fixed, check_full_scale, check_long_stall, run
 
 from spectramac.gateware.fft import PipelinedFFT
 from spectramac.spec.fft_config import FFTConfig

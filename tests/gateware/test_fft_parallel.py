@@ -8,10 +8,8 @@ import numpy as np
 import pytest
 from amaranth.back import rtlil
 from amaranth.hdl import Fragment
-from tests.gateware.drive import refused, simulate
-from tests.gateware.streams import STALLS
-from tests.gateware.test_fft import (
-    Frame,
+from tests.gateware.cases_fft import Frame, random_frame
+from tests.gateware.checks_fft_core import (
     check_falling_sizes,
     check_fixed,
     check_framing,
@@ -19,9 +17,10 @@ from tests.gateware.test_fft import (
     check_long_stall,
     check_overflow_strobe,
     check_random_configuration,
-    random_frame,
     run,
 )
+from tests.gateware.drive import refused, simulate
+from tests.gateware.streams import STALLS
 
 from spectramac.gateware.fft import FFT, ParallelFFT, PipelinedFFT
 from spectramac.gateware.fft.path_product import signed_digits

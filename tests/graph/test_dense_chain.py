@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from spectramac.compress.post_training import compress_dense
-from spectramac.compress.quantize import quantize_input
 from spectramac.graph.dense_chain import dense_chain, engine_refusals
 from spectramac.graph.errors import UnsupportedModelError
 from spectramac.graph.evaluate import evaluate
@@ -16,6 +15,7 @@ from spectramac.graph.graph import Graph, Tensor
 from spectramac.graph.node import Node
 from spectramac.graph.nodes import Add, Conv, Dense, Flatten, MaxPool, ReLU, Reshape, Softmax
 from spectramac.graph.quantization import Quantization
+from spectramac.model.batch import quantize_input
 from spectramac.model.layer import run_network
 
 

@@ -10,7 +10,6 @@ from tests.host.devices import FlakyDevice, ForeignDevice, HangingDevice
 from tests.spec.images import dense_image, dense_outputs
 
 from spectramac.host.accelerator import Accelerator
-from spectramac.host.inputs import quantize_input
 from spectramac.host.model_device import ModelDevice
 from spectramac.spec.config import preset
 from spectramac.spec.descriptor import WORDS, decode, encode
@@ -208,20 +207,6 @@ def test_bad_inputs_do_not_touch_the_device(x: np.ndarray, error, message: str) 
         accelerator.run(x)
     assert device.n_accesses == before
     check_good_run(accelerator)
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_values_that_are_not_finite_are_refused(value: float) -> None:
-    x = np.zeros((2, 3))
-    x[1, 2] = value
-    with pytest.raises(InputRangeError, match=r"finite, not .* at index \(1, 2\)"):
-        quantize_input(x, 1.0)
-
-
-@pytest.mark.parametrize("x", [[["a"]], [[1j]], [[None]], [[True]]])
-def test_only_real_numbers_are_quantized(x: list) -> None:
-    with pytest.raises(InputTypeError, match="must be real numbers"):
-        quantize_input(x, 1.0)
 
 
 # Runs that do not end.

@@ -18,13 +18,12 @@ pytest.importorskip("typer", reason="the command line is the extra 'cli'")
 from typer.testing import CliRunner, Result
 
 from spectramac.compiler.compile import compile_network
-from spectramac.compress.choose import accuracy
 from spectramac.compress.compare import DENSITIES, float_accuracy
 from spectramac.compress.labelled import load_labelled
-from spectramac.compress.quantize import quantize_input
 from spectramac.compress.size import layers_cost
 from spectramac.host.cli_app import app
 from spectramac.host.cli_compress import parse_densities
+from spectramac.model.batch import accuracy, quantize_input
 from spectramac.model.layer import run_network
 from spectramac.model.network import load_network
 from spectramac.spec.config import preset

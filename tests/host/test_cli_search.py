@@ -15,11 +15,10 @@ pytest.importorskip("optuna", reason="the search is an extra: pip install 'spect
 from typer.testing import CliRunner, Result
 
 from spectramac.compiler.compile import compile_network
-from spectramac.compress.choose import accuracy
 from spectramac.compress.datasets import load_training
-from spectramac.compress.quantize import quantize_input
 from spectramac.host import cli_search
 from spectramac.host.cli_search import parse_widths
+from spectramac.model.batch import accuracy, quantize_input
 from spectramac.model.layer import run_network
 from spectramac.model.network import load_network
 from spectramac.spec.config import preset

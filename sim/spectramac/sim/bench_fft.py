@@ -25,59 +25,17 @@ from spectramac.gateware.fft import FFT
 from spectramac.host import fft_product
 from spectramac.host.fft_noise import noise
 from spectramac.host.fft_product import default_twiddle_width
-from spectramac.sim.cells import FLOWS, REPAIRS
-from spectramac.sim.synth import Device, DoesNotFitError, synthesize
+from spectramac.sim.devices import ECP5_85F, GW1NR_9C, LIFCL_40, UP5K
+from spectramac.sim.synth import DoesNotFitError, synthesize
 from spectramac.sim.toolchain import ToolError
 from spectramac.spec.fft_config import FFTConfig
 from spectramac.spec.timing import fft_latency
 
 __all__ = ["bench"]
 
-
-def _pins(line: str, pins: str) -> str:
-    """A clock input and four others of the package, for the ports of the wrapper."""
-    ports = ("clk", "rst", "serial_in", "load", "serial_out")
-    places = zip(ports, pins.split(), strict=True)
-    return "".join(line.format(port=port, pin=pin) + "\n" for port, pin in places)
-
-
 TARGETS = {
-    "ecp5": Device(
-        "ECP5 LFE5U-85F-6 CABGA756",
-        "ecp5",
-        FLOWS["ecp5"],
-        ("--85k", "--package", "CABGA756", "--speed", "6", "--lpf-allow-unconstrained"),
-        technology="ecp5",
-        target_mhz=300.0,
-    ),
-    "ice40": Device(
-        "iCE40 UP5K-SG48",
-        "ice40",
-        FLOWS["ice40"],
-        ("--up5k", "--package", "sg48", "--pcf-allow-unconstrained"),
-        technology="ice40",
-        target_mhz=60.0,
-    ),
-    "gowin": Device(
-        "Gowin GW1NR-9C QN88P C6/I5",
-        "gowin",
-        FLOWS["gowin"],
-        ("--device", "GW1NR-LV9QN88PC6/I5", "--vopt", "family=GW1N-9C", "--vopt", "cst=pins"),
-        technology="gowin",
-        pins=_pins('IO_LOC "{port}" {pin};', "52 25 26 27 28"),
-        target_mhz=200.0,
-    ),
-    "nexus": Device(
-        "CrossLink-NX LIFCL-40-9 BG400",
-        "nexus",
-        FLOWS["nexus"],
-        ("--device", "LIFCL-40-9BG400C", "--pdc", "pins")
-        + ("--router", "router1"),  # router2 finds no way from the clock's pin to its buffer
-        technology="nexus",
-        repairs=REPAIRS["nexus"],
-        pins=_pins("ldc_set_location -site {{{pin}}} [get_ports {port}]", "L13 M14 M15 M16 N14"),
-        target_mhz=250.0,
-    ),
+    device.technology: dataclasses.replace(device, target_mhz=mhz)
+    for device, mhz in ((ECP5_85F, 300.0), (UP5K, 60.0), (GW1NR_9C, 200.0), (LIFCL_40, 250.0))
 }
 """Device of each technology."""
 VARIANTS = ("halving", "growth", "block", "per_stage")

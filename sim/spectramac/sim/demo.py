@@ -25,8 +25,9 @@ from spectramac.compress.size import dense_bytes
 from spectramac.host import cli_report
 from spectramac.host.accelerator import Accelerator, RunResult
 from spectramac.host.cli_files import Model
-from spectramac.host.cli_run import accuracy, compare
+from spectramac.host.cli_run import compare
 from spectramac.host.transport import Transport, open_transport
+from spectramac.model.batch import accuracy
 from spectramac.model.network import Network, load_network
 from spectramac.sim.accelerator_bench import bench_accelerator
 from spectramac.sim.transport import SimTransport

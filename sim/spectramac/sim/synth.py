@@ -14,18 +14,19 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from spectramac.sim.devices import ECP5_25F, ECP5_85F, UP5K, Device
 from spectramac.sim.floorplan import ECP5_85_LANES, place_lanes
 from spectramac.sim.synth_report import SynthReport, critical_path, resources
 from spectramac.sim.synth_wrapper import PinWrapper, to_rtlil
 from spectramac.sim.toolchain import BuildError, ToolError, ToolNotFoundError, run_tool
 from spectramac.spec.config import PRESETS, preset
 
-__all__ = ["DEVICES", "Device", "DoesNotFitError", "run_yosys", "synthesize"]
+__all__ = ["DEVICES", "DoesNotFitError", "run_yosys", "synthesize"]
 
 DEFAULT_COMPONENT = "spectramac.gateware.accelerator:Accelerator"
 
@@ -38,58 +39,17 @@ class DoesNotFitError(ToolError):
         self.report = report
 
 
-@dataclass(frozen=True)
-class Device:
-    """A target and the options that select it."""
-
-    name: str
-    family: str
-    synth: str
-    route: tuple[str, ...]
-    technology: str
-    """Whose primitives the gateware instantiates (:mod:`spectramac.gateware.fft.device` and ``memory``)."""
-    lanes: tuple[tuple[str, ...], ...] = ()
-    """Places of each lane's multipliers (:mod:`spectramac.sim.floorplan`), where they are not left to the placer."""
-    repairs: tuple[str, ...] = ()
-    """Yosys commands that must follow ``synth``."""
-    target_mhz: float = 100.0
-    """What nextpnr works towards: it stops early if that is too low."""
-    pins: str = ""
-    """Pins of the wrapper's ports, where nextpnr does not choose them: the file ``pins`` that ``route`` names."""
-
-    @property
-    def nextpnr(self) -> str:
-        """Which nextpnr, as in its command."""
-        return {"gowin": "himbaechel-gowin"}.get(self.family, self.family)
-
-
 DEVICES = {
-    "tiny": Device(
-        "iCE40 UP5K-SG48",
-        "ice40",
-        "synth_ice40 -device u -dsp -spram",
-        ("--up5k", "--package", "sg48", "--pcf-allow-unconstrained"),
-        technology="ice40",
-    ),
-    "small": Device(
-        "ECP5 LFE5U-25F-6 CABGA381",
-        "ecp5",
-        "synth_ecp5 -abc9",
-        ("--25k", "--package", "CABGA381", "--speed", "6", "--lpf-allow-unconstrained"),
-        technology="ecp5",
-        target_mhz=95.0,
-    ),
-    "large": Device(
-        "ECP5 LFE5U-85F-6 CABGA756",
-        "ecp5",
-        "synth_ecp5 -abc9",
-        ("--85k", "--package", "CABGA756", "--speed", "6", "--lpf-allow-unconstrained")
-        + ("--placer", "static", "--router", "router2"),  # docs/decisions/0008
-        technology="ecp5",
+    "tiny": replace(UP5K, options="-dsp -spram"),
+    "small": replace(ECP5_25F, target_mhz=95.0),
+    "large": replace(
+        ECP5_85F,
+        route=(*ECP5_85F.route, "--placer", "static", "--router", "router2"),  # docs/decisions/0008
         lanes=ECP5_85_LANES,
         target_mhz=80.0,
     ),
 }
+"""Device of each preset."""
 
 _YOSYS = """
 import sys
@@ -151,7 +111,7 @@ def synthesize(
     ----------
     component : :class:`amaranth.lib.wiring.Component`
         What to measure.
-    device : :class:`Device`
+    device : :class:`spectramac.sim.devices.Device`
         One of :data:`DEVICES`, or another.
     design : str
         Name for the report.
@@ -218,7 +178,7 @@ def synthesize(
             if mhz < worst:
                 worst = mhz
                 report.path = critical_path(routed)
-                report.resources = resources(device.family, routed["utilization"], cells)
+                report.resources = resources(device.technology, routed["utilization"], cells)
         report.seconds["place and route"] = time.monotonic() - start
     for item in report.resources:
         if item.available and item.used > item.available:

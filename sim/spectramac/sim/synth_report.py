@@ -131,11 +131,11 @@ class SynthReport:
 
 
 def resources(
-    family: str, utilization: Mapping[str, Mapping[str, int]], cells: Mapping[str, int]
+    technology: str, utilization: Mapping[str, Mapping[str, int]], cells: Mapping[str, int]
 ) -> list[Resource]:
     """Resources by common names, from nextpnr's ``utilization`` and Yosys's cell counts."""
     found = []
-    for name, (key, types) in _KEYS[family].items():
+    for name, (key, types) in _KEYS[technology].items():
         if key:
             entry = utilization.get(key, _NONE)
             apart = _IN_PLACE_OF.get(key, {}).items()

@@ -11,10 +11,10 @@ from typing import Any
 
 from spectramac.compress.bench import Bench
 from spectramac.compress.measure import measure
-from spectramac.compress.quantize import quantize_input
 from spectramac.compress.train_conv_teacher import cached_conv_logits
 from spectramac.compress.train_narrow import NarrowPlan, train_narrow
 from spectramac.compress.versions import Versions, image_versions
+from spectramac.model.batch import quantize_input
 from spectramac.model.network import save_network
 from spectramac.spec.config import AcceleratorConfig, preset
 

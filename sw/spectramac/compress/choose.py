@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 from spectramac.compress.blocks import Floats
 from spectramac.compress.curve import Curve, Point
 from spectramac.compress.techniques import INT8, Quantization, Structured, Technique
+from spectramac.model.batch import accuracy
 from spectramac.model.layer import run_network
 from spectramac.model.network import Network
 from spectramac.spec.config import AcceleratorConfig
 
 __all__ = [
     "LEVELS",
-    "accuracy",
     "choose_level",
     "cross_validate",
     "fit_bytes",
@@ -161,11 +161,6 @@ def fit_bytes(
             f"bytes of technique {technique.name!r} must be at least {least}, not {n_bytes!r}"
         )
     return fit(_bisect(fits, 0.0, 1.0))
-
-
-def accuracy(outputs: NDArray[Any], labels: NDArray[Any]) -> float:
-    """Percent of rows whose largest element (the first of equals) is at the label."""
-    return float(100 * np.mean(np.argmax(outputs, axis=1) == labels))
 
 
 def folds_of(labels: NDArray[Any], n_folds: int, seed: int = 0) -> NDArray[np.int64]:

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from spectramac.compiler.compile import compile_network
 from spectramac.compress.blocks import Floats
-from spectramac.compress.choose import accuracy
 from spectramac.compress.curve import Curve, Point
 from spectramac.compress.labelled import LabelledData
 from spectramac.compress.measure import Size, integer_accuracy
@@ -29,10 +28,11 @@ from spectramac.compress.post_training import (
     DenseLayer,
     compress_chain,
 )
-from spectramac.compress.quantize import activation_scale, quantize_input
+from spectramac.compress.quantize import activation_scale
 from spectramac.compress.size import layers_cost
 from spectramac.compress.spectra import LayerSpectra
 from spectramac.compress.techniques import NotRunnableError, Quantization
+from spectramac.model.batch import accuracy, quantize_input
 from spectramac.model.network import Network
 from spectramac.spec.config import AcceleratorConfig
 

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from spectramac.compiler.bounds import upper_bounds
 from spectramac.compiler.compile import compile_network
 from spectramac.compress.blocks import Floats
-from spectramac.compress.choose import accuracy
-from spectramac.compress.quantize import quantize_input
 from spectramac.compress.size import layers_cost
+from spectramac.model.batch import accuracy, quantize_input
 from spectramac.model.layer import run_network
 from spectramac.model.network import Network
 from spectramac.spec.config import AcceleratorConfig

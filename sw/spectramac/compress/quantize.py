@@ -44,7 +44,6 @@ __all__ = [
     "encode_multiplier",
     "forward_halving",
     "quantize_coefficients",
-    "quantize_input",
 ]
 
 Steps = Literal["layer", "pair", "row"]
@@ -168,11 +167,6 @@ def activation_scale(
         raise ValueError(f"method must be 'max', 'percentile' or 'mse', not {method!r}")
     candidates = np.linspace(1.0, 0.3, 36)[None] * top / 127
     return float(best_steps(magnitude[None], 127, candidates)[0])
-
-
-def quantize_input(x: NDArray[Any], scale: float) -> NDArray[np.int8]:
-    """``clip(round(x / scale), -128, 127)`` as int8."""
-    return np.clip(np.rint(np.asarray(x, np.float64) / scale), -128, 127).astype(np.int8)
 
 
 def encode_multiplier(value: float) -> tuple[int, int]:

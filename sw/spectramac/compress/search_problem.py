@@ -16,7 +16,7 @@ from spectramac.compress.compare import float_accuracy
 from spectramac.compress.datasets import TrainingData
 from spectramac.compress.measure import Evaluated, measure
 from spectramac.compress.post_training import Choice, DenseLayer, compress_layers
-from spectramac.compress.quantize import activation_scale, quantize_input
+from spectramac.compress.quantize import activation_scale
 from spectramac.compress.search_demand import Demand
 from spectramac.compress.search_space import (
     MODEL_WIDTHS,
@@ -26,6 +26,7 @@ from spectramac.compress.search_space import (
     spend,
 )
 from spectramac.compress.training import Training
+from spectramac.model.batch import quantize_input
 from spectramac.model.network import Network
 
 __all__ = ["Problem"]

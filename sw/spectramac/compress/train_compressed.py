@@ -24,12 +24,13 @@ from torch import Tensor, nn
 from spectramac.compress.blocks import Floats
 from spectramac.compress.post_training import ChainBuilder, Choice, DenseLayer, check_chain
 from spectramac.compress.procedure import Procedure
-from spectramac.compress.quantize import activation_scale, quantize_input
+from spectramac.compress.quantize import activation_scale
 from spectramac.compress.torch_stage import StageLinear, to_float
 from spectramac.compress.train import Position, fit
 from spectramac.compress.train_distillation import Imitation, VersionedImitation
 from spectramac.compress.train_student import Student
 from spectramac.compress.versions import Versions
+from spectramac.model.batch import quantize_input
 from spectramac.model.network import Network
 
 __all__ = ["Augment", "TrainedNetwork", "train_compressed"]

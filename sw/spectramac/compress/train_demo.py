@@ -31,9 +31,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from spectramac.compress.choose import accuracy, choose_level
+from spectramac.compress.choose import choose_level
 from spectramac.compress.data import INPUT_FACTOR, INPUT_SCALE, SPLIT, Digits, digits
-from spectramac.compress.size import dense_bytes, layer_size, network_bytes
+from spectramac.compress.size import dense_bytes, layers_cost
 from spectramac.compress.train_recipe import (
     Ints,
     Recipe,
@@ -43,8 +43,10 @@ from spectramac.compress.train_recipe import (
     train_student,
     train_teacher,
 )
+from spectramac.model.batch import accuracy
 from spectramac.model.layer import run_layer, run_network
 from spectramac.model.network import Layer, Network, save_network
+from spectramac.spec.config import AcceleratorConfig, preset
 
 __all__ = ["DATA", "train", "train_digits"]
 
@@ -116,7 +118,8 @@ def train_digits(
     Returns
     -------
     str
-        What was reached: accuracies on the held-out images and bytes, one fact a line.
+        What was reached: accuracies on the held-out images and bytes of the image for preset ``small``, one fact a
+        line.
     """
     import sklearn
 
@@ -132,9 +135,10 @@ def train_digits(
         )
         for width in (16, 15)
     }
-    dense, stored = dense_bytes(recipe.sizes), network_bytes(network, recipe.n_lanes)
+    config = preset("small").replace(n_lanes=recipe.n_lanes)
+    dense, stored = dense_bytes(recipe.sizes), layers_cost(network.layers, config).stored_bytes
     layers = [
-        {"name": layer.name, "bits": layer.coefficient_bits, **_size_note(layer, recipe), **columns}
+        {"name": layer.name, "bits": layer.coefficient_bits, **_size_note(layer, config), **columns}
         for layer, columns in zip(network.layers, _columns(network, data.x_train), strict=True)
     ]
     network = dataclasses.replace(
@@ -152,7 +156,7 @@ def train_digits(
             "integer_accuracy": reached[16],
             "integer_accuracy_15_bits": reached[15],
             "dense_int8_bytes": dense,
-            "estimated_bytes": stored,
+            "stored_bytes": stored,
             "layers": layers,
             "versions": {"sklearn": sklearn.__version__, "torch": torch.__version__},
         },
@@ -174,12 +178,12 @@ def train_digits(
     )
 
 
-def _size_note(layer: Layer, recipe: Recipe) -> dict[str, int | float]:
-    size = layer_size(layer, recipe.n_lanes)
+def _size_note(layer: Layer, config: AcceleratorConfig) -> dict[str, int]:
+    """What the layer takes in an image of its own."""
+    cost = layers_cost([layer], config)
     return {
-        "pairs": size.pairs,
-        "padding": size.padding,
-        "words": size.words,
-        "bytes": size.total,
+        "pairs": cost.n_pairs,
+        "padding": cost.n_padding,
+        "bytes": cost.stored_bytes,
         "level": layer.level,
     }

@@ -18,8 +18,8 @@ import numpy.typing as npt
 from numpy.typing import NDArray
 
 from spectramac.host.inputs import check_inputs, flatten_batch, pack_pairs, unpack_pairs
-from spectramac.host.inputs import quantize_input as quantize
 from spectramac.host.transport import Read, Transport, Words, Write
+from spectramac.model.batch import quantize_input as quantize
 from spectramac.model.image import to_chunks
 from spectramac.spec.config import ARCHITECTURE_VERSION, AcceleratorConfig
 from spectramac.spec.errors import (

@@ -37,9 +37,9 @@ def check_network(
     from spectramac.compiler.compile import compile_network
     from spectramac.host.accelerator import Accelerator
     from spectramac.host.cli_files import Model
-    from spectramac.host.cli_run import accuracy, compare, execute
-    from spectramac.host.inputs import quantize_input
+    from spectramac.host.cli_run import compare, execute
     from spectramac.host.transport import open_transport
+    from spectramac.model.batch import accuracy, quantize_input
     from spectramac.model.network import load_network
 
     network = load_network(results.path.parent / "networks" / row["network"])

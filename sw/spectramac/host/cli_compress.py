@@ -18,8 +18,8 @@ import typer
 from spectramac.compiler.compile import compile_network
 from spectramac.host import cli_report
 from spectramac.host.cli_files import Model
-from spectramac.host.cli_run import accuracy, compare, execute
-from spectramac.host.inputs import quantize_input
+from spectramac.host.cli_run import compare, execute
+from spectramac.model.batch import accuracy, quantize_input
 from spectramac.model.network import Network, save_network
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.errors import MismatchError

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramac.host.inputs import check_inputs, flatten_batch, quantize_input
+from spectramac.host.inputs import check_inputs, flatten_batch
+from spectramac.model.batch import quantize_input
 from spectramac.model.network import Network, load_network
 from spectramac.spec.config import PRESETS, AcceleratorConfig
 from spectramac.spec.container import MAGIC

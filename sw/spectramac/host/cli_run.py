@@ -12,13 +12,9 @@ from spectramac.host import cli_report
 from spectramac.host.accelerator import Accelerator, RunResult
 from spectramac.host.cli_files import Data, Model
 from spectramac.host.transport import open_transport
+from spectramac.model.batch import accuracy
 
-__all__ = ["accuracy", "compare", "execute", "run_table"]
-
-
-def accuracy(outputs: NDArray[Any], labels: NDArray[Any]) -> float:
-    """Percent of rows whose largest element (the first of equals) is at the label."""
-    return float(100 * np.mean(np.argmax(outputs, axis=1) == labels)) if len(labels) else 0.0
+__all__ = ["compare", "execute", "run_table"]
 
 
 def execute(

@@ -27,13 +27,22 @@ from spectramac.model.fft import error_bound
 from spectramac.spec.fft_config import FFTConfig
 from spectramac.spec.fft_plan import GUARD, Narrowing, exponents, plan
 from spectramac.spec.stream import Payload
-from spectramac.spec.timing import (
-    fft_cycles_per_frame,
-    fft_latency,
-)
+from spectramac.spec.timing import fft_cycles_per_frame, fft_latency
 
-__all__ = ["datasheet"]
-
+__all__ = [
+    "DEVICES",
+    "FRAMING_RULE",
+    "GAP_RULE",
+    "RUN_TIME_RULES",
+    "TRANSFER_RULE",
+    "cycles_table",
+    "datasheet",
+    "instance",
+    "noise_table",
+    "noise_text",
+    "payload_table",
+    "scaling_text",
+]
 
 DEVICES = {
     "generic": "The Verilog is free of vendor primitives; block RAM and multipliers are inferred.",
@@ -152,7 +161,7 @@ def _function(config: FFTConfig, technology: str) -> str:
         structure = f"multi-path delay feedback, {config.samples_per_clock} samples a clock"
     return (
         f"{what}: X[k] = Σ x[n] exp(-2πj kn/N). Radix-2² {structure}, no gap "
-        f"between frames of one size. Bit for bit the function `spectramac.model.fft.fft`; `fft_vectors.txt` has "
+        "between frames of one size. Bit for bit the function `spectramac.model.fft.fft`; `fft_vectors.txt` has "
         f"samples of it. {DEVICES[technology]}\n"
     )
 
@@ -299,7 +308,7 @@ def noise_table(
     ]
     header = ("signal", "SQNR, dB", "worst frame, dB", "frames", "saturated")
     return (
-        f"Signal to quantization noise, the model against a floating-point transform of the same integers:\n\n"
+        "Signal to quantization noise, the model against a floating-point transform of the same integers:\n\n"
         f"{markdown_table(header, rows)}\n"
         "Saturated frames count like the others.\n\n"
         f"Without saturation no bin is off by more than {bound:.1f} {unit} (proven bound).\n"

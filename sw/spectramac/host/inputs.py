@@ -1,7 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The spectramac authors
 # SPDX-License-Identifier: BSD-2-Clause
-"""From what a user gives to activation words: checks, quantization, packing of two inferences a
-word."""
+"""From a batch of integers to activation words: checks, packing of two inferences a word."""
 
 from typing import Any
 
@@ -10,14 +9,11 @@ import numpy.typing as npt
 from numpy.typing import NDArray
 
 from spectramac.host.transport import Words
-from spectramac.spec.config import AcceleratorConfig
+from spectramac.model.requantize import ACTIVATION
 from spectramac.spec.errors import InputRangeError, InputShapeError, InputTypeError
-from spectramac.spec.fixed import Format
 from spectramac.spec.image import Image
 
-__all__ = ["check_inputs", "flatten_batch", "pack_pairs", "quantize_input", "unpack_pairs"]
-
-ACTIVATION = Format(AcceleratorConfig.activation_width)
+__all__ = ["check_inputs", "flatten_batch", "pack_pairs", "unpack_pairs"]
 
 
 def flatten_batch(x: NDArray[Any], n_inputs: int) -> NDArray[Any]:
@@ -62,27 +58,6 @@ def check_inputs(x: npt.ArrayLike, n_inputs: int) -> NDArray[np.int8]:
             f"{int(array[where])} (item {where[0]}, element {where[1]})"
         )
     return array.astype(np.int8)
-
-
-def quantize_input(x: npt.ArrayLike, scale: float) -> NDArray[np.int8]:
-    """Real values to int8: ``saturate(round_half_even(x / scale))``, any shape.
-
-    Raises
-    ------
-    InputTypeError
-        If ``x`` is not numeric.
-    InputRangeError
-        If a value is not finite.
-    """
-    array = np.asarray(x)
-    if array.dtype.kind not in "iuf":
-        raise InputTypeError(f"input must be real numbers, not {array.dtype}")
-    array = array.astype(np.float64)
-    if not np.isfinite(array).all():
-        where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        raise InputRangeError(f"input must be finite, not {array[where]} at index {where}")
-    steps = np.clip(np.rint(array / scale), ACTIVATION.minimum, ACTIVATION.maximum)
-    return steps.astype(np.int8)
 
 
 def pack_pairs(image: Image, x: NDArray[np.int8]) -> Words:

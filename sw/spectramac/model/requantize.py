@@ -6,11 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramac.model.fixed import Ints, round_shift, saturate
+from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.fixed import Format
 
-__all__ = ["requantize"]
+__all__ = ["ACTIVATION", "requantize"]
 
-ACTIVATION = Format(8)
+ACTIVATION = Format(AcceleratorConfig.activation_width)
+"""Of every input and output of a layer."""
 
 
 def requantize(

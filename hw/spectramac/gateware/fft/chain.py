@@ -10,7 +10,8 @@ from amaranth.lib import wiring
 
 from spectramac.gateware.fft.control import FrameControl
 from spectramac.gateware.fft.output import OutputQueue
-from spectramac.gateware.fft.pipelined import PipelinedFFT, queue_size
+from spectramac.gateware.fft.pipelined import PipelinedFFT
+from spectramac.gateware.fft.streamed import queue_size
 from spectramac.spec.timing import pipeline_latency
 
 __all__ = ["Chain"]

@@ -106,6 +106,8 @@ class FrameControl:
         Control of the frame being taken, from the cycle after its first transfer.
     size : Value
         That of the frame to which the next transfer belongs.
+    ending : Value
+        That of the frame whose last transfer is the next, if any is.
     index : Signal
         Number of the next transfer in its frame.
     last : Signal
@@ -128,12 +130,14 @@ class FrameControl:
                 for name in ("two_d", "inverse", "halve"):
                     m.d.sync += self.held[name].eq(getattr(dut, name))
             self.size = Mux(self.first, size, self.held.size)
+        self.ending = self.size
         if not log2_samples:
             # The first sample is never the last, so the held size is enough.
-            final = self.size if config.is_fixed else self.held.size
-            m.d.comb += self.last.eq(~self.first & (self.index | ~final).all())
+            if not config.is_fixed:
+                self.ending = self.held.size
+            m.d.comb += self.last.eq(~self.first & (self.index | ~self.ending).all())
         elif len(self.index):
-            m.d.comb += self.last.eq((self.index | ~self.size[log2_samples:]).all())
+            m.d.comb += self.last.eq((self.index | ~self.ending[log2_samples:]).all())
         else:
             m.d.comb += self.last.eq(1)
         m.d.sync += dut.framing_error.eq(accept & (dut.i.payload.last != self.last))

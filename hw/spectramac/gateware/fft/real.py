@@ -67,7 +67,7 @@ class RealPairFFT(wiring.Component):
     result: nothing is rounded behind it, and nothing can overflow. The other bins are the conjugates of these.
 
     Takes a sample of each frame a cycle without a gap between frames; N/2 + 1 results leave, one a cycle, once the
-    transform is complete. Streams, room, ``overflow`` and ``framing_error`` are as of :class:`PipelinedFFT`. All
+    transform is complete. Streams, room, ``overflow`` and ``framing_error`` are as of :class:`StreamedFFT`. All
     outputs depend on registers only.
 
     Parameters
@@ -75,7 +75,7 @@ class RealPairFFT(wiring.Component):
     config : :class:`FFTConfig`
         Of the complex transform, see :func:`spectramac.spec.fft_real.check_real`; its order does not matter.
     technology, small_roms_in_logic
-        See :class:`PipelinedFFT`.
+        See :class:`StreamedFFT`.
 
     Members
     -------
@@ -144,7 +144,7 @@ class RealButterfly(wiring.Component):
     config : :class:`FFTConfig`
         Of the complex transform of N points.
     technology, small_roms_in_logic
-        See :class:`PipelinedFFT`.
+        See :class:`StreamedFFT`.
 
     Members
     -------
@@ -271,7 +271,7 @@ class RealFFT(wiring.Component):
     with ``"growth"``, which cannot overflow. One narrowing behind the transform, half to even.
 
     Takes two samples a cycle without a gap between frames; N results leave, one a cycle, once the transform is
-    complete. Streams, room, ``overflow`` and ``framing_error`` are as of :class:`PipelinedFFT`. All outputs depend on
+    complete. Streams, room, ``overflow`` and ``framing_error`` are as of :class:`StreamedFFT`. All outputs depend on
     registers only.
 
     Parameters
@@ -280,7 +280,7 @@ class RealFFT(wiring.Component):
         Of the complex transform of N points, see :func:`spectramac.spec.fft_real.check_real`; its order does not
         matter.
     technology, small_roms_in_logic
-        See :class:`PipelinedFFT`.
+        See :class:`StreamedFFT`.
 
     Members
     -------

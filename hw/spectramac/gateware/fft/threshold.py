@@ -27,7 +27,7 @@ class ThresholdFFT(wiring.Component):
     Squares, sum and ``level`` have all their bits: nothing is rounded, nothing can overflow. Each bin comes with its
     number and with whether it was kept.
 
-    Streams, run-time control, rate and flags are those of :class:`PipelinedFFT`; ``level`` is sampled with the first
+    Streams, run-time control, rate and flags are those of :class:`StreamedFFT`; ``level`` is sampled with the first
     sample of a frame and travels with it. Latency is :data:`spectramac.spec.timing.THRESHOLD_LATENCY` more. Two
     multipliers besides the transform's.
 
@@ -36,7 +36,7 @@ class ThresholdFFT(wiring.Component):
     config : :class:`FFTConfig`
         Of the transform.
     technology, small_roms_in_logic
-        See :class:`PipelinedFFT`.
+        See :class:`StreamedFFT`.
 
     Members
     -------
@@ -48,7 +48,7 @@ class ThresholdFFT(wiring.Component):
     level : :py:`In(level_format(config).width)`
         Unsigned, in squared units of the last place of the output.
     log2_n, two_d, inverse, halve, overflow, framing_error
-        See :class:`PipelinedFFT`.
+        See :class:`StreamedFFT`.
 
     References
     ----------

@@ -133,12 +133,12 @@ class WindowedFFT(wiring.Component):
     coefficients : sequence of int
         See :class:`Window`.
     technology, small_roms_in_logic
-        See :class:`PipelinedFFT`.
+        See :class:`StreamedFFT`.
 
     Members
     -------
     i, o, overflow, framing_error
-        See :class:`PipelinedFFT`.
+        See :class:`StreamedFFT`.
     """
 
     def __init__(
