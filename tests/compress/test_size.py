@@ -25,7 +25,7 @@ def test_dense_bytes() -> None:
 
 
 def test_balanced_layer() -> None:
-    """Rows without gaps from the first need no indices."""
+    """Rows without gaps from the first need no indices; one count for all columns, no counts but flags."""
     S = np.zeros((12, 4), int)
     S[0:6, 1] = 1  # pairs 0, 1, 2: one entry of three lanes, half a narrow word
     narrow, wide = layers_cost([layer(S)], SMALL), layers_cost([layer(S, bits=5)], SMALL)
@@ -33,9 +33,9 @@ def test_balanced_layer() -> None:
     assert (wide.n_pairs, wide.n_padding) == (3, 0)
     for cost in (narrow, wide):
         assert (cost.coefficient_bits, cost.index_bits, cost.scale_bits) == (3 * 16, 0, 0)
-        assert (cost.directory_bits, cost.bias_bits) == (4 * 8, 12 * 16)
+        assert (cost.directory_bits, cost.bias_bits) == (8, 12 * 16)
         assert cost.descriptor_bits == 13 * 32
-        assert cost.stored_bytes == 6 + 4 + 24 + 52
+        assert cost.stored_bytes == 6 + 1 + 24 + 52
         assert cost.multiplications == 6
 
 
@@ -70,10 +70,14 @@ def test_scales_and_row_shifts() -> None:
 
 
 def test_row_groups_repeat_the_directory() -> None:
-    S = np.ones((24, 4), int)
+    S = np.ones((24, 16), int)
     few_rows = SMALL.replace(accumulator_depth=2)  # six of the twelve row pairs
-    assert layers_cost([layer(S)], SMALL).directory_bits == 4 * 8
-    assert layers_cost([layer(S)], few_rows).directory_bits == 2 * 4 * 8
+    assert layers_cost([layer(S)], SMALL).directory_bits == 16
+    assert layers_cost([layer(S)], few_rows).directory_bits == 2 * 16
+    S[:, 0] = 0
+    S[0, 0] = 1  # another count, in the first group
+    assert layers_cost([layer(S)], SMALL).directory_bits == 8 * 16
+    assert layers_cost([layer(S)], few_rows).directory_bits == 2 * 8 * 16
 
 
 def test_descriptors_of_a_chain() -> None:
