@@ -23,8 +23,8 @@ from spectramac.compress.compare import DENSITIES, float_accuracy
 from spectramac.compress.labelled import load_labelled
 from spectramac.compress.quantize import quantize_input
 from spectramac.compress.size import layers_cost
-from spectramac.host.cli_app import app
-from spectramac.host.cli_compress import parse_densities
+from spectramac.host.cli_compress_command import app
+from spectramac.host.cli_compress_options import parse_densities
 from spectramac.model.layer import run_network
 from spectramac.model.network import load_network
 from spectramac.spec.config import preset
@@ -98,7 +98,13 @@ def test_the_network_has_the_claimed_figures(made: tuple[Path, Result]) -> None:
     assert figures["float"]["accuracy"] == float_accuracy(trained(), data.x, data.labels)
     assert figures["float"]["float32_bytes"] == 4 * (32 * 24 + 24 + 24 * 4 + 4)
     assert figures["float"]["dense_int8_bytes"] == 32 * 24 + 24 * 4 + 2 * (24 + 4)
-    assert figures["data"] == {"n_calibration": 40, "n_selection": 120, "n_classes": 4}
+    assert figures["data"] == {
+        "n_training": 0,
+        "n_calibration": 40,
+        "n_selection": 120,
+        "n_test": 0,
+        "n_classes": 4,
+    }
     assert figures["candidates"][chosen["index"]]["method"] == chosen["method"]
 
 
@@ -245,9 +251,9 @@ def test_nothing_is_written_when_nothing_is_good_enough(
 def test_a_claim_that_the_accelerator_does_not_keep_is_an_error(
     start: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from spectramac.compress import compare
+    from spectramac.compress import candidates
 
-    monkeypatch.setattr(compare, "integer_accuracy", lambda *_: 99.5)
+    monkeypatch.setattr(candidates, "integer_accuracy", lambda *_: 99.5)
     options = ["--densities", "0.5", "--max-loss", 100, "--out", tmp_path / "out"]
     result = spectramac(*start, *options)
     assert result.exit_code == 1

@@ -3,8 +3,9 @@
 """Training of many networks in the same way, as searches and benchmarks do it. Needs PyTorch when it trains."""
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from spectramac.compress.datasets import TrainingData
 from spectramac.compress.post_training import Choice, DenseLayer
@@ -40,6 +41,33 @@ class Training:
             tune_rate=self.rate / 2,
         )
 
+    def trained(
+        self,
+        layers: Sequence[DenseLayer],
+        choices: Sequence[Choice],
+        data: TrainingData,
+        *,
+        input_scale: float,
+        seed: int,
+        teacher: Sequence[DenseLayer] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Any:
+        """A :class:`~spectramac.compress.train_compressed.TrainedNetwork`; arguments as of
+        :func:`~spectramac.compress.train_compressed.train_compressed`.
+        """
+        module = importlib.import_module("spectramac.compress.train_compressed")
+        return module.train_compressed(
+            layers,
+            choices,
+            data.x_train,
+            data.y_train,
+            self.procedure(),
+            seed,
+            input_scale=input_scale,
+            teacher=teacher,
+            progress=progress,
+        )
+
     def network(
         self,
         layers: Sequence[DenseLayer],
@@ -51,19 +79,9 @@ class Training:
         seed: int,
         teacher: Sequence[DenseLayer] | None = None,
     ) -> Network:
-        """The integer network of a trained chain; arguments as of
-        :func:`~spectramac.compress.train_compressed.train_compressed`.
-        """
-        module = importlib.import_module("spectramac.compress.train_compressed")
-        trained = module.train_compressed(
-            layers,
-            choices,
-            data.x_train,
-            data.y_train,
-            self.procedure(),
-            seed,
-            input_scale=input_scale,
-            teacher=teacher,
+        """The integer network of what :meth:`trained` gives."""
+        trained = self.trained(
+            layers, choices, data, input_scale=input_scale, seed=seed, teacher=teacher
         )
         width = config.accumulator_width
         network: Network = trained.export(data.calibration, accumulator_width=width)
