@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.compress.clusters import clusters, trained
+from tests.compress.test_ordered import outputs, smooth_then_shuffled
 
 pytest.importorskip("typer", reason="the command line is the extra 'cli'")
 from typer.testing import CliRunner, Result
@@ -299,6 +300,12 @@ def test_an_onnx_model_gives_the_same(made: tuple[Path, Result], tmp_path: Path)
         (["-o", "n.npz", "--data", "d.npz", "--out", "o"], "either --output"),
         (["-o", "n.npz", "--max-loss", "1"], "--max-loss needs --data"),
         (["-o", "n.npz", "--preset", "tiny"], "--preset needs --data"),
+        (["-o", "n.npz", "--train"], "--train needs --data"),
+        (["-o", "n.npz", "--reorder"], "--reorder needs --data"),
+        (["--data", "d.npz", "--out", "o", "--epochs", "3"], "--epochs needs --train"),
+        (["--data", "d.npz", "--out", "o", "--rate", "1"], "--rate needs --train"),
+        (["--data", "d.npz", "--out", "o", "--adjust", "1"], "--adjust needs --train"),
+        (["--data", "d.npz", "--out", "o", "--train", "--epochs", "0"], "--epochs"),
         (["--data", "d.npz", "--out", "o", "--block", "8"], "--block needs --output"),
         (["--data", "d.npz", "--out", "o", "--density", "1"], "--density needs --output"),
         (["--data", "d.npz", "--out", "o", "--max-loss", "1", "--max-bytes", "9"], "exclude"),
@@ -319,6 +326,60 @@ def test_wrong_usage_exits_with_2(
     assert result.exit_code == 2
     assert message in re.sub(r"[\s│]+", " ", result.stderr)
     assert not (tmp_path / "o").exists()
+
+
+def test_training_without_pytorch_says_so_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither model nor data are looked into: both are empty."""
+    monkeypatch.setitem(sys.modules, "torch", None)
+    (tmp_path / "d.npz").write_bytes(b"")
+    options = ["--data", tmp_path / "d.npz", "--train", "--out", tmp_path / "out"]
+    result = spectramac("compress", tmp_path / "none.npz", *options)
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "error: --train needs the Python module 'torch'; `pip install 'spectramac[train]'` adds it\n"
+    )
+    assert not (tmp_path / "out").exists()
+
+
+def test_reordered_units_are_compared_and_kept_where_they_help(tmp_path: Path) -> None:
+    layers = smooth_then_shuffled()
+    x, _ = clusters(200)
+    np.savez(tmp_path / "d.npz", x=x, y=outputs(layers, x).argmax(axis=1))
+    arrays = {
+        f"{k}{i}": v for i, layer in enumerate(layers) for k, v in zip("wb", layer, strict=True)
+    }
+    np.savez(tmp_path / "w.npz", **arrays)
+    start = ["compress", tmp_path / "w.npz", "--data", tmp_path / "d.npz", "--max-loss", 15]
+    options = ["--densities", "0.05", "--bits", 8]
+    plain = spectramac(*start, *options, "--out", tmp_path / "out")
+    assert plain.exit_code == 0, plain.output
+    without = figures_of(tmp_path)
+    assert without["chosen"]["orders"] == []
+    assert not any("-ordered" in c["method"] for c in without["candidates"])
+    result = spectramac(*start, *options, "--reorder", "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    figures = figures_of(tmp_path)
+    chosen = figures["chosen"]
+    assert chosen["method"].endswith("-ordered")
+    assert chosen["bytes"] < without["chosen"]["bytes"]
+    (order,) = chosen["orders"]
+    assert order["taken"]
+    assert order["error_after"] < order["error_before"]
+    # The others are still there, and the same.
+    ordered = [c for c in figures["candidates"] if c["method"].endswith("-ordered")]
+    assert len(ordered) + len(without["candidates"]) == len(figures["candidates"])
+    assert [c for c in figures["candidates"] if c not in ordered] == without["candidates"]
+    assert "--reorder" in figures["options"]["command"]
+    text = (tmp_path / "out" / "report.html").read_text()
+    assert (
+        f"hidden layer 1: error of the outputs {100 * order['error_before']:.1f} % as given" in text
+    )
+    network = load_network(tmp_path / "out" / "network.npz")
+    data = load_labelled(tmp_path / "d.npz", 32, 4)
+    found = run_network(network, quantize_input(data.x, network.input_scale).astype(np.int64))
+    assert accuracy(found, data.labels) == chosen["accuracy"]
 
 
 @pytest.mark.parametrize("text", ["", "half", "1,1", "0.5,0.6", "1.1", "0.5,0", "nan", "0.5,nan"])

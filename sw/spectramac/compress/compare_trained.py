@@ -114,7 +114,13 @@ class TrainedComparison:
 
         What the configuration does not run is refused before it is trained. ``progress`` is told (epochs done,
         of how many).
+
+        Raises
+        ------
+        ValueError
+            If the training is one that cannot be.
         """
+        self.training.procedure()
         tried, epochs = self._tried(), self.training.epochs
         calibration = seen_calibration(self.data.calibration, self._scale)
         for i, (method, density) in enumerate(tried):

@@ -102,7 +102,7 @@ def _remark(figures: Mapping[str, Any]) -> str:
     how = training["procedure"]
     return (
         f"The data were cut into three parts, at random (seed {figures['options']['seed']}) and stratified by the "
-        f"labels. {n['n_training']} samples trained every candidate for {training['epochs']} epochs, with a "
+        f"labels. {n['n_training']} samples trained every candidate, in {training['passes']} passes with a "
         f"learning rate of {training['rate']:g} at most: {how['prune_epochs']} while the density falls, "
         f"{how['tune_epochs']} through the quantizers; distilled from the given network. {n['n_selection']} other "
         "samples chose: accuracies are those on them, where nothing else is said. The last "

@@ -105,7 +105,7 @@ class Outcome:
     test : LabelledData, optional
         Samples that neither trained nor chose.
     training : mapping, optional
-        How candidates were trained, JSON-serialisable: ``epochs``, ``rate``, ``n_samples``, …
+        How candidates were trained, JSON-serialisable: ``passes``, ``rate``, ``procedure``, ``n_samples``, …
     """
 
     comparison: Comparison

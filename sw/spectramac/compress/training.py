@@ -13,7 +13,15 @@ from spectramac.compress.procedure import Procedure
 from spectramac.model.network import Network
 from spectramac.spec.config import AcceleratorConfig
 
-__all__ = ["Training"]
+__all__ = ["MIN_EPOCH", "Training", "passes"]
+
+MIN_EPOCH = 10_000
+"""Samples of an epoch, at least: a small data set is passed several times."""
+
+
+def passes(n_samples: int) -> int:
+    """Over so many samples, in an epoch."""
+    return -(-MIN_EPOCH // n_samples)
 
 
 @dataclass(frozen=True)
@@ -23,7 +31,7 @@ class Training:
     Attributes
     ----------
     epochs : int
-        At least 1.
+        Passes over the samples, at least 1.
     rate : float
         Largest learning rate of the first half; that of the second is half of it.
     """

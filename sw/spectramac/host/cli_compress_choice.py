@@ -96,11 +96,12 @@ def trained(options: ReportOptions, config: AcceleratorConfig, layers: Sequence[
     data = load_split(options.data, n_in, n_out, seed=options.seed)
     seen = seen_calibration(data.calibration, options.input_scale)
     methods = _methods(options, config, layers, seen)
+    training = options.training(len(data.x_train))
     plans = TrainedComparison(
         layers=layers,
         data=data,
         config=config,
-        training=options.training,
+        training=training,
         densities=options.densities,
         bits=options.bits,
         input_scale=options.input_scale,
@@ -109,6 +110,10 @@ def trained(options: ReportOptions, config: AcceleratorConfig, layers: Sequence[
     )
     reference = float_accuracy(layers, data.x_validation, data.y_validation)
     choice = _Choice(options.demand, Comparison((), reference))
+    cli_report.note(
+        f"training {len(methods) * len(options.densities)} candidates, each in {training.epochs} passes over "
+        f"{len(data.x_train)} samples"
+    )
     with cli_report.progress("training") as progress:
         choice.take(plans.candidates(progress))
     chosen = choice.comparison.choose(options.demand)
@@ -123,8 +128,10 @@ def trained(options: ReportOptions, config: AcceleratorConfig, layers: Sequence[
         selection=data.selection,
         test=data.test,
         training={
-            **asdict(options.training),
-            "procedure": asdict(options.training.procedure()),
+            "epochs": options.epochs,
+            "passes": training.epochs,
+            "rate": training.rate,
+            "procedure": asdict(training.procedure()),
             "adjust": options.adjust,
             "n_samples": len(data.x_train),
         },

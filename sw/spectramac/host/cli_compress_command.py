@@ -84,7 +84,11 @@ def compress(
         bool, typer.Option("--train", help="--data: train every candidate (needs extra 'train').")
     ] = False,
     epochs: Annotated[
-        int, typer.Option(min=1, help="--train: passes over the training part, of each.")
+        int,
+        typer.Option(
+            min=1,
+            help="--train: of each candidate; at least 10000 samples an epoch, small data again.",
+        ),
     ] = 20,
     rate: Annotated[float, typer.Option(min=0, help="--train: learning rate.")] = 4e-3,
     adjust: Annotated[

@@ -83,8 +83,8 @@ class ReportOptions:
     reorder : bool
         Compare methods also with hidden units in another order.
     train : bool
-        Train every candidate, for ``epochs`` with a largest learning rate of ``rate``; then adjust the density of
-        the chosen method in at most ``adjust`` further rounds.
+        Train every candidate, for ``epochs`` (:func:`~spectramac.compress.training.passes`) with a largest learning
+        rate of ``rate``; then adjust the density of the chosen method in at most ``adjust`` further rounds.
     """
 
     model: str
@@ -112,12 +112,11 @@ class ReportOptions:
             return Demand(max_bytes=self.max_bytes)
         return Demand(max_loss=self.max_loss)
 
-    @property
-    def training(self) -> Any:
-        """A :class:`~spectramac.compress.training.Training`, or None."""
-        from spectramac.compress.training import Training
+    def training(self, n_samples: int) -> Any:
+        """A :class:`~spectramac.compress.training.Training` on so many samples."""
+        from spectramac.compress.training import Training, passes
 
-        return Training(self.epochs, self.rate) if self.train else None
+        return Training(self.epochs * passes(n_samples), self.rate)
 
     def command(self, config: AcceleratorConfig) -> str:
         """That does the same again."""
