@@ -4,6 +4,7 @@
 
 import json
 import shlex
+import sys
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,8 @@ OPTIONS = ["--train", "--epochs", 1, "--rate", 0.01, "--densities", "0.3", "--se
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.set_num_threads(1)
     monkeypatch.setattr(training, "MIN_EPOCH", _MIN_EPOCH)
+    # Pictures take longer than the training; test_cli_compress has them.
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
 
 
 def write_digits(folder: Path) -> list[object]:

@@ -99,7 +99,9 @@ def _remark(figures: Mapping[str, Any]) -> str:
     training, n = figures["training"], figures["data"]
     if training is None:
         return f"{_UNTRAINED} {_COUNTED}"
-    how = training["procedure"]
+    how, longer = training["procedure"], ""
+    if any(c["method"].endswith(ADJUSTED) for c in figures["candidates"]):
+        longer = f"Candidates called …{ADJUSTED} go on from the best of the others, so they were trained for longer. "
     return (
         f"The data were cut into three parts, at random (seed {figures['options']['seed']}) and stratified by the "
         f"labels. {n['n_training']} samples trained every candidate, in {training['passes']} passes with a "
@@ -107,8 +109,7 @@ def _remark(figures: Mapping[str, Any]) -> str:
         f"{how['tune_epochs']} through the quantizers; distilled from the given network. {n['n_selection']} other "
         "samples chose: accuracies are those on them, where nothing else is said. The last "
         f"{n['n_test']}, the test part, neither trained nor chose, and report. What the given network was trained on "
-        "is not known here: on samples that it has seen, its own accuracy is too good. Candidates "
-        f"called …{ADJUSTED} go on from the best of the others, so they were trained for longer. {_COUNTED}"
+        f"is not known here: on samples that it has seen, its own accuracy is too good. {longer}{_COUNTED}"
     )
 
 
