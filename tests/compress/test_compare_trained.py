@@ -15,12 +15,14 @@ import torch
 from tests.compress.digits_case import dense, labelled
 
 from spectramac.compiler.compile import compile_network
-from spectramac.compress.compare import compare
+from spectramac.compress.compare import compare, seen_calibration
 from spectramac.compress.compare_trained import Trained, TrainedComparison
 from spectramac.compress.datasets import cut
 from spectramac.compress.measure import integer_accuracy
 from spectramac.compress.methods import LayerMethod, NeuronMethod
+from spectramac.compress.ordered import with_ordered
 from spectramac.compress.search_demand import Demand
+from spectramac.compress.sft import orthonormal_sft
 from spectramac.compress.split import SplitData
 from spectramac.compress.techniques import Pruning, RowsSft, Sft
 from spectramac.compress.training import Training
@@ -139,6 +141,17 @@ def test_progress_counts_epochs_and_refusals_come_before_training() -> None:
     assert [done for done, _ in told] == sorted(done for done, _ in told)
     assert told[0] == (2, 8)
     assert {3, 4, 7, 8} < {done for done, _ in told}
+
+
+def test_reordered_units_are_trained_too() -> None:
+    methods = with_ordered(METHODS[:1], dense(), seen_calibration(data().calibration))
+    _, tried = comparison(training=Training(2), methods=methods).candidates()
+    assert tried.candidate.method == "sft-8x8-ordered"
+    assert tried.candidate.network is not None
+    assert sorted(map(tuple, tried.chain[0][0])) == sorted(map(tuple, dense()[0][0]))
+    assert not np.array_equal(tried.chain[0][0], dense()[0][0])
+    start = orthonormal_sft(tried.chain[0][0], *(tried.candidate.network.layers[0].t_in,) * 2)
+    np.testing.assert_allclose(tried.spectra()[0].before, start)
 
 
 def test_a_wrong_rate_is_no_refusal_of_a_candidate() -> None:
