@@ -10,8 +10,19 @@ something failed or differs, 2 for wrong usage.
 
 import sys
 from collections.abc import Sequence
+from typing import Any
 
-__all__ = ["main"]
+__all__ = ["commands", "main"]
+
+
+def commands() -> Any:
+    """The application (Typer) with the commands of all modules."""
+    from spectramac.host import cli_compress_command, cli_fft, cli_import, cli_search
+
+    app = cli_fft.app
+    modules = (cli_compress_command, cli_import, cli_search)
+    assert all(m.app is app for m in modules)  # every module adds its commands to the same one
+    return app
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -26,11 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             file=sys.stderr,
         )
         sys.exit(2)
-    from spectramac.host import cli_compress_command, cli_fft, cli_import, cli_search
-
-    app = cli_fft.app
-    modules = (cli_compress_command, cli_import, cli_search)
-    assert all(m.app is app for m in modules)  # every module adds its commands to the same one
+    app = commands()
     app(None if arguments is None else list(arguments), prog_name="spectramac")
 
 
