@@ -9,7 +9,7 @@ import pytest
 from tests.compress.clusters import N_CLASSES, clusters
 
 from spectramac.compiler.compile import compile_network
-from spectramac.compress import bench as bench_module
+from spectramac.compress import training
 from spectramac.compress.bench import Bench, Results, Settings
 from spectramac.compress.bench_methods import bench_methods
 from spectramac.compress.bench_report import curves_of, introduction, markdown, write_report
@@ -116,7 +116,7 @@ def test_pictures(tmp_path):
 @pytest.fixture
 def bench(tmp_path, monkeypatch):
     pytest.importorskip("torch", reason="training is an extra: pip install 'spectramac[train]'")
-    monkeypatch.setattr(bench_module, "MIN_EPOCH", 512)
+    monkeypatch.setattr(training, "MIN_EPOCH", 512)
     results = Results(tmp_path / "results.json", SETTINGS.identity())
     return Bench(data_set(), SETTINGS, results, tmp_path)
 

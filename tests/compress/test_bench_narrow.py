@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("torch", reason="training is an extra: pip install 'spectramac[train]'")
 
 from spectramac.compiler.compile import compile_network
-from spectramac.compress import bench as bench_module
+from spectramac.compress import training
 from spectramac.compress.bench import Bench, Results, Settings, open_results
 from spectramac.compress.bench_narrow import CONFIG, INPUT_SCALE, PLANS, NarrowBench
 from spectramac.compress.data import digits
@@ -50,7 +50,7 @@ def data_set() -> DataSet:
 
 @pytest.fixture
 def narrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> NarrowBench:
-    monkeypatch.setattr(bench_module, "MIN_EPOCH", 1200)
+    monkeypatch.setattr(training, "MIN_EPOCH", 1200)
     settings = Settings(config=CONFIG, epochs=0, teacher_epochs=2)
     results = Results(tmp_path / "results.json", settings.identity())
     return NarrowBench(Bench(data_set(), settings, results, tmp_path), 10)

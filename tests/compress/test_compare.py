@@ -10,14 +10,8 @@ import pytest
 from tests.compress.clusters import N_CLASSES, N_IN, clusters, trained
 
 from spectramac.compiler.compile import compile_network
-from spectramac.compress.compare import (
-    DENSITIES,
-    Candidate,
-    Comparison,
-    NoCandidateError,
-    compare,
-    float_accuracy,
-)
+from spectramac.compress.candidates import Candidate, Comparison, NoCandidateError
+from spectramac.compress.compare import DENSITIES, compare, float_accuracy
 from spectramac.compress.labelled import LabelledData, split_labelled
 from spectramac.compress.measure import predicted_cycles
 from spectramac.compress.methods import LayerMethod, NeuronMethod, methods_for

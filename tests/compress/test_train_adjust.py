@@ -66,6 +66,28 @@ def test_later_rounds_go_on_from_the_last() -> None:
         assert torch.equal(old.stages[0].spectrum, new.stages[0].spectrum)
 
 
+def test_an_earlier_round_is_gone_on_from() -> None:
+    """As the second round after it, but it is not trained again."""
+    _, rounds = adjusted(min_accuracy=80.0, rounds=2)
+    told: list[Round] = []
+    best, again = adjusted(min_accuracy=80.0, rounds=1, first=rounds[0], log=told.append)
+    assert again[0] is rounds[0]
+    assert told == again[1:]
+    assert [found.factor for found in again] == [found.factor for found in rounds]
+    assert again[1].accuracy == rounds[1].accuracy
+    assert best in again
+    for old, new in zip(rounds[1].network.layers, again[1].network.layers, strict=True):
+        assert np.array_equal(old.coefficients, new.coefficients)
+
+
+def test_an_earlier_round_may_be_all_that_is_wanted() -> None:
+    _, (found,) = adjusted(max_bytes=100_000)
+    enough = dataclasses.replace(found, factor=1.0, stored_bytes=890)
+    best, rounds = adjusted(max_bytes=900, first=enough)
+    assert rounds == [enough]
+    assert best is enough
+
+
 def test_accuracy_is_met_with_fewer_bytes() -> None:
     told: list[Round] = []
     best, rounds = adjusted(min_accuracy=80.0, rounds=3, log=told.append)

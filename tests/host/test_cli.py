@@ -17,13 +17,13 @@ from spectramac.spec.image import Image
 pytest.importorskip("typer")
 from typer.testing import CliRunner, Result
 
-from spectramac.host.cli_fft import app
+from spectramac.host.cli import commands
 
 COMMANDS = ("info", "train-demo", "compress", "compile", "run", "verilog", "bench")
 
 
 def spectramac(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(a) for a in arguments])
+    return CliRunner().invoke(commands(), [str(a) for a in arguments])
 
 
 def network() -> Network:

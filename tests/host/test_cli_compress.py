@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.compress.clusters import clusters, trained
+from tests.compress.test_ordered import outputs, smooth_then_shuffled
 
 pytest.importorskip("typer", reason="the command line is the extra 'cli'")
 from typer.testing import CliRunner, Result
@@ -21,8 +22,8 @@ from spectramac.compiler.compile import compile_network
 from spectramac.compress.compare import DENSITIES, float_accuracy
 from spectramac.compress.labelled import load_labelled
 from spectramac.compress.size import layers_cost
-from spectramac.host.cli_app import app
-from spectramac.host.cli_compress import parse_densities
+from spectramac.host.cli_compress_command import app
+from spectramac.host.cli_compress_options import parse_densities
 from spectramac.model.batch import accuracy, quantize_input
 from spectramac.model.layer import run_network
 from spectramac.model.network import load_network
@@ -97,7 +98,13 @@ def test_the_network_has_the_claimed_figures(made: tuple[Path, Result]) -> None:
     assert figures["float"]["accuracy"] == float_accuracy(trained(), data.x, data.labels)
     assert figures["float"]["float32_bytes"] == 4 * (32 * 24 + 24 + 24 * 4 + 4)
     assert figures["float"]["dense_int8_bytes"] == 32 * 24 + 24 * 4 + 2 * (24 + 4)
-    assert figures["data"] == {"n_calibration": 40, "n_selection": 120, "n_classes": 4}
+    assert figures["data"] == {
+        "n_training": 0,
+        "n_calibration": 40,
+        "n_selection": 120,
+        "n_test": 0,
+        "n_classes": 4,
+    }
     assert figures["candidates"][chosen["index"]]["method"] == chosen["method"]
 
 
@@ -244,9 +251,9 @@ def test_nothing_is_written_when_nothing_is_good_enough(
 def test_a_claim_that_the_accelerator_does_not_keep_is_an_error(
     start: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from spectramac.compress import compare
+    from spectramac.compress import candidates
 
-    monkeypatch.setattr(compare, "integer_accuracy", lambda *_: 99.5)
+    monkeypatch.setattr(candidates, "integer_accuracy", lambda *_: 99.5)
     options = ["--densities", "0.5", "--max-loss", 100, "--out", tmp_path / "out"]
     result = spectramac(*start, *options)
     assert result.exit_code == 1
@@ -292,6 +299,12 @@ def test_an_onnx_model_gives_the_same(made: tuple[Path, Result], tmp_path: Path)
         (["-o", "n.npz", "--data", "d.npz", "--out", "o"], "either --output"),
         (["-o", "n.npz", "--max-loss", "1"], "--max-loss needs --data"),
         (["-o", "n.npz", "--preset", "tiny"], "--preset needs --data"),
+        (["-o", "n.npz", "--train"], "--train needs --data"),
+        (["-o", "n.npz", "--reorder"], "--reorder needs --data"),
+        (["--data", "d.npz", "--out", "o", "--epochs", "3"], "--epochs needs --train"),
+        (["--data", "d.npz", "--out", "o", "--rate", "1"], "--rate needs --train"),
+        (["--data", "d.npz", "--out", "o", "--adjust", "1"], "--adjust needs --train"),
+        (["--data", "d.npz", "--out", "o", "--train", "--epochs", "0"], "--epochs"),
         (["--data", "d.npz", "--out", "o", "--block", "8"], "--block needs --output"),
         (["--data", "d.npz", "--out", "o", "--density", "1"], "--density needs --output"),
         (["--data", "d.npz", "--out", "o", "--max-loss", "1", "--max-bytes", "9"], "exclude"),
@@ -312,6 +325,60 @@ def test_wrong_usage_exits_with_2(
     assert result.exit_code == 2
     assert message in re.sub(r"[\s│]+", " ", result.stderr)
     assert not (tmp_path / "o").exists()
+
+
+def test_training_without_pytorch_says_so_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither model nor data are looked into: both are empty."""
+    monkeypatch.setitem(sys.modules, "torch", None)
+    (tmp_path / "d.npz").write_bytes(b"")
+    options = ["--data", tmp_path / "d.npz", "--train", "--out", tmp_path / "out"]
+    result = spectramac("compress", tmp_path / "none.npz", *options)
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "error: --train needs the Python module 'torch'; `pip install 'spectramac[train]'` adds it\n"
+    )
+    assert not (tmp_path / "out").exists()
+
+
+def test_reordered_units_are_compared_and_kept_where_they_help(tmp_path: Path) -> None:
+    layers = smooth_then_shuffled()
+    x, _ = clusters(200)
+    np.savez(tmp_path / "d.npz", x=x, y=outputs(layers, x).argmax(axis=1))
+    arrays = {
+        f"{k}{i}": v for i, layer in enumerate(layers) for k, v in zip("wb", layer, strict=True)
+    }
+    np.savez(tmp_path / "w.npz", **arrays)
+    start = ["compress", tmp_path / "w.npz", "--data", tmp_path / "d.npz", "--max-bytes", 740]
+    options = ["--densities", "0.1"]
+    plain = spectramac(*start, *options, "--out", tmp_path / "out")
+    assert plain.exit_code == 0, plain.output
+    without = figures_of(tmp_path)
+    assert without["chosen"]["orders"] == []
+    assert not any("-ordered" in c["method"] for c in without["candidates"])
+    result = spectramac(*start, *options, "--reorder", "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    figures = figures_of(tmp_path)
+    chosen = figures["chosen"]
+    assert chosen["method"].endswith("-ordered")
+    assert chosen["accuracy"] > without["chosen"]["accuracy"]
+    (order,) = chosen["orders"]
+    assert order["taken"]
+    assert order["error_after"] < order["error_before"]
+    # The others are still there, and the same.
+    ordered = [c for c in figures["candidates"] if c["method"].endswith("-ordered")]
+    assert len(ordered) + len(without["candidates"]) == len(figures["candidates"])
+    assert [c for c in figures["candidates"] if c not in ordered] == without["candidates"]
+    assert "--reorder" in figures["options"]["command"]
+    text = (tmp_path / "out" / "report.html").read_text()
+    assert (
+        f"hidden layer 1: error of the outputs {100 * order['error_before']:.1f} % as given" in text
+    )
+    network = load_network(tmp_path / "out" / "network.npz")
+    data = load_labelled(tmp_path / "d.npz", 32, 4)
+    found = run_network(network, quantize_input(data.x, network.input_scale).astype(np.int64))
+    assert accuracy(found, data.labels) == chosen["accuracy"]
 
 
 @pytest.mark.parametrize("text", ["", "half", "1,1", "0.5,0.6", "1.1", "0.5,0", "nan", "0.5,nan"])

@@ -16,13 +16,13 @@ from tests.graph.onnx_models import model, random_weights
 from typer.testing import CliRunner, Result
 
 from spectramac.compress.post_training import load_weights
-from spectramac.host.cli_import import app
+from spectramac.host.cli import commands
 
 node = helper.make_node
 
 
 def spectramac(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(a) for a in arguments])
+    return CliRunner().invoke(commands(), [str(a) for a in arguments])
 
 
 @pytest.fixture

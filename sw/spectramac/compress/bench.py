@@ -27,18 +27,15 @@ from spectramac.compress.post_training import Choice, DenseLayer
 from spectramac.compress.quantize import activation_scale
 from spectramac.compress.search_space import layer_inputs, outline
 from spectramac.compress.techniques import NotRunnableError
-from spectramac.compress.training import Training
+from spectramac.compress.training import Training, passes
 from spectramac.compress.whole_file import whole_file
 from spectramac.model.network import Network, save_network
 from spectramac.spec.config import AcceleratorConfig
 
-__all__ = ["DENSITIES", "MIN_EPOCH", "RATES", "Bench", "Results", "Settings", "open_results"]
+__all__ = ["DENSITIES", "RATES", "Bench", "Results", "Settings", "open_results"]
 
 DENSITIES = (0.12, 0.06, 0.03, 0.015, 0.008, 0.004)
 RATES = (2e-3, 5e-3, 1.2e-2)
-
-MIN_EPOCH = 10_000
-"""Samples of an epoch, at least: a small data set is passed several times."""
 
 Log = Callable[[str], None]
 
@@ -51,7 +48,7 @@ class Settings:
     ----------
     config : AcceleratorConfig
     epochs : int
-        Of every method; see :data:`MIN_EPOCH`.
+        Of every method; see :func:`~spectramac.compress.training.passes`.
     teacher_epochs : int
         Of the dense networks.
     rates : tuple of float
@@ -172,7 +169,7 @@ class Bench:
     @property
     def passes(self) -> int:
         """Over the data, in an epoch."""
-        return -(-MIN_EPOCH // len(self.data.x_train))
+        return passes(len(self.data.x_train))
 
     @cached_property
     def scale(self) -> float:

@@ -68,7 +68,7 @@ class NarrowBench:
     bench : Bench
         Its data, dense networks (what accuracies are compared with) and results.
     teacher_epochs : int
-        Of the convolutional teacher; see :data:`~spectramac.compress.bench.MIN_EPOCH`.
+        Of the convolutional teacher; see :func:`~spectramac.compress.training.passes`.
     """
 
     bench: Bench

@@ -32,7 +32,15 @@ from spectramac.compress.data import INPUT_SCALE, SPLIT, digits
 from spectramac.compress.idx import find_idx, read_idx_pair
 from spectramac.compress.labelled import MAX_CALIBRATION, read_samples
 
-__all__ = ["DATASETS", "FASHION_MNIST", "DataSet", "TrainingData", "load_dataset", "load_training"]
+__all__ = [
+    "DATASETS",
+    "FASHION_MNIST",
+    "DataSet",
+    "TrainingData",
+    "cut",
+    "load_dataset",
+    "load_training",
+]
 
 Labels = NDArray[np.int64]
 
@@ -104,7 +112,7 @@ class DataSet(TrainingData):
         return (self.n_in, *self.hidden, self.n_classes)
 
 
-def _cut(x: Floats, y: Labels, parts: int, seed: int) -> tuple[Floats, Labels, Floats, Labels]:
+def cut(x: Floats, y: Labels, parts: int, seed: int) -> tuple[Floats, Labels, Floats, Labels]:
     """Training and validation, one part of ``parts``, stratified; both in random order."""
     fold = folds_of(y, parts, seed)
     order = np.random.default_rng(seed).permutation(len(y))
@@ -124,7 +132,7 @@ def _dataset(
     *,
     is_image: bool = True,
 ) -> DataSet:
-    x_train, y_train, x_validation, y_validation = _cut(*training, parts, seed=0)
+    x_train, y_train, x_validation, y_validation = cut(*training, parts, seed=0)
     return DataSet(
         name=name,
         shape=shape,
@@ -261,7 +269,7 @@ def load_training(
             )
         return data
     x, y = read_samples(source, n_in, n_classes)
-    x_train, y_train, x_validation, y_validation = _cut(x, y, 4, seed)
+    x_train, y_train, x_validation, y_validation = cut(x, y, 4, seed)
     return TrainingData(
         x_train=x_train,
         y_train=y_train,

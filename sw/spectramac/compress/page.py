@@ -14,6 +14,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, Literal
 
+from spectramac.compress.compare_trained import ADJUSTED
 from spectramac.compress.curve import Curve
 from spectramac.compress.spectra import LayerSpectra, draw_spectra
 
@@ -87,10 +88,62 @@ _POLICY = (
     '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
     "style-src 'unsafe-inline'\">"
 )
-_REMARK = (
+_COUNTED = "Bytes count everything that is stored."
+_UNTRAINED = (
     "The accuracy of the chosen network is that on the samples it was chosen by, so it is slightly too good: "
-    "measure it on others. Nothing was trained. Bytes count everything that is stored."
+    "measure it on others. Nothing was trained."
 )
+
+
+def _remark(figures: Mapping[str, Any]) -> str:
+    training, n = figures["training"], figures["data"]
+    if training is None:
+        return f"{_UNTRAINED} {_COUNTED}"
+    how, longer = training["procedure"], ""
+    if any(c["method"].endswith(ADJUSTED) for c in figures["candidates"]):
+        longer = f"Candidates called …{ADJUSTED} go on from the best of the others, so they were trained for longer. "
+    return (
+        f"The data were cut into three parts, at random (seed {figures['options']['seed']}) and stratified by the "
+        f"labels. {n['n_training']} samples trained every candidate, in {training['passes']} passes with a "
+        f"learning rate of {training['rate']:g} at most: {how['prune_epochs']} while the density falls, "
+        f"{how['tune_epochs']} through the quantizers; distilled from the given network. {n['n_selection']} other "
+        "samples chose: accuracies are those on them, where nothing else is said. The last "
+        f"{n['n_test']}, the test part, neither trained nor chose, and report. What the given network was trained on "
+        f"is not known here: on samples that it has seen, its own accuracy is too good. {longer}{_COUNTED}"
+    )
+
+
+def _orders(orders: Sequence[Mapping[str, Any]]) -> str:
+    """Whether hidden units were put in another order."""
+    if not orders:
+        return "as given"
+    return "; ".join(
+        f"hidden layer {i}: error of the outputs {100 * o['error_before']:.1f} % as given, "
+        f"{100 * o['error_after']:.1f} % reordered, so it is {'reordered' if o['taken'] else 'as given'}"
+        for i, o in enumerate(orders, 1)
+    )
+
+
+def _accuracies(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Of the chosen network and of the given one, on every part that has any."""
+    parts = [("", "accuracy")]
+    if figures["data"]["n_test"]:
+        parts = [(" on the test part", "test_accuracy"), (" where it was chosen", "accuracy")]
+    return [
+        (f"accuracy{network}{part}", f"{figures[key][name]:.2f} %")
+        for part, name in parts
+        for network, key in (("", "chosen"), (" of the float network", "float"))
+    ]
+
+
+def _samples(data: Mapping[str, Any]) -> str:
+    if data["n_test"]:
+        return (
+            f"{data['n_training']} to train by, {data['n_selection']} to choose by, {data['n_test']} to test; "
+            f"{data['n_calibration']} of the first to calibrate"
+        )
+    return f"{data['n_selection']} to choose by, {data['n_calibration']} to calibrate"
+
 
 _TAU = (
     "τ is the magnitude from which on a value of a layer's input is used, in integers: of the spectrum that the "
@@ -173,13 +226,12 @@ def html_page(
     spectra : sequence of LayerSpectra
         Of the chosen network's layers.
     """
-    chosen, before, data = figures["chosen"], figures["float"], figures["data"]
+    chosen, before = figures["chosen"], figures["float"]
     ratio = before["float32_bytes"] / chosen["bytes"]
     summary = [
         ("chosen", f"{chosen['method']} at density {chosen['density']:g}"),
         ("why", chosen["criterion"]),
-        ("accuracy", f"{chosen['accuracy']:.2f} %"),
-        ("accuracy of the float network", f"{before['accuracy']:.2f} %"),
+        *_accuracies(figures),
         ("bytes", str(chosen["bytes"])),
         ("bytes of the float32 network", f"{before['float32_bytes']} ({ratio:.1f} times as many)"),
         ("bytes of a dense int8 network", str(before["dense_int8_bytes"])),
@@ -188,7 +240,8 @@ def html_page(
         ("cycles of an inference, at most", f"{chosen['cycles']:.2f}"),
         ("cycles of an inference, counted on these samples", f"{chosen['counted_cycles']:.2f}"),
         ("configuration", figures["configuration"]["name"]),
-        ("samples", f"{data['n_selection']} to choose by, {data['n_calibration']} to calibrate"),
+        ("order of hidden units", _orders(chosen["orders"])),
+        ("samples", _samples(figures["data"])),
     ]
     names = ("accuracy", "bytes", "multiplications", "fft_multiplications", "cycles")
     rows = [
@@ -202,7 +255,7 @@ def html_page(
         f"<title>spectramac: compression report</title>\n<style>{_STYLE}</style>\n</head>\n<body>",
         "<h1>Compression report</h1>",
         _table(("", ""), summary),
-        f"<p>{_REMARK}</p>",
+        f"<p>{escape(_remark(figures))}</p>",
         "<h2>Accuracy and bytes</h2>",
         _figure(picture(curves, "stored_bytes", "Accuracy over stored bytes of all techniques")),
         "<h2>Accuracy and cycles</h2>",

@@ -5,11 +5,12 @@
 Units whose incoming and outgoing weights are alike become neighbours: a short path through all units, in the
 distance of those weights, from each unit to its nearest free neighbour and then improved by reversing parts of the
 path while that shortens it (2-opt). Whether the order helps a technique is not assumed but measured: the error of
-the outputs of both layers at the same number of coefficients, with it and without.
+the outputs of both layers at the same number of coefficients, with it and without. Of a whole network,
+:class:`~spectramac.compress.ordered.OrderedMethod` makes a method beside the others.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,10 @@ from numpy.typing import NDArray
 from spectramac.compress.blocks import Floats
 from spectramac.compress.post_training import Choice, DenseLayer, check_chain
 
-__all__ = ["Reordering", "permute_units", "reorder", "reorder_chain", "short_path"]
+__all__ = ["Reordering", "permute_units", "propose", "reorder", "reorder_chain", "short_path"]
+
+_LEAST_GAIN = 1e-3
+"""Part of the error that an order must save to be taken: less is rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +45,7 @@ class Reordering:
     @property
     def helps(self) -> bool:
         """Whether the proposed order was taken."""
-        return self.error_after < self.error_before
+        return self.error_after < (1 - _LEAST_GAIN) * self.error_before
 
 
 def short_path(points: Floats) -> NDArray[np.int64]:
@@ -116,10 +120,10 @@ def _error(pair: Sequence[DenseLayer], choices: Sequence[Choice], x: Floats) -> 
     return float(np.sqrt(total))
 
 
-def reorder(
-    layers: Sequence[DenseLayer], index: int, choices: Sequence[Choice], x: NDArray[Any]
-) -> Reordering:
-    """Find an order of the outputs of one layer in which it and the next compress better.
+def propose(layers: Sequence[DenseLayer], index: int, x: NDArray[Any]) -> NDArray[np.int64]:
+    """An order of the outputs of one layer in which units that are alike are neighbours.
+
+    Orders of other layers change nothing in it.
 
     Parameters
     ----------
@@ -127,10 +131,47 @@ def reorder(
         ReLU follows each but the last.
     index : int
         Of the layer; not the last.
-    choices : sequence of Choice
-        One a layer: what the error is measured with.
     x : float array (batch, n_in)
         Typical inputs of the network.
+
+    Raises
+    ------
+    ValueError
+        If the layer is the last.
+    """
+    if not 0 <= index < len(layers) - 1:
+        raise ValueError(f"index must be from 0 to {len(layers) - 2}, not {index!r}")
+    (weights, _), (reader, _) = layers[index : index + 2]
+    incoming = weights * np.sqrt(np.mean(np.square(_inputs(layers, index, x)), axis=0))
+    points = [part / (np.linalg.norm(part) or 1.0) for part in (incoming, reader.T)]
+    return short_path(np.concatenate(points, axis=1))
+
+
+def _inputs(layers: Sequence[DenseLayer], index: int, x: NDArray[Any]) -> Floats:
+    """Of layer ``index``."""
+    seen = np.asarray(x, np.float64)
+    for weights, bias in layers[:index]:
+        seen = np.maximum(seen @ weights.T + bias, 0)
+    return seen
+
+
+def reorder(
+    layers: Sequence[DenseLayer],
+    index: int,
+    choices: Sequence[Choice],
+    x: NDArray[Any],
+    proposal: NDArray[np.int64] | None = None,
+) -> Reordering:
+    """Find an order of the outputs of one layer in which it and the next compress better.
+
+    Parameters
+    ----------
+    layers, index, x
+        As of :func:`propose`.
+    choices : sequence of Choice
+        One a layer: what the error is measured with.
+    proposal : int array (units,), optional
+        The order that is tried. Default: that of :func:`propose`.
 
     Raises
     ------
@@ -138,28 +179,22 @@ def reorder(
         If the layer is the last, or shapes do not fit.
     """
     check_chain(layers, choices, x)
-    if not 0 <= index < len(layers) - 1:
-        raise ValueError(f"index must be from 0 to {len(layers) - 2}, not {index!r}")
-    seen = np.asarray(x, np.float64)
-    for weights, bias in layers[:index]:
-        seen = np.maximum(seen @ weights.T + bias, 0)
-    pair = layers[index : index + 2]
-    (weights, _), (reader, _) = pair
-    incoming = weights * np.sqrt(np.mean(np.square(seen), axis=0))
-    points = [part / (np.linalg.norm(part) or 1.0) for part in (incoming, reader.T)]
-    permutation = short_path(np.concatenate(points, axis=1))
-    tried = choices[index : index + 2]
+    permutation = propose(layers, index, x) if proposal is None else proposal
+    seen = _inputs(layers, index, x)
+    pair, tried = layers[index : index + 2], choices[index : index + 2]
     before = _error(pair, tried, seen)
     after = _error(permute_units(pair, 0, permutation), tried, seen)
-    if after >= before:
-        permutation = np.arange(len(weights))
-    return Reordering(permutation, before, after)
+    found = Reordering(permutation, before, after)
+    return found if found.helps else replace(found, permutation=np.arange(len(permutation)))
 
 
 def reorder_chain(
-    layers: Sequence[DenseLayer], choices: Sequence[Choice], x: NDArray[Any]
+    layers: Sequence[DenseLayer],
+    choices: Sequence[Choice],
+    x: NDArray[Any],
+    proposals: Sequence[NDArray[np.int64]] | None = None,
 ) -> tuple[list[DenseLayer], list[Reordering]]:
-    """:func:`reorder` for every hidden layer, one after the other.
+    """:func:`reorder` for every hidden layer, one after the other; ``proposals``, if given, are one for each.
 
     Returns
     -------
@@ -168,6 +203,7 @@ def reorder_chain(
     """
     changed, found = list(layers), []
     for index in range(len(layers) - 1):
-        found.append(reorder(changed, index, choices, x))
+        proposal = None if proposals is None else proposals[index]
+        found.append(reorder(changed, index, choices, x, proposal))
         changed = permute_units(changed, index, found[-1].permutation)
     return changed, found

@@ -8,6 +8,7 @@
 import math
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
@@ -15,25 +16,27 @@ import numpy as np
 
 from spectramac.compiler.bounds import upper_bounds
 from spectramac.compiler.compile import compile_network
-from spectramac.compress.compare import Comparison
+from spectramac.compress.candidates import Comparison
+from spectramac.compress.compare import float_accuracy
 from spectramac.compress.labelled import LabelledData
 from spectramac.compress.post_training import DenseLayer
+from spectramac.compress.reorder import Reordering
 from spectramac.compress.size import dense_bytes, layers_cost
 from spectramac.compress.spectra import LayerSpectra
 from spectramac.model.network import Network
 from spectramac.spec.config import ARCHITECTURE_VERSION, AcceleratorConfig
 
-__all__ = ["layer_rows", "report_figures", "versions"]
+__all__ = ["Outcome", "layer_rows", "report_figures", "versions"]
 
 FORMAT_NAME = "spectramac-compression-report"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 _PACKAGES = ("spectramac", "numpy", "onnx", "matplotlib")
 
 
-def versions() -> dict[str, str]:
-    """Of what the figures depend on."""
+def versions(*, trained: bool = False) -> dict[str, str]:
+    """Of what the figures depend on; PyTorch if they are of trained networks."""
     found = {"architecture": str(ARCHITECTURE_VERSION), "python": platform.python_version()}
-    for name in _PACKAGES:
+    for name in (*_PACKAGES, "torch") if trained else _PACKAGES:
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
@@ -83,42 +86,66 @@ def layer_rows(
     return rows
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Outcome:
+    """All candidates, and what is known of the chosen one.
+
+    Attributes
+    ----------
+    comparison : Comparison
+        Accuracies are those on ``selection``.
+    chosen : int
+        Index of the chosen candidate.
+    spectra : sequence of LayerSpectra
+        Of its dense layers.
+    orders : sequence of Reordering
+        Of its hidden layers; none if they have the order of the given network.
+    selection : LabelledData
+        By which it was chosen.
+    test : LabelledData, optional
+        Samples that neither trained nor chose.
+    training : mapping, optional
+        How candidates were trained, JSON-serialisable: ``passes``, ``rate``, ``procedure``, ``n_samples``, …
+    """
+
+    comparison: Comparison
+    chosen: int
+    spectra: Sequence[LayerSpectra]
+    orders: Sequence[Reordering]
+    selection: LabelledData
+    test: LabelledData | None = None
+    training: Mapping[str, Any] | None = None
+
+
 def report_figures(
-    comparison: Comparison,
-    chosen: int,
+    outcome: Outcome,
     criterion: str,
     layers: Sequence[DenseLayer],
-    data: LabelledData,
     config: AcceleratorConfig,
     options: Mapping[str, Any],
     *,
     network: Network,
-    spectra: Sequence[LayerSpectra],
     run: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Every figure, ready for JSON.
 
     Parameters
     ----------
-    comparison : Comparison
-    chosen : int
-        Index of the chosen candidate.
+    outcome : Outcome
     criterion : str
-        Why that one, in words.
+        Why the chosen candidate, in words.
     layers : sequence of (weights, bias)
         The network before compression.
-    data : LabelledData
     config : AcceleratorConfig
     options : mapping
         What the user asked for, JSON-serialisable.
     network : Network
         The chosen candidate's, perhaps with activation thresholds.
-    spectra : sequence of LayerSpectra
-        Of its dense layers.
     run : mapping
         What was counted on the golden model of the accelerator: ``accuracy``, ``cycles`` of an inference,
-        ``columns_skipped``.
+        ``columns_skipped``, of the selection; ``test_accuracy``, if there is a test part.
     """
+    comparison, data, test = outcome.comparison, outcome.selection, outcome.test
     sizes = [layers[0][0].shape[1], *(len(w) for w, _ in layers)]
     candidates = [
         {
@@ -136,30 +163,39 @@ def report_figures(
     return {
         "format": FORMAT_NAME,
         "version": FORMAT_VERSION,
-        "versions": versions(),
+        "versions": versions(trained=outcome.training is not None),
         "options": dict(options),
         "configuration": {"name": config.name, **config.identity()},
         "data": {
+            "n_training": 0 if outcome.training is None else outcome.training["n_samples"],
             "n_calibration": len(data.calibration),
             "n_selection": len(data.x),
+            "n_test": 0 if test is None else len(test.x),
             "n_classes": sizes[-1],
         },
+        "training": None if outcome.training is None else dict(outcome.training),
         "float": {
             "sizes": sizes,
             "accuracy": comparison.float_accuracy,
+            "test_accuracy": None if test is None else float_accuracy(layers, test.x, test.labels),
             "float32_bytes": 4 * sum(w.size + b.size for w, b in layers),
             "dense_int8_bytes": dense_bytes(sizes),
         },
         "candidates": candidates,
         "chosen": {
-            "index": chosen,
+            "index": outcome.chosen,
             "criterion": criterion,
-            **candidates[chosen],
+            **candidates[outcome.chosen],
             "accuracy": run["accuracy"],
+            "test_accuracy": run.get("test_accuracy"),
             "counted_cycles": run["cycles"],
             "columns_skipped": run["columns_skipped"],
             "input_scale": network.input_scale,
             "output_scale": network.output_scale,
-            "layers": layer_rows(network, config, spectra),
+            "orders": [
+                {"error_before": o.error_before, "error_after": o.error_after, "taken": o.helps}
+                for o in outcome.orders
+            ],
+            "layers": layer_rows(network, config, outcome.spectra),
         },
     }

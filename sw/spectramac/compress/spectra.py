@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Spectra of a layer before and after compression, as figures and as a picture."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,14 @@ from typing import Any
 import numpy as np
 
 from spectramac.compress.blocks import Floats
+from spectramac.compress.post_training import Choice, DenseLayer
 from spectramac.compress.sft import orthonormal_sft
 from spectramac.compress.techniques import Quantization, Structured
+from spectramac.model.network import Network
 
-__all__ = ["LayerSpectra", "draw_spectra", "reduce_to"]
+__all__ = ["LayerSpectra", "chain_spectra", "draw_spectra", "reduce_to"]
+
+Steps = Sequence[Floats | float]
 
 _PIXELS = 256
 """Of a side of a picture, at most."""
@@ -60,9 +65,10 @@ class LayerSpectra:
         density: float,
         fit: Structured,
         quantization: Quantization,
+        steps: Steps | None = None,
     ) -> "LayerSpectra":
-        """What ``fit`` makes of ``weights`` (n_out, n_in) once it is quantized."""
-        done = fit.quantized(quantization)
+        """What ``fit`` makes of ``weights`` (n_out, n_in) once it is quantized, in these steps, if any are given."""
+        done = fit.quantized(quantization, steps)
         if len(fit.stages) > 1:
             before, after, basis = weights, done.dense(), "weights"
         else:
@@ -84,6 +90,35 @@ class LayerSpectra:
             / sum(s.n_coefficients for s in fit.stages),
             error=done.error(weights),
         )
+
+
+def chain_spectra(
+    network: Network,
+    chain: Sequence[DenseLayer],
+    choices: Sequence[Choice],
+    fits: Sequence[Structured],
+    steps: Sequence[Steps | None] | None = None,
+) -> list[LayerSpectra]:
+    """What became of every dense layer of a chain.
+
+    Parameters
+    ----------
+    network : Network
+        The integer layers that it became, in the same order.
+    chain : sequence of (weights, bias)
+    choices : sequence of Choice
+    fits : sequence of Structured
+        Before quantization.
+    steps : sequence, optional
+        Of the coefficients of every layer, one a stage. Default: those of least error.
+    """
+    found, first = [], 0
+    given = [None] * len(chain) if steps is None else steps
+    for (w, _), choice, fit, step in zip(chain, choices, fits, given, strict=True):
+        names = tuple(layer.name for layer in network.layers[first : first + len(fit.stages)])
+        found.append(LayerSpectra.of(names, w, choice.density, fit, choice.quantization, step))
+        first += len(fit.stages)
+    return found
 
 
 def reduce_to(values: Floats, size: int) -> Floats:

@@ -81,6 +81,7 @@ def adjust_to(
     min_accuracy: float | None = None,
     rounds: int = 4,
     again: Procedure | None = None,
+    first: Round | None = None,
     log: Callable[[Round], None] | None = None,
     **options: Any,
 ) -> tuple[Round, list[Round]]:
@@ -103,6 +104,9 @@ def adjust_to(
         Trainings, at most.
     again : Procedure, optional
         Of all rounds but the first. Default: ``procedure``.
+    first : Round, optional
+        One of these choices that was done before, with factor 1: go on from it. It counts among the results, but
+        not among the trainings.
     log : callable, optional
         Gets every round.
     options
@@ -126,22 +130,23 @@ def adjust_to(
     # Up to all coefficients of every layer, or up to the densities given.
     highest = 1.0 if max_bytes is None else 1 / min(choice.density for choice in choices)
     bracket = _Bracket(max_bytes, min_accuracy, highest)
-    factor = highest
-    if max_bytes is not None:
+    done = [] if first is None else [first]
+    factor: float | None = highest
+    if first is not None:
+        factor = bracket.after(first)
+    elif max_bytes is not None:
         factor = _factor_of_masks(layers, choices, x, config, max_bytes, highest)
-    done: list[Round] = []
-    start = None
-    while True:
+    for _ in range(rounds):
+        if factor is None:
+            break
+        start = done[-1].trained if done else None
         tried = scaled(choices, factor)
         how = procedure if start is None else again or procedure
-        start = train_compressed(layers, tried, x, y, how, seed, start=start, **options)
-        done.append(_measure(factor, start, validation, config))
+        trained = train_compressed(layers, tried, x, y, how, seed, start=start, **options)
+        done.append(_measure(factor, trained, validation, config))
         if log is not None:
             log(done[-1])
-        following = bracket.after(done[-1])
-        if following is None or len(done) == rounds:
-            break
-        factor = following
+        factor = bracket.after(done[-1])
     return bracket.best(done), done
 
 

@@ -3,8 +3,9 @@
 """Training of many networks in the same way, as searches and benchmarks do it. Needs PyTorch when it trains."""
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from spectramac.compress.datasets import TrainingData
 from spectramac.compress.post_training import Choice, DenseLayer
@@ -12,7 +13,15 @@ from spectramac.compress.procedure import Procedure
 from spectramac.model.network import Network
 from spectramac.spec.config import AcceleratorConfig
 
-__all__ = ["Training"]
+__all__ = ["MIN_EPOCH", "Training", "passes"]
+
+MIN_EPOCH = 10_000
+"""Samples of an epoch, at least: a small data set is passed several times."""
+
+
+def passes(n_samples: int) -> int:
+    """Over so many samples, in an epoch."""
+    return -(-MIN_EPOCH // n_samples)
 
 
 @dataclass(frozen=True)
@@ -22,7 +31,7 @@ class Training:
     Attributes
     ----------
     epochs : int
-        At least 1.
+        Passes over the samples, at least 1.
     rate : float
         Largest learning rate of the first half; that of the second is half of it.
     """
@@ -40,6 +49,33 @@ class Training:
             tune_rate=self.rate / 2,
         )
 
+    def trained(
+        self,
+        layers: Sequence[DenseLayer],
+        choices: Sequence[Choice],
+        data: TrainingData,
+        *,
+        input_scale: float,
+        seed: int,
+        teacher: Sequence[DenseLayer] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Any:
+        """A :class:`~spectramac.compress.train_compressed.TrainedNetwork`; arguments as of
+        :func:`~spectramac.compress.train_compressed.train_compressed`.
+        """
+        module = importlib.import_module("spectramac.compress.train_compressed")
+        return module.train_compressed(
+            layers,
+            choices,
+            data.x_train,
+            data.y_train,
+            self.procedure(),
+            seed,
+            input_scale=input_scale,
+            teacher=teacher,
+            progress=progress,
+        )
+
     def network(
         self,
         layers: Sequence[DenseLayer],
@@ -51,19 +87,9 @@ class Training:
         seed: int,
         teacher: Sequence[DenseLayer] | None = None,
     ) -> Network:
-        """The integer network of a trained chain; arguments as of
-        :func:`~spectramac.compress.train_compressed.train_compressed`.
-        """
-        module = importlib.import_module("spectramac.compress.train_compressed")
-        trained = module.train_compressed(
-            layers,
-            choices,
-            data.x_train,
-            data.y_train,
-            self.procedure(),
-            seed,
-            input_scale=input_scale,
-            teacher=teacher,
+        """The integer network of what :meth:`trained` gives."""
+        trained = self.trained(
+            layers, choices, data, input_scale=input_scale, seed=seed, teacher=teacher
         )
         width = config.accumulator_width
         network: Network = trained.export(data.calibration, accumulator_width=width)

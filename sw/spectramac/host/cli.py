@@ -1,7 +1,8 @@
 # SPDX-FileCopyrightText: 2026 The spectramac authors
 # SPDX-License-Identifier: BSD-2-Clause
 """``spectramac``: the command line. The commands are in :mod:`spectramac.host.cli_app`,
-:mod:`~spectramac.host.cli_fft`, :mod:`~spectramac.host.cli_import` and :mod:`~spectramac.host.cli_search`.
+:mod:`~spectramac.host.cli_compress_command`, :mod:`~spectramac.host.cli_fft`, :mod:`~spectramac.host.cli_import`
+and :mod:`~spectramac.host.cli_search`.
 
 Results go to stdout, progress and diagnostics to stderr. Exit status: 0 if all is well, 1 if
 something failed or differs, 2 for wrong usage.
@@ -9,8 +10,19 @@ something failed or differs, 2 for wrong usage.
 
 import sys
 from collections.abc import Sequence
+from typing import Any
 
-__all__ = ["main"]
+__all__ = ["commands", "main"]
+
+
+def commands() -> Any:
+    """The application (Typer) with the commands of all modules."""
+    from spectramac.host import cli_compress_command, cli_fft, cli_import, cli_search
+
+    app = cli_fft.app
+    modules = (cli_compress_command, cli_import, cli_search)
+    assert all(m.app is app for m in modules)  # every module adds its commands to the same one
+    return app
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -25,10 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             file=sys.stderr,
         )
         sys.exit(2)
-    from spectramac.host import cli_fft, cli_import, cli_search
-
-    app = cli_fft.app
-    assert cli_import.app is cli_search.app is app  # every module adds its commands to the same one
+    app = commands()
     app(None if arguments is None else list(arguments), prog_name="spectramac")
 
 

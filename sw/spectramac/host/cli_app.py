@@ -3,7 +3,6 @@
 """The commands of ``spectramac``. What is heavy is imported by the command that needs it."""
 
 import functools
-import importlib
 import sys
 from collections.abc import Callable
 from enum import Enum, StrEnum
@@ -13,10 +12,21 @@ from typing import Annotated, Any, TypeVar
 import typer
 import typer.core
 
+from spectramac.host.extras import import_extra
 from spectramac.spec.config import PRESETS, preset
 from spectramac.spec.errors import MismatchError, SpectramacError
 
-__all__ = ["VERILOG", "VerilogFolder", "app", "command", "gateware", "verilog_app"]
+__all__ = [
+    "SMALL",
+    "VERILOG",
+    "PresetName",
+    "PresetOption",
+    "VerilogFolder",
+    "app",
+    "command",
+    "gateware",
+    "verilog_app",
+]
 
 app = typer.Typer(
     name="spectramac",
@@ -65,7 +75,7 @@ PresetOption = Annotated[PresetName, typer.Option("--preset", help="Accelerator 
 NetworkFile = typer.Argument(help="A network file.", exists=True, dir_okay=False)
 ModelFile = typer.Argument(help="An image or a network file.", exists=True, dir_okay=False)
 VerilogFolder = Annotated[Path, typer.Option(help="Folder to write to.")]
-_SMALL = PresetName("small")
+SMALL = PresetName("small")
 VERILOG = Path("build/verilog")
 
 Command = TypeVar("Command", bound=Callable[..., None])
@@ -100,7 +110,7 @@ def info(
     file: Annotated[
         Path | None, typer.Argument(help="An image or a network.", exists=True, dir_okay=False)
     ] = None,
-    preset_name: PresetOption = _SMALL,
+    preset_name: PresetOption = SMALL,
 ) -> None:
     """Describe the configurations and tools, or an image or network file."""
     from spectramac.host import cli_files, cli_report
@@ -130,102 +140,17 @@ def train_demo(
     """Train and compress the demonstration network: handwritten digits (needs extra 'train')."""
     from spectramac.host import cli_report
 
-    try:
-        module = importlib.import_module("spectramac.compress.train_demo")
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"training needs the Python module {error.name!r}; `pip install 'spectramac[train,data]'` "
-            "adds it"
-        ) from error
+    module = import_extra("spectramac.compress.train_demo", "train,data", "training")
     arguments = {} if output is None else {"output": output}
     result = module.train_digits(seed=seed, log=cli_report.note, **arguments)
     cli_report.show(result)
-
-
-@command("compress")
-def compress(
-    context: typer.Context,
-    model: Annotated[
-        str,
-        typer.Argument(
-            help="An .onnx model, or .npz with w0 (n_out, n_in), b0, w1, b1, …; ReLU lies between."
-        ),
-    ],
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Network file to write, in one step.")
-    ] = None,
-    calibration: Annotated[
-        str, typer.Option(help="-o: typical inputs, 'digits' or a .npy file of int8 values.")
-    ] = "digits",
-    input_scale: Annotated[
-        float | None,
-        typer.Option(
-            help="Real value of one int8 step; -o: 1/112 of digits, else 1; --data: of the largest."
-        ),
-    ] = None,
-    block: Annotated[
-        int, typer.Option(help="-o: points of a transform; 0 prunes weights as they are.")
-    ] = 8,
-    density: Annotated[float, typer.Option(help="-o: share of the coefficients kept.")] = 0.25,
-    bits: Annotated[int, typer.Option(min=4, max=8, help="Bits of a coefficient.")] = 8,
-    lanes: Annotated[int, typer.Option(min=1, help="-o: lanes to balance for.")] = PRESETS[
-        "small"
-    ].n_lanes,
-    data: Annotated[
-        Path | None,
-        typer.Option(
-            help="Compare all techniques on this .npz with x (real inputs) and y (labels).",
-            exists=True,
-            dir_okay=False,
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="--data: folder for network and report.", file_okay=False)
-    ] = None,
-    max_loss: Annotated[
-        float, typer.Option(min=0, help="--data: percent points of accuracy that may be lost.")
-    ] = 0.5,
-    max_bytes: Annotated[
-        int | None, typer.Option(min=1, help="--data: take the most accurate within these bytes.")
-    ] = None,
-    preset_name: PresetOption = _SMALL,
-    densities: Annotated[
-        str | None,
-        typer.Option(help="--data: densities tried, as 1,0.5,0.2. Default: nine down to 0.05."),
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="--data: of the split of the data.")] = 0,
-    tau_loss: Annotated[
-        float | None,
-        typer.Option(
-            min=0, help="--data: points that activation thresholds may cost. Default: none."
-        ),
-    ] = None,
-) -> None:
-    """Compress a trained dense network, without further training.
-
-    With -o: transform, threshold and quantize it as the options say. With --data and --out: compare all
-    techniques, choose the smallest network that keeps its accuracy, and write it with a report.
-    """
-    from spectramac.host import cli_compress
-
-    cli_compress.check_usage(context)
-    if data is None or out is None:
-        assert output is not None
-        numbers = {"block": block, "density": density, "bits": bits, "n_lanes": lanes}
-        cli_compress.compress_once(model, output, calibration, input_scale, **numbers)
-        return
-    ladder = cli_compress.parse_densities(densities)
-    options = cli_compress.ReportOptions(
-        model, data, out, max_loss, max_bytes, ladder, bits, input_scale, seed, tau_loss
-    )
-    cli_compress.report(options, preset(preset_name.value))
 
 
 @command("compile")
 def compilecommand(
     network: Annotated[Path, NetworkFile],
     output: Annotated[Path, typer.Option("--output", "-o", help="Image file to write.")],
-    preset_name: PresetOption = _SMALL,
+    preset_name: PresetOption = SMALL,
 ) -> None:
     """Compile a network for a configuration."""
     from spectramac.compiler.compile import compile_network
@@ -245,7 +170,7 @@ def run(
     file: Annotated[Path, ModelFile],
     transport: Annotated[TransportName, typer.Option(help="What runs it.")] = TransportName.model,
     data: Annotated[str, typer.Option(help="'digits' or a .npy file, one input a row.")] = "digits",
-    preset_name: PresetOption = _SMALL,
+    preset_name: PresetOption = SMALL,
     check: Annotated[
         bool, typer.Option("--check", help="Compare with the golden model; exit 1 if different.")
     ] = False,
@@ -293,18 +218,13 @@ def run(
 
 def gateware(*modules: str) -> list[Any]:
     """Modules of :mod:`spectramac.gateware`."""
-    try:
-        return [importlib.import_module(f"spectramac.gateware.{name}") for name in modules]
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"writing Verilog needs the Python module {error.name!r}; `pip install 'spectramac[hdl]'` "
-            "adds it"
-        ) from error
+    what = "writing Verilog"
+    return [import_extra(f"spectramac.gateware.{name}", "hdl", what) for name in modules]
 
 
 @command("accelerator", of=verilog_app)
 def verilog_accelerator(
-    preset_name: PresetOption = _SMALL,
+    preset_name: PresetOption = SMALL,
     out: VerilogFolder = VERILOG,
     technology: Annotated[
         Technology, typer.Option(help="'ice40' puts weights in the UP5K's SPRAM.")
@@ -334,14 +254,7 @@ def bench(
     """Run the digits on the simulated RTL of each preset and report its speed (needs extra 'sim')."""
     from spectramac.host import cli_report
 
-    try:
-        demo = importlib.import_module("spectramac.sim.demo")
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"the simulation needs the Python module {error.name!r}; "
-            "`pip install 'spectramac[hdl,sim,data]'` adds it",
-            name=error.name,
-        ) from error
+    demo = import_extra("spectramac.sim.demo", "hdl,sim,data", "the simulation")
     names = [p.value for p in presets] if presets else list(PRESETS)
     results = []
     for name in names:

@@ -4,7 +4,6 @@
 :mod:`spectramac.host.cli_app`.
 """
 
-import importlib
 import json
 import os
 import shlex
@@ -14,13 +13,12 @@ from typing import Annotated, Any
 
 import typer
 
-from spectramac.host.cli_app import PresetName, PresetOption, app, command
+from spectramac.host.cli_app import SMALL, PresetOption, app, command
+from spectramac.host.extras import import_extra
 from spectramac.spec.config import AcceleratorConfig, preset
 from spectramac.spec.errors import MismatchError
 
 __all__ = ["app"]
-
-_SMALL = PresetName("small")
 
 
 def parse_widths(text: str | None) -> tuple[tuple[int, ...], ...]:
@@ -50,18 +48,6 @@ def _parse_image(text: str | None) -> tuple[int, int] | None:
     except ValueError:
         raise ValueError(f"image must be height and width, as 28,28, not {text!r}") from None
     return height, width
-
-
-def _extra(name: str, extra: str, what: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name is not None and error.name.startswith("spectramac"):
-            raise
-        raise ModuleNotFoundError(
-            f"{what} needs the Python module {error.name!r}; `pip install 'spectramac[{extra}]'` "
-            "adds it"
-        ) from error
 
 
 @dataclass(frozen=True)
@@ -110,7 +96,7 @@ def _problem(options: SearchOptions, config: AcceleratorConfig) -> Any:
         config, _parse_image(options.image), parse_widths(options.widths), options.min_bits
     )
     if options.epochs or space.widths:
-        _extra("torch", "train", "training")
+        import_extra("torch", "train", "training")
     layers = load_layers(options.model)
     data = load_training(
         options.data,
@@ -163,7 +149,7 @@ def run_search(options: SearchOptions, config: AcceleratorConfig) -> None:
     from spectramac.host.cli_search_report import figures_of, tables_of
     from spectramac.model.network import save_network
 
-    module = _extra("spectramac.compress.search", "search", "searching")
+    module = import_extra("spectramac.compress.search", "search", "searching")
     problem = _problem(options, config)
     with cli_report.progress("searching") as progress:
         result = module.search(
@@ -235,7 +221,7 @@ def search(
         str | None, typer.Option(help="Inputs are images, as 28,28: try their 2-D spectrum too.")
     ] = None,
     min_bits: Annotated[int, typer.Option(min=4, max=8, help="Least bits of a coefficient.")] = 4,
-    preset_name: PresetOption = _SMALL,
+    preset_name: PresetOption = SMALL,
     input_scale: Annotated[
         float | None, typer.Option(help="Real value of one int8 step; default: of the largest.")
     ] = None,

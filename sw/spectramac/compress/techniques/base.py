@@ -105,9 +105,16 @@ class Structured:
             stored_bytes=cost.stored_bytes + sum(-(-bits // 8) for bits in extra),
         )
 
-    def quantized(self, quantization: Quantization) -> "Structured":
-        """The same with quantized coefficients, to compare errors; see :meth:`Stage.quantized`."""
-        return self.with_stages([stage.quantized(quantization) for stage in self.stages])
+    def quantized(
+        self, quantization: Quantization, steps: Sequence[Floats | float] | None = None
+    ) -> "Structured":
+        """The same with quantized coefficients, to compare errors; see :meth:`Stage.quantized`.
+
+        ``steps``: one a stage.
+        """
+        given = [None] * len(self.stages) if steps is None else steps
+        pairs = zip(self.stages, given, strict=True)
+        return self.with_stages([stage.quantized(quantization, step) for stage, step in pairs])
 
     def place(self, x: NDArray[Any]) -> NDArray[Any]:
         """Inputs (batch, n_in) where the first stage wants them, (batch, its n_in)."""

@@ -187,8 +187,10 @@ class Stage:
             kept -= int(np.count_nonzero(self.mask & joint)) // 2
         return kept
 
-    def quantized(self, quantization: Quantization) -> "Stage":
-        """The same with coefficients rounded to what their integers stand for; steps of least error.
+    def quantized(self, quantization: Quantization, steps: Floats | float | None = None) -> "Stage":
+        """The same with coefficients rounded to what their integers stand for.
+
+        ``steps``, of every row, are those of least error, if none are given (of what the engine runs).
 
         Raises
         ------
@@ -197,8 +199,9 @@ class Stage:
         """
         S = self.coefficients()
         if quantization.is_runnable:
+            kind = quantization.steps_for(self.t_out)
             values = quantize_coefficients(
-                S, quantization.bits, quantization.steps_for(self.t_out)
+                S, quantization.bits, kind if steps is None else steps
             ).values
         elif quantization.affine and self.pattern == "complex":
             raise ValueError("coefficients of a complex pattern must be symmetric, not affine")
