@@ -12,6 +12,7 @@ each addition saturating to the accumulator's width; what follows is the layer's
 pixel does not depend on the tap that reads it, so it is made once; pixels beyond the map have zero columns.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,44 +93,53 @@ class Convolution(MapNode):
     def run(self, *maps: Ints, arithmetic: Arithmetic) -> MapResult:
         """See the module's description."""
         (x,) = maps
-        rows, columns, n_out = self.output_shape(x.shape[1:])
-        y = np.empty((len(x), rows, columns, n_out), np.int64)
-        step = 2 * max(1, CHUNK // (2 * rows * columns * self.layer.n_in))
-        saturations, overflows = 0, set[str]()
-        for start in range(0, len(x), step):
-            part = slice(start, start + step)
-            result = self._run(x[part], arithmetic)
-            y[part] = result.y
-            saturations += result.saturations
-            overflows |= result.overflows
-        return MapResult(y, saturations, frozenset(overflows))
+        results = [self._run(x[part], arithmetic) for part in self._chunks(x)]
+        return MapResult(
+            np.concatenate([result.y for result in results]),
+            sum(result.saturations for result in results),
+            frozenset().union(*(result.overflows for result in results)),
+        )
 
-    def _run(self, x: Ints, arithmetic: Arithmetic) -> MapResult:
-        layer, config = self.layer, arithmetic.fft(self.layer.t_in.log2_n, self.layer.t_out.log2_n)
+    def sums(self, x: Ints, arithmetic: Arithmetic) -> Ints:
+        """The accumulators at every position, before narrowing: (batch, rows, columns, padded outputs)."""
+        parts = [self._lanes(x[part], arithmetic)[0] for part in self._chunks(x)]
+        return np.concatenate(parts)
+
+    def _chunks(self, x: Ints) -> Iterator[slice]:
+        rows, columns, _ = self.output_shape(x.shape[1:])
+        step = 2 * max(1, CHUNK // (2 * rows * columns * self.layer.n_in))
+        for start in range(0, len(x), step):
+            yield slice(start, start + step)
+
+    def _lanes(self, x: Ints, arithmetic: Arithmetic) -> tuple[Ints, dict[str, bool]]:
+        """Forward FFT to accumulators."""
+        layer = self.layer
         padded = np.zeros((*x.shape[:3], self.padded_channels), np.int64)
         padded[..., : self.channels] = x
-        u, _, forward_overflow = forward(
-            padded.reshape(-1, 2, *padded.shape[1:]), layer.t_in, config,
+        u, _, overflow = forward(
+            padded.reshape(-1, 2, *padded.shape[1:]), layer.t_in, arithmetic.fft(layer.t_in.log2_n),
             halve=layer.halve_in, level=layer.level,
         )  # fmt: skip
         windows = self.window.gather(u.reshape(padded.shape))
-        sums, saturated = accumulate(
+        v, saturated = accumulate(
             layer.coefficients.astype(np.int64),
             windows.reshape(-1, layer.n_in).T,
             arithmetic.accumulator,
         )
-        v = sums.T.reshape(-1, 2, *windows.shape[1:3], len(sums))
-        z, overflows = backward(
-            v, layer.t_out, config, row_shift=layer.row_shift, halve=layer.halve_out
-        )
-        z = z[..., : layer.n_out]
+        overflows = {"forward_fft": overflow, "accumulator": saturated}
+        return v.T.reshape(*windows.shape[:3], len(v)), overflows
+
+    def _run(self, x: Ints, arithmetic: Arithmetic) -> MapResult:
+        layer = self.layer
+        v, overflows = self._lanes(x, arithmetic)
+        z, later = backward(
+            v.reshape(-1, 2, *v.shape[1:]), layer.t_out, arithmetic.fft(layer.t_out.log2_n),
+            row_shift=layer.row_shift, halve=layer.halve_out,
+        )  # fmt: skip
+        z = z.reshape(v.shape)[..., : layer.n_out]
         y, clipped = requantize(z, layer.bias, layer.multiplier, layer.shift, layer.relu)
-        overflows |= {"forward_fft": forward_overflow, "accumulator": saturated}
-        return MapResult(
-            np.minimum(y, self.maximum).reshape(len(x), *z.shape[2:]),
-            int(clipped.sum()),
-            frozenset(place for place, happened in overflows.items() if happened),
-        )
+        happened = {place for place, did in (overflows | later).items() if did}
+        return MapResult(np.minimum(y, self.maximum), int(clipped.sum()), frozenset(happened))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
