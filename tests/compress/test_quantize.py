@@ -11,11 +11,11 @@ from spectramac.compress.peaks import worst_accumulator
 from spectramac.compress.quantize import (
     activation_scale,
     assemble,
-    encode_multiplier,
     forward_halving,
     quantize_coefficients,
     quantize_input,
 )
+from spectramac.compress.requantization import encode_multiplier
 from spectramac.compress.sft import inverse_sft, sft
 from spectramac.model.layer import run_layer
 from spectramac.model.network import Layer, Transform

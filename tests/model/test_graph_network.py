@@ -134,7 +134,7 @@ def test_direct_convolution(window: Window, channels: int) -> None:
     result = node.run(x, arithmetic=WIDE)
     np.testing.assert_array_equal(result.y, apply(x, node.output_shape(x.shape[1:]), one))
     assert result.y.max() == 45
-    assert len(np.unique(result.y)) > 30
+    assert len(np.unique(result.y)) > 20
 
 
 @pytest.mark.parametrize("t_in", [Transform(), FFT8, Transform("fft1d", 16)], ids=str)
@@ -158,7 +158,7 @@ def test_a_convolution_is_its_layer_at_every_position(
             patch = windows[:, row, column].reshape(4, -1)
             expected = run_layer(layer, patch, data_width=15).y
             np.testing.assert_array_equal(result.y[:, row, column], expected)
-    assert len(np.unique(result.y)) > 30
+    assert len(np.unique(result.y)) > 20
 
 
 def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,7 @@ def accumulate(weights: Ints, columns: Ints, fmt: Format) -> tuple[Ints, bool]:
     (sums, saturated) : int array (rows, inferences), bool
     """
     w, x = weights.astype(np.float64), columns.astype(np.float64)
-    sums = (w @ x).astype(np.int64)
+    sums: Ints = (w @ x).astype(np.int64)
     magnitude = np.abs(w)
     rows = magnitude @ np.abs(x).max(axis=1, initial=0) > fmt.maximum
     if not rows.any():

@@ -68,7 +68,8 @@ def run_layer(
     pairs = padded.reshape(-1, 2, padded.shape[1])
     columns, masks, _ = forward(pairs, layer.t_in, config, halve=layer.halve_in, level=layer.level)
     columns, masks = columns.reshape(padded.shape), masks.reshape(padded.shape)
-    rows = columns @ layer.coefficients.T.astype(np.int64)
+    # Below 2**53 in float64: exact, and much faster.
+    rows = (columns.astype(np.float64) @ layer.coefficients.T.astype(np.float64)).astype(np.int64)
     pairs = rows.reshape(-1, 2, rows.shape[1])
     z, _ = backward(pairs, layer.t_out, config, row_shift=layer.row_shift, halve=layer.halve_out)
     z = z.reshape(rows.shape)[:batch, : layer.n_out]
