@@ -17,7 +17,7 @@ from spectramac.model.fixed import Ints
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.fixed import Format
 
-__all__ = ["Requantization", "encode_channels", "encode_multiplier", "requantization", "uniform"]
+__all__ = ["Requantization", "encode_channels", "encode_multiplier", "encode_sum", "requantization"]
 
 _MAX_MULTIPLIER = (1 << AcceleratorConfig.multiplier_width) - 1
 _MAX_SHIFT = (1 << AcceleratorConfig.shift_width) - 1
@@ -60,7 +60,18 @@ def encode_multiplier(value: float) -> tuple[int, int]:
     return multiplier, shift
 
 
-def uniform(values: Any) -> int | NDArray[np.int32]:
+def encode_sum(first: float, second: float) -> tuple[tuple[int, int], int]:
+    """Two multipliers and the shift that they share, for ``first`` and ``second``.
+
+    The larger has the precision of :func:`encode_multiplier`, and the smaller its absolute error, half a unit of
+    2^-shift.
+    """
+    _, shift = encode_multiplier(max(first, second))
+    one, other = round(first * 2.0**shift), round(second * 2.0**shift)
+    return (one, other), shift
+
+
+def _uniform(values: Any) -> int | NDArray[np.int32]:
     """The integer that all are, or all of them."""
     values = np.asarray(values, np.int32)
     return int(values.flat[0]) if np.all(values == values.flat[0]) else values
@@ -149,4 +160,4 @@ def requantization(
     if row_shift.max() > _MAX_SHIFT:
         raise ValueError(f"layer {name!r}: row_shift must be below 32, not {row_shift.max()!r}")
     sigma = (unit * 2.0 ** np.repeat(row_shift, 2))[:n_out]
-    return encode_channels(sigma, bias, output_scale, uniform(row_shift))
+    return encode_channels(sigma, bias, output_scale, _uniform(row_shift))

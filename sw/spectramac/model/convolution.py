@@ -165,12 +165,21 @@ class FullyConnected(MapNode):
             raise self.fail(f"input must have {self.layer.n_in} elements, not shape {inputs[0]}")
         return (1, 1, self.layer.n_out)
 
-    def run(self, *maps: Ints, arithmetic: Arithmetic) -> MapResult:
-        """The convolution of a single pixel."""
-        (x,) = maps
+    def _pixel(self, x: Ints) -> tuple[Convolution, Ints]:
+        """The convolution of a single pixel, and the map as one."""
         self.output_shape(x.shape[1:])
         pixel = Convolution(
             name=self.name, inputs=self.inputs, layer=self.layer, channels=self.layer.n_in,
             maximum=self.maximum,
         )  # fmt: skip
-        return pixel.run(x.reshape(len(x), 1, 1, -1), arithmetic=arithmetic)
+        return pixel, x.reshape(len(x), 1, 1, -1)
+
+    def sums(self, x: Ints, arithmetic: Arithmetic) -> Ints:
+        """The accumulators: (batch, 1, 1, padded outputs)."""
+        pixel, vector = self._pixel(x)
+        return pixel.sums(vector, arithmetic)
+
+    def run(self, *maps: Ints, arithmetic: Arithmetic) -> MapResult:
+        """The layer on every map of the batch."""
+        pixel, vector = self._pixel(maps[0])
+        return pixel.run(vector, arithmetic=arithmetic)

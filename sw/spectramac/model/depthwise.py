@@ -88,12 +88,17 @@ class DepthwiseConvolution(RequantizedNode):
         except ValueError as error:
             raise self.fail(str(error)) from None
 
+    def sums(self, x: Ints) -> Ints:
+        """v at every position, (batch, rows, columns, n_out)."""
+        windows = self.window.gather(np.repeat(x, self.n_out // self.channels, axis=-1))
+        v: Ints = np.einsum("nyxto,ot->nyxo", windows, self.coefficients.astype(np.int64))
+        return v
+
     def run(self, *maps: Ints, arithmetic: Arithmetic) -> MapResult:
         """See the module's description."""
         (x,) = maps
         self.output_shape(x.shape[1:])
-        windows = self.window.gather(np.repeat(x, self.n_out // self.channels, axis=-1))
-        v = np.einsum("nyxto,ot->nyxo", windows, self.coefficients.astype(np.int64))
+        v = self.sums(x)
         row_shift = np.repeat(np.broadcast_to(self.row_shift, -(-self.n_out // 2)), 2)[: self.n_out]
         z, overflows = _narrow(v, row_shift, arithmetic)
         y, saturations = self._requantize(z)
