@@ -13,11 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from spectramac.compress.blocks import Floats
 from spectramac.compress.graph_codes import Coded, Coder
 from spectramac.compress.graph_steps import NodeRefusedError, Plan, Step, window_of
 from spectramac.compress.peaks import row_peaks
 from spectramac.compress.quantize import assemble
 from spectramac.compress.requantization import encode_multiplier, encode_sum, requantization
+from spectramac.compress.techniques.stage import IDENTITY
 from spectramac.graph.errors import UnsupportedModelError
 from spectramac.graph.node import Node
 from spectramac.graph.nodes import (
@@ -37,7 +39,7 @@ from spectramac.model.graph_network import GraphNetwork
 from spectramac.model.map_elementwise import Addition, MaxPooling, Rectifier
 from spectramac.model.map_node import Arithmetic, MapNode
 from spectramac.model.map_window import Window
-from spectramac.model.network import Layer, Transform
+from spectramac.model.network import Layer
 
 __all__ = ["keeps_scale", "lower"]
 
@@ -111,6 +113,15 @@ class _Lowering:
     arithmetic: Arithmetic
     headroom: float
 
+    def _full_range(self, step: Step, bias: Floats, unit: Floats) -> Ints:
+        """Sums (1, rows) in ``unit`` that take the output over its whole range.
+
+        Without an output transform, a sum that then saturates at the data width saturates the output anyway.
+        """
+        padded = np.zeros(len(unit))
+        padded[: len(bias)] = np.abs(bias)
+        return np.ceil((128 * self.scales[step.node.name] + padded) / unit).astype(np.int64)[None]
+
     @singledispatchmethod
     def node(self, node: Node, step: Step, *inputs: Ints) -> MapNode:
         raise TypeError(f"{node.operator} has no integer node")
@@ -166,8 +177,11 @@ class _Lowering:
         """The layer of a node, for the sums that the node makes of its typical inputs."""
 
         def sums(probe: Layer) -> Ints:
-            v = placed(probe).sums(x, self.arithmetic)
-            return v.reshape(-1, v.shape[-1])
+            v = placed(probe).sums(x, self.arithmetic).reshape(-1, len(coded.codes.codes))
+            if coded.t_out.is_fft:
+                return v
+            unit = coded.codes.steps * self._input_scale(step) * 2.0 ** probe.halve_in.bit_count()
+            return np.concatenate([v, self._full_range(step, node.bias, unit)])
 
         low = 0 if self._is_positive(step.inputs[0].map) else -128
         return assemble(
@@ -196,12 +210,14 @@ class _Lowering:
             "coefficient_bits": codes.bits, "window": window_of(node),
         }  # fmt: skip
         probe = DepthwiseConvolution(**fixed, bias=np.zeros(n_out, np.int32), multiplier=1, shift=0)
-        v = probe.sums(x).reshape(-1, n_out)
+        v = np.pad(probe.sums(x).reshape(-1, n_out), ((0, 0), (0, n_out % 2)))
+        unit = codes.steps * self._input_scale(step)
+        v = np.concatenate([v, self._full_range(step, node.bias, unit)])
         scaling = requantization(
             node.name,
-            unit=codes.steps * self._input_scale(step),
+            unit=unit,
             relative=None,
-            peaks=row_peaks(np.pad(v, ((0, 0), (0, n_out % 2))), Transform()),
+            peaks=row_peaks(v, IDENTITY),
             bias=node.bias,
             output_scale=self.scales[node.name],
             data_width=self.arithmetic.data_width,
