@@ -167,7 +167,7 @@ def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     node = Convolution(name="c", inputs=("x",), layer=layer, channels=5, window=WINDOWS[1])
     x = maps(rng, 6, 6, 7, 5)
     whole = node.run(x, arithmetic=WIDE)
-    monkeypatch.setattr("spectramac.model.convolution.CHUNK", 1)
+    monkeypatch.setattr("spectramac.model.map_node.CHUNK", 1)
     parts = node.run(x, arithmetic=WIDE)
     np.testing.assert_array_equal(whole.y, parts.y)
     assert whole.saturations == parts.saturations > 0

@@ -18,7 +18,9 @@ from spectramac.compress.graph_steps import NodeRefusedError
 from spectramac.compress.quantize import Codes, quantize_coefficients
 from spectramac.compress.techniques.base import Structured, Technique
 from spectramac.compress.techniques.conv import conv_stage
+from spectramac.compress.techniques.spectral_conv import SpectralConv
 from spectramac.compress.techniques.stage import IDENTITY, Quantization, Stage, dense_stage
+from spectramac.compress.tile_codes import TileCodes, tile_codes
 from spectramac.graph.node import Node
 from spectramac.graph.nodes import Conv, Dense
 from spectramac.model.network import Transform
@@ -69,10 +71,10 @@ class Coded:
 class Coder(Protocol):
     """Gives the integers of every layer; ``x`` are its typical inputs, maps in integers."""
 
-    def convolution(self, node: Conv, x: NDArray[Any]) -> Coded:
+    def convolution(self, node: Conv, x: NDArray[Any]) -> Coded | TileCodes:
         """Of all channels: columns tap after tap, channels within a tap."""
 
-    def depthwise(self, node: Conv) -> Codes:
+    def depthwise(self, node: Conv, x: NDArray[Any]) -> Codes | TileCodes:
         """Rows are output channels (padded to an even number), columns taps."""
 
     def dense(self, node: Dense, columns: NDArray[np.int64], x: NDArray[Any]) -> Coded:
@@ -107,18 +109,22 @@ class FloatCoder:
             )
         return form
 
-    def convolution(self, node: Conv, x: NDArray[Any]) -> Coded:
+    def convolution(self, node: Conv, x: NDArray[Any]) -> Coded | TileCodes:
         form, weights = self._form(node), kernel_4d(node.weight)
         if form.technique is None:
             return self._coded(conv_stage(weights), form)
         typical = np.moveaxis(x, -1, 1)
+        if isinstance(form.technique, SpectralConv):
+            return self._tiles(node, form.technique, typical)
         return self._single(node, form.technique.fit(weights, form.density, inputs=typical), form)
 
-    def depthwise(self, node: Conv) -> Codes:
+    def depthwise(self, node: Conv, x: NDArray[Any]) -> Codes | TileCodes:
         form = self._form(node)
+        if isinstance(form.technique, SpectralConv):
+            return self._tiles(node, form.technique, np.moveaxis(x, -1, 1))
         if form.technique is not None:
             problem = f"the technique {form.technique.name!r} is not for depthwise convolutions"
-            raise NodeRefusedError(node, problem, "leave the technique out")
+            raise NodeRefusedError(node, problem, "use SpectralConv, or none")
         taps = node.weight.reshape(len(node.weight), -1)
         padded = np.zeros((len(taps) + len(taps) % 2, taps.shape[1]))
         padded[: len(taps)] = taps
@@ -131,6 +137,16 @@ class FloatCoder:
             return self._coded(dense_stage(weights), form)
         typical = x.reshape(len(x), -1)
         return self._single(node, form.technique.fit(weights, form.density, inputs=typical), form)
+
+    def _tiles(self, node: Conv, technique: SpectralConv, x: NDArray[Any]) -> TileCodes:
+        form, weights = self._form(node), kernel_4d(node.weight)
+        if technique.tile not in (4, 8, 16) or max(weights.shape[2:]) > technique.tile:
+            raise NodeRefusedError(
+                node,
+                f"its kernel is {weights.shape[2:]} and the tiles are {technique.tile} x {technique.tile}",
+                "use tiles of 4, 8 or 16 that are not below the kernel",
+            )
+        return tile_codes(weights, technique.tile, form.density, form.quantization.bits, x)
 
     def _single(self, node: Node, fitted: Structured, form: Form) -> Coded:
         plain = fitted.input_map is None and fitted.output_map is None

@@ -20,6 +20,7 @@ from spectramac.compress.peaks import row_peaks
 from spectramac.compress.quantize import assemble
 from spectramac.compress.requantization import encode_multiplier, encode_sum, requantization
 from spectramac.compress.techniques.stage import IDENTITY
+from spectramac.compress.tile_codes import TileCodes, assemble_tiles
 from spectramac.graph.errors import UnsupportedModelError
 from spectramac.graph.node import Node
 from spectramac.graph.nodes import (
@@ -113,6 +114,10 @@ class _Lowering:
     arithmetic: Arithmetic
     headroom: float
 
+    def _low(self, step: Step) -> int:
+        """The smallest integer that the step can read."""
+        return 0 if self._is_positive(step.inputs[0].map) else -128
+
     def _full_range(self, step: Step, bias: Floats, unit: Floats) -> Ints:
         """Sums (1, rows) in ``unit`` that take the output over its whole range.
 
@@ -154,6 +159,8 @@ class _Lowering:
         if node.is_depthwise:
             return self._depthwise(node, step, x)
         coded = self.coder.convolution(node, x)
+        if isinstance(coded, TileCodes):
+            return self._tiles(node, step, coded, x)
         window, channels = window_of(node), x.shape[-1]
         n_in = window.n_taps * coded.t_in.padded(channels)
 
@@ -183,7 +190,6 @@ class _Lowering:
             unit = coded.codes.steps * self._input_scale(step) * 2.0 ** probe.halve_in.bit_count()
             return np.concatenate([v, self._full_range(step, node.bias, unit)])
 
-        low = 0 if self._is_positive(step.inputs[0].map) else -128
         return assemble(
             node.name,
             coded.codes,
@@ -195,7 +201,7 @@ class _Lowering:
             bias=node.bias,
             input_scale=self._input_scale(step),
             output_scale=self.scales[node.name],
-            calibration=np.array([[low, 127]]),
+            calibration=np.array([[self._low(step), 127]]),
             relu=step.relu,
             data_width=self.arithmetic.data_width,
             accumulator_width=self.arithmetic.accumulator_width,
@@ -203,8 +209,27 @@ class _Lowering:
             measure=sums,
         )
 
+    def _tiles(self, node: Conv, step: Step, codes: TileCodes, x: Ints) -> MapNode:
+        return assemble_tiles(
+            codes,
+            x,
+            bias=node.bias,
+            input_scale=self._input_scale(step),
+            output_scale=self.scales[node.name],
+            low=self._low(step),
+            arithmetic=self.arithmetic,
+            headroom=self.headroom,
+            channels=x.shape[-1],
+            window=window_of(node),
+            relu=step.relu,
+            maximum=self._maximum(step),
+            **self._common(step),
+        )
+
     def _depthwise(self, node: Conv, step: Step, x: Ints) -> MapNode:
-        codes, n_out = self.coder.depthwise(node), len(node.weight)
+        codes, n_out = self.coder.depthwise(node, x), len(node.weight)
+        if isinstance(codes, TileCodes):
+            return self._tiles(node, step, codes, x)
         fixed: dict[str, Any] = {
             **self._common(step), "channels": x.shape[-1], "coefficients": codes.codes[:n_out],
             "coefficient_bits": codes.bits, "window": window_of(node),

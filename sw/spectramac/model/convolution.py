@@ -20,15 +20,12 @@ import numpy as np
 from spectramac.model.accumulate import accumulate
 from spectramac.model.fixed import Ints
 from spectramac.model.layer import backward, forward
-from spectramac.model.map_node import Arithmetic, MapNode, MapResult, Shape
+from spectramac.model.map_node import Arithmetic, MapNode, MapResult, Shape, pairs_at_a_time
 from spectramac.model.map_window import PIXEL, Window
 from spectramac.model.network import Layer
 from spectramac.model.requantize import requantize
 
-__all__ = ["CHUNK", "Convolution", "FullyConnected", "check_convolution"]
-
-CHUNK = 1 << 22
-"""Elements of gathered windows at a time: bounds the memory, changes no result."""
+__all__ = ["Convolution", "FullyConnected", "check_convolution"]
 
 
 def check_convolution(node: MapNode, window: Window) -> None:
@@ -93,12 +90,7 @@ class Convolution(MapNode):
     def run(self, *maps: Ints, arithmetic: Arithmetic) -> MapResult:
         """See the module's description."""
         (x,) = maps
-        results = [self._run(x[part], arithmetic) for part in self._chunks(x)]
-        return MapResult(
-            np.concatenate([result.y for result in results]),
-            sum(result.saturations for result in results),
-            frozenset().union(*(result.overflows for result in results)),
-        )
+        return MapResult.join(self._run(x[part], arithmetic) for part in self._chunks(x))
 
     def sums(self, x: Ints, arithmetic: Arithmetic) -> Ints:
         """The accumulators at every position, before narrowing: (batch, rows, columns, padded outputs)."""
@@ -107,9 +99,7 @@ class Convolution(MapNode):
 
     def _chunks(self, x: Ints) -> Iterator[slice]:
         rows, columns, _ = self.output_shape(x.shape[1:])
-        step = 2 * max(1, CHUNK // (2 * rows * columns * self.layer.n_in))
-        for start in range(0, len(x), step):
-            yield slice(start, start + step)
+        return pairs_at_a_time(len(x), rows * columns * self.layer.n_in)
 
     def _lanes(self, x: Ints, arithmetic: Arithmetic) -> tuple[Ints, dict[str, bool]]:
         """Forward FFT to accumulators."""

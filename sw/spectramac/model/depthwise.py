@@ -19,7 +19,6 @@ from spectramac.model.fixed import Ints, check, round_shift, saturate
 from spectramac.model.map_node import Arithmetic, MapNode, MapResult, RequantizedNode, Shape
 from spectramac.model.map_window import PIXEL, Window
 from spectramac.model.requantize import requantize
-from spectramac.spec.fixed import Format
 
 __all__ = ["AveragePooling", "DepthwiseConvolution"]
 
@@ -64,15 +63,7 @@ class DepthwiseConvolution(RequantizedNode):
             raise self.fail(
                 f"coefficients must have a multiple of {self.channels!r} rows, not {len(coefficients)}"
             )
-        if not 4 <= self.coefficient_bits <= 8:
-            raise self.fail(f"coefficient_bits must be from 4 to 8, not {self.coefficient_bits!r}")
-        fmt = Format(self.coefficient_bits)
-        if coefficients.min() < fmt.minimum or coefficients.max() > fmt.maximum:
-            peak = int(coefficients.flat[np.abs(coefficients).argmax()])
-            raise self.fail(f"coefficients must fit {fmt}, not {peak}")
-        coefficients = coefficients.astype(np.int8)
-        coefficients.setflags(write=False)
-        self._set("coefficients", coefficients)
+        self._set("coefficients", self._check_coefficients(coefficients, self.coefficient_bits))
         self._check_requantization(self.n_out, -(-self.n_out // 2))
 
     @property

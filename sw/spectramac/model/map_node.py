@@ -6,6 +6,7 @@ A map holds int8 activations in HWC order; arrays of maps are (batch, height, wi
 2p + 1 are a pair that shares complex FFTs.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -20,10 +21,19 @@ from spectramac.spec.fft_config import FFTConfig
 from spectramac.spec.fixed import Format
 from spectramac.spec.registers import OVERFLOWS
 
-__all__ = ["Arithmetic", "MapNode", "MapResult", "RequantizedNode", "Shape"]
+__all__ = ["Arithmetic", "MapNode", "MapResult", "RequantizedNode", "Shape", "pairs_at_a_time"]
 
 Shape = tuple[int, int, int]
 """Height, width and channels of a map."""
+CHUNK = 1 << 22
+"""Elements of intermediate arrays at a time: bounds the memory, changes no result."""
+
+
+def pairs_at_a_time(batch: int, elements: int) -> Iterator[slice]:
+    """Parts of an even batch, whole pairs, so that no array of ``elements`` an inference gets much too large."""
+    step = 2 * max(1, CHUNK // (2 * elements))
+    for start in range(0, batch, step):
+        yield slice(start, start + step)
 
 
 @dataclass(frozen=True)
@@ -85,6 +95,16 @@ class MapResult:
     def __post_init__(self) -> None:
         assert self.overflows <= set(OVERFLOWS)
 
+    @classmethod
+    def join(cls, parts: "Iterable[MapResult]") -> "MapResult":
+        """Of a batch in parts."""
+        results = list(parts)
+        return cls(
+            np.concatenate([result.y for result in results]),
+            sum(result.saturations for result in results),
+            frozenset().union(*(result.overflows for result in results)),
+        )
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class MapNode:
@@ -138,6 +158,18 @@ class MapNode:
     def _check_maximum(self, maximum: int) -> None:
         if not 0 <= maximum <= 127:
             raise self.fail(f"maximum must be from 0 to 127, not {maximum!r}")
+
+    def _check_coefficients(self, coefficients: Ints, bits: int) -> NDArray[np.int8]:
+        """Read-only, after checking that they fit."""
+        if not 4 <= bits <= 8:
+            raise self.fail(f"coefficient_bits must be from 4 to 8, not {bits!r}")
+        fmt = Format(bits)
+        if coefficients.min() < fmt.minimum or coefficients.max() > fmt.maximum:
+            peak = int(coefficients.flat[np.abs(coefficients).argmax()])
+            raise self.fail(f"coefficients must fit {fmt}, not {peak}")
+        narrow = coefficients.astype(np.int8)
+        narrow.setflags(write=False)
+        return narrow
 
     def _check_channels(self, shape: Shape, channels: int) -> None:
         if shape[2] != channels:
