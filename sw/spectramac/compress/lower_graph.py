@@ -73,7 +73,8 @@ def lower(
         If an accumulator could overflow, or a scale cannot be encoded; names the node.
     """
     lowering = _Lowering(plan, scales, coder, arithmetic, headroom)
-    maps = {plan.input.map: calibration}
+    even = np.pad(calibration, ((0, len(calibration) % 2), (0, 0), (0, 0), (0, 0)))
+    maps = {plan.input.map: even}
     nodes = []
     for step in plan.steps:
         inputs = [maps[view.map] for view in step.inputs]
