@@ -26,9 +26,11 @@ from spectramac.model.depthwise import AveragePooling, DepthwiseConvolution
 from spectramac.model.fft import error_bound
 from spectramac.model.layer import fft_config
 from spectramac.model.map_elementwise import Addition
-from spectramac.model.map_node import MapNode
-from spectramac.model.network import Layer
+from spectramac.model.map_node import Arithmetic, MapNode
+from spectramac.model.network import Layer, Transform
 from spectramac.model.spectrum import pair_map
+from spectramac.model.tiles import TileConvolution
+from spectramac.spec.fft_config import FFTConfig
 
 __all__ = ["FLOAT32", "ConvCase", "conv_model", "layer_bound", "node_bound", "random_case"]
 
@@ -47,36 +49,54 @@ def _plain(node: Any) -> float:
     return 0.5 + _gain(node.multiplier, node.shift) * (rounded + 0.5) + MULTIPLIER
 
 
+def _transformed(
+    sums: NDArray[np.float64], row_shift: Any, t: Transform, halve_out: int, config: FFTConfig
+) -> float:
+    """Units of z by which a value may be off, from errors of the sums (row pairs, 2) on.
+
+    Sums are shifted and rounded, off by ½ more. Two of them are added in the merge of a complex bin; the inverse sums
+    all bins of a block, halved in some stages, and adds its own error.
+    """
+    shift = np.broadcast_to(np.asarray(row_shift), len(sums))
+    joint = np.tile(pair_map(t.n, t.two_d).joint, len(sums) * 2 // t.n)
+    merged = np.where(joint, sums.sum(axis=1), sums.max(axis=1)) / 2.0**shift
+    parts = merged + np.where((shift == 0) & ~sums.any(axis=1), 0.0, 0.5)
+    if not t.is_fft:
+        return float(parts.max())
+    bins = 2 * np.sqrt(2) * parts.reshape(-1, t.n // 2).sum(axis=1)
+    return float(bins.max()) / 2 ** halve_out.bit_count() + error_bound(config, t.log2_n, halve_out)
+
+
 def layer_bound(layer: Layer, data_width: int = 15) -> float:
     """Of a layer with any transforms, from the bound of its FFTs (:func:`~spectramac.model.fft.error_bound`).
 
-    A packed bin off by E makes columns off by at most 2E (sums of two bins), sums off by 2E·Σ|q|, shifted and rounded
-    parts off by that / 2^row_shift + ½. Two of them are added in the merge of a complex bin; the inverse sums all bins
-    of a block, halved in some stages, and adds its own error.
+    A packed bin off by E makes columns off by at most 2E (sums of two bins), and sums off by 2E·Σ|q|.
     """
     config = fft_config(layer, data_width, 16)
     before = error_bound(config, layer.t_in.log2_n, layer.halve_in) if layer.t_in.is_fft else 0.0
     sums = 2 * before * np.abs(layer.coefficients.astype(np.int64)).sum(axis=1).reshape(-1, 2)
-    row_shift = np.broadcast_to(np.asarray(layer.row_shift), len(sums))
-    exact = (row_shift == 0) & (before == 0)
-    joint = np.tile(
-        pair_map(layer.t_out.n, layer.t_out.two_d).joint, len(sums) * 2 // layer.t_out.n
-    )
-    merged = np.where(joint, sums.sum(axis=1), sums.max(axis=1)) / 2.0**row_shift
-    parts = merged + np.where(exact, 0.0, 0.5)
-    if layer.t_out.is_fft:
-        bins = 2 * np.sqrt(2) * parts.reshape(-1, layer.t_out.n // 2).sum(axis=1)
-        z = float(bins.max()) / 2 ** layer.halve_out.bit_count()
-        z += error_bound(config, layer.t_out.log2_n, layer.halve_out)
-    else:
-        z = float(parts.max())
+    z = _transformed(sums, layer.row_shift, layer.t_out, layer.halve_out, config)
     return 0.5 + _gain(layer.multiplier, layer.shift) * (z + 0.5) + MULTIPLIER
+
+
+def tile_bound(node: TileConvolution, data_width: int = 15) -> float:
+    """As of a layer."""
+    t, config = node.transform, Arithmetic(data_width).fft(node.transform.log2_n)
+    q = np.abs(node.coefficients.astype(np.int64)).sum(axis=1)  # (n_out, pairs, 2)
+    joint = pair_map(t.n, t.two_d).joint[:, None]
+    each = np.where(joint, q.sum(axis=-1, keepdims=True), q)
+    sums = 2 * error_bound(config, t.log2_n, node.halve_in) * each.reshape(-1, 2)
+    shift = np.repeat(np.broadcast_to(node.row_shift, node.n_out), t.n // 2)
+    z = _transformed(sums, shift, t, node.halve_out, config)
+    return 0.5 + _gain(node.multiplier, node.shift) * (z + 0.5) + MULTIPLIER
 
 
 def node_bound(node: MapNode) -> float:
     """Steps by which a node may be off (the module's description)."""
     if isinstance(node, Convolution | FullyConnected):
         return layer_bound(node.layer)
+    if isinstance(node, TileConvolution):
+        return tile_bound(node)
     if isinstance(node, DepthwiseConvolution):
         return _plain(node)
     if isinstance(node, AveragePooling):
