@@ -32,7 +32,15 @@ from spectramac.model.spectrum import pair_map
 from spectramac.model.tiles import TileConvolution
 from spectramac.spec.fft_config import FFTConfig
 
-__all__ = ["FLOAT32", "ConvCase", "conv_model", "layer_bound", "node_bound", "random_case"]
+__all__ = [
+    "FLOAT32",
+    "ConvCase",
+    "conv_model",
+    "layer_bound",
+    "node_bound",
+    "random_case",
+    "without_softmax",
+]
 
 FLOAT32 = 2e-3
 """Steps by which onnxruntime's sums of float32 may be off: up to 2000 products at 2^-24 of some hundred steps."""
@@ -167,3 +175,13 @@ def random_case(rng: np.random.Generator, *, depthwise: bool = False) -> ConvCas
         shape=(n_in, *size),
         limit=[None, np.inf, float(rng.uniform(0.5, 4))][rng.integers(3)],
     )
+
+
+def without_softmax(made: onnx.ModelProto) -> onnx.ModelProto:
+    """The same up to the input of its last node, a Softmax."""
+    last = made.graph.node[-1]
+    assert last.op_type == "Softmax"
+    made.graph.output[0].name = last.input[0]
+    made.graph.node.remove(last)
+    onnx.checker.check_model(made, full_check=True)
+    return made

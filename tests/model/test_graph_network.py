@@ -17,6 +17,7 @@ from spectramac.model.map_elementwise import Addition, MaxPooling, Rectifier
 from spectramac.model.map_node import Arithmetic, MapNode
 from spectramac.model.map_window import Window
 from spectramac.model.network import Layer, Transform
+from spectramac.model.spectrum import basis, inverse_basis, pair_map
 
 WIDE = Arithmetic()
 FFT8 = Transform("fft1d", 8)
@@ -159,6 +160,39 @@ def test_a_convolution_is_its_layer_at_every_position(
             expected = run_layer(layer, patch, data_width=15).y
             np.testing.assert_array_equal(result.y[:, row, column], expected)
     assert len(np.unique(result.y)) > 20
+
+
+@pytest.mark.parametrize("window", WINDOWS, ids=str)
+def test_exact_spectra_are_direct_convolution(window: Window) -> None:
+    """Bins 0, 2 and 4 of eight need no twiddle but ±1 and ±j: nothing is rounded, every byte is equal."""
+    rng = np.random.default_rng(0)
+    exact = np.array([0, 1, 4, 5])  # columns of pair 0 (bins 0 and 4) and of pair 2
+    S = np.zeros((8, window.n_taps * 8), np.int64)
+    for t in range(window.n_taps):
+        S[np.ix_(exact, 8 * t + exact)] = rng.integers(-3, 4, (4, 4))
+    doubled = basis(8, False) * np.where(np.repeat(pair_map(8, False).joint, 2), 2, 1)[:, None]
+    # The inverse without halving gives eight times the sums.
+    W = 8 * inverse_basis(8, False) @ S @ np.kron(np.eye(window.n_taps), doubled)
+    np.testing.assert_allclose(W, np.rint(W), atol=1e-9)
+    common: dict[str, Any] = {
+        "name": "l", "n_in": window.n_taps * 8, "n_out": 8, "coefficient_bits": 8, "shift": 20,
+        "bias": rng.integers(-900, 900, 8), "multiplier": rng.integers(15000, 20000, 8),
+    }  # fmt: skip
+    identity = Transform()
+    layers = [
+        Layer(**common, t_in=FFT8, t_out=FFT8, coefficients=S),
+        Layer(**common, t_in=identity, t_out=identity, coefficients=np.rint(W).astype(int)),
+    ]
+    x = rng.integers(-9, 10, (4, 6, 7, 8))
+    spectral, direct = (
+        Convolution(name="c", inputs=("x",), layer=layer, channels=8, window=window).run(
+            x, arithmetic=WIDE
+        )
+        for layer in layers
+    )
+    np.testing.assert_array_equal(spectral.y, direct.y)
+    assert not spectral.overflows
+    assert len(np.unique(spectral.y)) > 20
 
 
 def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
