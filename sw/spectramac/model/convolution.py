@@ -49,7 +49,8 @@ class Convolution(MapNode):
     Parameters
     ----------
     layer : Layer
-        Of one position: ``n_in`` is taps · ``t_in.padded(channels)``, ``n_out`` the output channels.
+        Of one position: ``n_in`` is taps · ``t_in.padded(channels)``, ``n_out`` the output channels. ``n_in`` may leave
+        out the last tap's padding, which is zero.
     channels : int
         Of the input map.
     window : Window
@@ -67,17 +68,22 @@ class Convolution(MapNode):
         self._check_maximum(self.maximum)
         if self.channels < 1:
             raise self.fail(f"channels must be at least 1, not {self.channels!r}")
-        n_in = self.window.n_taps * self.padded_channels
-        if self.layer.n_in != n_in:
+        least = self.n_columns - self.padded_channels + self.channels
+        if not least <= self.layer.n_in <= self.n_columns:
             raise self.fail(
-                f"layer must have n_in = {n_in}, {self.window.n_taps} taps of {self.padded_channels} "
-                f"channels, not {self.layer.n_in}"
+                f"layer must have n_in = {self.n_columns}, {self.window.n_taps} taps of "
+                f"{self.padded_channels} channels, not {self.layer.n_in}"
             )
 
     @property
     def padded_channels(self) -> int:
         """Columns of a tap."""
         return self.layer.t_in.padded(self.channels)
+
+    @property
+    def n_columns(self) -> int:
+        """Columns of a window."""
+        return self.window.n_taps * self.padded_channels
 
     def output_shape(self, *inputs: Shape) -> Shape:
         """(rows, columns, output channels)"""
@@ -99,7 +105,7 @@ class Convolution(MapNode):
 
     def _chunks(self, x: Ints) -> Iterator[slice]:
         rows, columns, _ = self.output_shape(x.shape[1:])
-        return pairs_at_a_time(len(x), rows * columns * self.layer.n_in)
+        return pairs_at_a_time(len(x), rows * columns * self.n_columns)
 
     def _lanes(self, x: Ints, arithmetic: Arithmetic) -> tuple[Ints, dict[str, bool]]:
         """Forward FFT to accumulators."""
@@ -113,7 +119,7 @@ class Convolution(MapNode):
         windows = self.window.gather(u.reshape(padded.shape))
         v, saturated = accumulate(
             layer.coefficients.astype(np.int64),
-            windows.reshape(-1, layer.n_in).T,
+            windows.reshape(-1, self.n_columns).T,
             arithmetic.accumulator,
         )
         overflows = {"forward_fft": overflow, "accumulator": saturated}
