@@ -62,7 +62,8 @@ def check_conv(seed: int, *, depthwise: bool = False) -> None:
     made, y, expected = lowered(q, case.shape)
     assert np.abs(y - np.rint(expected)).max() <= 1
     # They differ only where the exact value is as near to a half as the engine's value may be off.
-    assert np.mean(np.rint(expected) != y) <= 2 * (node_bound(made.network.nodes[0]) - 0.5) + 0.02
+    likely = 2 * (node_bound(made.network.nodes[0]) - 0.5) + 0.02
+    assert np.mean(np.rint(expected) != y) <= likely + 2 / y.size
 
 
 @pytest.mark.parametrize("seed", range(12))
