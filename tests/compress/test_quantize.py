@@ -11,10 +11,10 @@ from spectramac.compress.peaks import worst_accumulator
 from spectramac.compress.quantize import (
     activation_scale,
     assemble,
-    encode_multiplier,
     forward_halving,
     quantize_coefficients,
 )
+from spectramac.compress.requantization import encode_multiplier
 from spectramac.compress.sft import inverse_sft, sft
 from spectramac.model.batch import quantize_input
 from spectramac.model.layer import run_layer

@@ -20,6 +20,7 @@ from spectramac.graph.onnx_import import from_onnx
 __all__ = [
     "NEWEST",
     "OPSETS",
+    "Quantized",
     "agree",
     "model",
     "random_input",
@@ -62,6 +63,41 @@ def model(
         made = onnx.shape_inference.infer_shapes(made, data_prop=True)  # shapes of the outputs
         onnx.checker.check_model(made)
     return made
+
+
+class Quantized:
+    """A QDQ model under construction."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: dict[str, NDArray[Any]] = {}
+
+    def scale(self, name: str, scale: Any, zero: Any) -> list[str]:
+        self.constants |= {f"{name}.s": np.float32(scale), f"{name}.z": np.asarray(zero)}
+        return [f"{name}.s", f"{name}.z"]
+
+    def pair(self, x: str, output: str, scale: float, zero: Any) -> None:
+        """QuantizeLinear and DequantizeLinear."""
+        parameters = self.scale(output, scale, zero)
+        self.nodes += [
+            helper.make_node(
+                "QuantizeLinear", [x, *parameters], [f"{output}.q"], name=f"{output}.quantize"
+            ),
+            helper.make_node(
+                "DequantizeLinear", [f"{output}.q", *parameters], [output], name=f"{output}.dq"
+            ),
+        ]
+
+    def weight(self, name: str, codes: NDArray[Any], scale: Any, axis: int) -> str:
+        """Integers and their DequantizeLinear."""
+        zero = np.zeros(np.shape(scale), codes.dtype)
+        self.constants[f"{name}.q"] = codes
+        inputs = [f"{name}.q", *self.scale(name, scale, zero)]
+        self.nodes.append(helper.make_node("DequantizeLinear", inputs, [name], axis=axis))
+        return name
+
+    def model(self, shape: Any, opset: int = 21) -> onnx.ModelProto:
+        return model(self.nodes, self.constants, shape=shape, opset=opset)
 
 
 def random_weights(seed: int, **shapes: tuple[int, ...]) -> dict[str, NDArray[np.float32]]:

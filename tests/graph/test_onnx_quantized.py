@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 pytest.importorskip("onnx", reason="onnx is the extra 'import'; without it nothing is imported")
 import onnx
 from onnx import TensorProto, helper
-from tests.graph.onnx_models import model, random_input, random_weights, run_reference
+from tests.graph.onnx_models import (
+    Quantized,
+    model,
+    random_input,
+    random_weights,
+    run_reference,
+)
 
 from spectramac.graph.errors import ModelFileError, UnsupportedModelError
 from spectramac.graph.evaluate import activations, evaluate
@@ -21,37 +27,6 @@ from spectramac.graph.nodes import Conv, Dense, Requantize
 from spectramac.graph.onnx_import import from_onnx
 
 node = helper.make_node
-
-
-class Quantized:
-    """A QDQ model under construction."""
-
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: dict[str, NDArray[Any]] = {}
-
-    def scale(self, name: str, scale: Any, zero: Any) -> list[str]:
-        self.constants |= {f"{name}.s": np.float32(scale), f"{name}.z": np.asarray(zero)}
-        return [f"{name}.s", f"{name}.z"]
-
-    def pair(self, x: str, output: str, scale: float, zero: Any) -> None:
-        """QuantizeLinear and DequantizeLinear."""
-        parameters = self.scale(output, scale, zero)
-        self.nodes += [
-            node("QuantizeLinear", [x, *parameters], [f"{output}.q"], name=f"{output}.quantize"),
-            node("DequantizeLinear", [f"{output}.q", *parameters], [output], name=f"{output}.dq"),
-        ]
-
-    def weight(self, name: str, codes: NDArray[Any], scale: Any, axis: int) -> str:
-        """Integers and their DequantizeLinear."""
-        zero = np.zeros(np.shape(scale), codes.dtype)
-        self.constants[f"{name}.q"] = codes
-        inputs = [f"{name}.q", *self.scale(name, scale, zero)]
-        self.nodes.append(node("DequantizeLinear", inputs, [name], axis=axis))
-        return name
-
-    def model(self, shape: Any, opset: int = 21) -> onnx.ModelProto:
-        return model(self.nodes, self.constants, shape=shape, opset=opset)
 
 
 def network(opset: int, per_channel: bool) -> tuple[onnx.ModelProto, NDArray[Any], NDArray[Any]]:

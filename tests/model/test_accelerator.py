@@ -17,8 +17,8 @@ from tests.networks import (
 )
 
 from spectramac.compiler.compile import compile_network
-from spectramac.model import accelerator
-from spectramac.model.accelerator import ProgramError, accumulate, run_program
+from spectramac.model.accelerator import ProgramError, run_program
+from spectramac.model.accumulate import accumulate, add_in_order
 from spectramac.model.fixed import Ints
 from spectramac.model.image import Chunks
 from spectramac.model.layer import run_layer, run_network
@@ -186,13 +186,13 @@ def test_both_paths_of_accumulate_agree(seed: int, monkeypatch: pytest.MonkeyPat
     weights = rng.integers(-128, 128, (12, 30)) * (rng.random((12, 30)) < 0.5)
     columns = rng.integers(-(1 << 12), 1 << 12, (30, 6)) * (rng.random((30, 6)) < 0.8)
     fmt = Format(int(rng.integers(17, 26)))
-    expected, clipped = accelerator._add_in_order(weights, columns, fmt)
+    expected, clipped = add_in_order(weights, columns, fmt)
     sums, saturated = accumulate(weights, columns, fmt)
     np.testing.assert_array_equal(sums, expected)
     assert saturated == clipped
     exact = accumulate(weights, columns, Format(40))
     np.testing.assert_array_equal(exact[0], weights @ columns)
-    monkeypatch.setattr(accelerator, "_add_in_order", None)
+    monkeypatch.setattr("spectramac.model.accumulate.add_in_order", None)
     np.testing.assert_array_equal(accumulate(weights, columns, Format(40))[0], weights @ columns)
 
 

@@ -9,17 +9,14 @@ from spectramac.model.fixed import Ints
 from spectramac.model.network import Layer, Transform
 from spectramac.model.spectrum import basis, pair_map
 
-__all__ = ["row_peaks", "worst_accumulator"]
+__all__ = ["column_peaks", "row_peaks", "worst_accumulator"]
 
 
-def worst_accumulator(layer: Layer, low: int = -128, high: int = 127) -> int:
-    """Largest magnitude any accumulator can reach for inputs from ``low`` to ``high``.
+def column_peaks(t: Transform, halve_in: int, low: int = -128, high: int = 127) -> Floats:
+    """Largest magnitude of every column of a block, float (n,), for inputs from ``low`` to ``high``.
 
-    Σ |q[r, c]| · max|u[c]| over the columns; max|u| = the larger of Σ|A| parts times the range,
-    plus two units per stage for rounding. Compared with the accumulator's format this proves that
-    no sum saturates.
+    The larger of the sums of A's positive and negative parts times the range, plus two units per stage for rounding.
     """
-    t = layer.t_in
     a = basis(t.n, t.two_d)
     if t.is_fft:
         a = a * np.where(np.repeat(pair_map(t.n, t.two_d).joint, 2), 2.0, 1.0)[:, None]
@@ -28,8 +25,19 @@ def worst_accumulator(layer: Layer, low: int = -128, high: int = 127) -> int:
         np.abs(high * positive + low * negative), np.abs(low * positive + high * negative)
     )
     if t.is_fft:
-        top = top / 2 ** layer.halve_in.bit_count() + 2 * t.log2_n
-    peak = np.tile(np.ceil(top), layer.coefficients.shape[1] // t.n)
+        top = top / 2 ** halve_in.bit_count() + 2 * t.log2_n
+    peaks: Floats = np.ceil(top)
+    return peaks
+
+
+def worst_accumulator(layer: Layer, low: int = -128, high: int = 127) -> int:
+    """Largest magnitude any accumulator can reach for inputs from ``low`` to ``high``.
+
+    Σ |q[r, c]| · max|u[c]| over the columns (:func:`column_peaks`). Compared with the accumulator's format this
+    proves that no sum saturates.
+    """
+    t = layer.t_in
+    peak = np.tile(column_peaks(t, layer.halve_in, low, high), layer.coefficients.shape[1] // t.n)
     return int((np.abs(layer.coefficients.astype(np.int64)) @ peak).max())
 
 

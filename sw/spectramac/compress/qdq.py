@@ -18,16 +18,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spectramac.compress.blocks import Floats
+from spectramac.compress.graph_steps import NodeRefusedError
 from spectramac.compress.quantize import Codes, assemble
-from spectramac.graph.errors import Refusal, UnsupportedModelError
+from spectramac.graph.errors import UnsupportedModelError
 from spectramac.graph.evaluate import activations
 from spectramac.graph.graph import Graph
 from spectramac.graph.node import Node
-from spectramac.graph.nodes import Dense, Flatten, ReLU, Reshape, Softmax
+from spectramac.graph.nodes import Conv, Dense, Flatten, ReLU, Reshape, Softmax
 from spectramac.graph.quantization import Quantization
+from spectramac.model.fixed import Ints
 from spectramac.model.network import Layer, Network, Transform
 
-__all__ = ["QuantizedNetwork", "integer_network"]
+__all__ = ["QuantizedNetwork", "int8", "integer_network", "matrix_codes", "weight_integers"]
 
 IDENTITY = Transform()
 
@@ -59,49 +62,53 @@ class _Step:
     source: str
 
 
-class _RefusedError(Exception):
-    def __init__(self, node: Node, problem: str, remedy: str) -> None:
-        self.refusal = Refusal(node.name, node.operator, problem, remedy)
-
-
-def _int8(q: Quantization | None, node: Node, what: str) -> Quantization:
+def int8(q: Quantization | None, node: Node, what: str) -> Quantization:
     """The same in int8."""
     if q is None:
-        raise _RefusedError(node, f"{what} is not quantized", "quantize every activation to 8 bits")
+        raise NodeRefusedError(
+            node, f"{what} is not quantized", "quantize every activation to 8 bits"
+        )
     if q.bits != 8:
-        raise _RefusedError(node, f"{what} has {q.bits} bits", "quantize activations to 8 bits")
+        raise NodeRefusedError(node, f"{what} has {q.bits} bits", "quantize activations to 8 bits")
     if q.signed:
         return q
     return Quantization(scale=q.scale, zero_point=q.zero_point - 128)
 
 
-def _codes(node: Dense) -> Codes:
-    """The integers of the weights without their zero point, padded to whole row and column pairs."""
+def weight_integers(node: Conv | Dense) -> tuple[Ints, Floats, int]:
+    """The integers of the weights without their zero point, a step for each output, and their bits."""
     q = node.weight_quantization
     if q is None:
-        raise _RefusedError(node, "its weights are not quantized", "quantize them to 4 to 8 bits")
-    zero = q.zero_point if q.is_per_tensor else q.zero_point[:, None]
+        raise NodeRefusedError(
+            node, "its weights are not quantized", "quantize them to 4 to 8 bits"
+        )
+    zero = q.zero_point.reshape(-1, *(1,) * (node.weight.ndim - 1))
     codes = q.quantize(node.weight) - zero
     if codes.min() < -128 or codes.max() > 127:
-        raise _RefusedError(
+        raise NodeRefusedError(
             node,
             f"its weights without their zero point are {codes.min()} to {codes.max()}, not int8 (the engine "
             "has no zero point of coefficients)",
             "quantize weights symmetrically, to 4 to 8 bits",
         )
+    bits = 1 + max(int(codes.max()), int(-1 - codes.min()), 7).bit_length()
+    return codes, np.broadcast_to(q.scale, len(codes)), bits
+
+
+def matrix_codes(codes: Ints, steps: Floats, bits: int) -> Codes:
+    """Of a matrix (n_out, n_in), padded to whole row and column pairs."""
     padded = np.zeros((IDENTITY.padded(len(codes)), IDENTITY.padded(codes.shape[1])), np.int16)
     padded[: len(codes), : codes.shape[1]] = codes
-    steps = np.full(len(padded), float(q.scale.flat[-1]))
-    steps[: len(codes)] = q.scale
-    bits = 1 + max(int(codes.max()), int(-1 - codes.min()), 7).bit_length()
-    return Codes(padded, steps, bits)
+    rows = np.full(len(padded), float(steps[-1]))
+    rows[: len(codes)] = steps
+    return Codes(padded, rows, bits)
 
 
 def _steps(graph: Graph) -> list[_Step]:
     """The chain of dense layers."""
     if not graph.is_chain:
         branch = next(n for n in graph.nodes if len(n.inputs) > 1 or len(graph.readers(n.name)) > 1)
-        raise _RefusedError(branch, "it is part of a branch", "use a plain chain of layers")
+        raise NodeRefusedError(branch, "it is part of a branch", "use a plain chain of layers")
     found: list[_Step] = []
     pending: Dense | None = None
     names = [graph.input.name, *(node.name for node in graph.nodes)]
@@ -110,11 +117,11 @@ def _steps(graph: Graph) -> list[_Step]:
             if node.quantization is None or not node.quantization.equals(
                 pending.quantization or node.quantization
             ):
-                raise _RefusedError(
+                raise NodeRefusedError(
                     node, "its input and output have other scales", "quantize behind it only"
                 )
             found[-1] = _Step(
-                pending, True, _int8(node.quantization, node, "its output"), found[-1].source
+                pending, True, int8(node.quantization, node, "its output"), found[-1].source
             )
             pending = None
         elif isinstance(node, Dense):
@@ -122,12 +129,12 @@ def _steps(graph: Graph) -> list[_Step]:
             q = node.quantization
             if q is None and len(relu) == 1 and isinstance(relu[0], ReLU):
                 q = relu[0].quantization
-            found.append(_Step(node, False, _int8(q, node, "its output"), name))
+            found.append(_Step(node, False, int8(q, node, "its output"), name))
             pending = node
         elif not isinstance(node, Flatten | Reshape | Softmax) or node.quantization is not None:
-            raise _RefusedError(node, "the engine does not run it", "use dense layers with ReLU")
+            raise NodeRefusedError(node, "the engine does not run it", "use dense layers with ReLU")
     if not found:
-        raise _RefusedError(
+        raise NodeRefusedError(
             graph.nodes[-1], "the graph has no dense layer", "use dense layers with ReLU"
         )
     return found
@@ -136,7 +143,7 @@ def _steps(graph: Graph) -> list[_Step]:
 def _layer(step: _Step, before: Quantization, calibration: NDArray[Any]) -> Layer:
     zero = int(step.quantization.zero_point)
     if step.relu and zero not in (0, -128):
-        raise _RefusedError(
+        raise NodeRefusedError(
             step.dense,
             f"the zero point behind its ReLU is {zero} (int8), neither 0 nor the end of the range, -128",
             "quantize the ReLU's output symmetrically, or from 0 on",
@@ -144,7 +151,7 @@ def _layer(step: _Step, before: Quantization, calibration: NDArray[Any]) -> Laye
     n_out, n_in = step.dense.weight.shape
     return assemble(
         step.dense.name,
-        _codes(step.dense),
+        matrix_codes(*weight_integers(step.dense)),
         n_in=n_in,
         n_out=n_out,
         t_in=IDENTITY,
@@ -180,12 +187,12 @@ def integer_network(graph: Graph, calibration: NDArray[Any]) -> QuantizedNetwork
     try:
         steps = _steps(graph)
         values = activations(graph, calibration)
-        first = _int8(graph.input.quantization, steps[0].dense, "its input")
+        first = int8(graph.input.quantization, steps[0].dense, "its input")
         qs = [first, *(step.quantization for step in steps)]
         layers = tuple(
             _layer(step, q, values[step.source]) for step, q in zip(steps, qs, strict=False)
         )
-    except _RefusedError as error:
+    except NodeRefusedError as error:
         raise UnsupportedModelError(
             f"{graph.name} cannot be lowered to an integer network", [error.refusal]
         ) from None

@@ -22,6 +22,7 @@ with W the matrix that the quantized coefficients stand for. In the integers of 
 point -128 is int8 saturation and needs no other.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -29,11 +30,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramac.compress.peaks import row_peaks, worst_accumulator
+from spectramac.compress.requantization import requantization
 from spectramac.compress.sft import Floats, inverse_sft
 from spectramac.model.fixed import Ints
 from spectramac.model.layer import run_layer
 from spectramac.model.network import Layer, Transform
-from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.fixed import Format
 
 __all__ = [
@@ -41,14 +42,11 @@ __all__ = [
     "activation_scale",
     "assemble",
     "best_steps",
-    "encode_multiplier",
     "forward_halving",
     "quantize_coefficients",
 ]
 
 Steps = Literal["layer", "pair", "row"]
-_MAX_MULTIPLIER = (1 << AcceleratorConfig.multiplier_width) - 1
-_MAX_SHIFT = (1 << AcceleratorConfig.shift_width) - 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,25 +167,6 @@ def activation_scale(
     return float(best_steps(magnitude[None], 127, candidates)[0])
 
 
-def encode_multiplier(value: float) -> tuple[int, int]:
-    """``(multiplier, shift)`` with multiplier / 2^shift nearest to ``value``: relative error ≤
-    2^-15.
-
-    multiplier < 2^15 and shift < 32, so 2^-17 ≤ value < 2^15 keeps that precision; smaller values
-    keep less, down to 2^-32, which would become zero and is refused.
-    """
-    if not 0 < value < _MAX_MULTIPLIER:
-        raise ValueError(f"a scale must be more than 0 and below {_MAX_MULTIPLIER}, not {value!r}")
-    shift = min(_MAX_SHIFT, AcceleratorConfig.multiplier_width - int(np.frexp(value)[1]))
-    multiplier = round(value * 2.0**shift)
-    if multiplier > _MAX_MULTIPLIER:
-        shift -= 1
-        multiplier = round(value * 2.0**shift)
-    if multiplier == 0:
-        raise ValueError(f"a scale must be more than 2**-32, not {value!r}")
-    return multiplier, shift
-
-
 def forward_halving(t_in: Transform, data_width: int) -> int:
     """``halve_in``: the fewest, last stages halved so that 8 + log2(n) + 1 bits fit ``data_width``.
 
@@ -219,6 +198,7 @@ def assemble(
     accumulator_width: int = 27,
     input_zero: int | Ints = 0,
     output_zero: int = 0,
+    measure: Callable[[Layer], Ints] | None = None,
 ) -> Layer:
     """An integer layer from coefficients and scales.
 
@@ -243,6 +223,9 @@ def assemble(
         Integers that stand for zero, of each input.
     output_zero : int
         Likewise of the output; with ReLU 0, or -128 where saturation is the ReLU.
+    measure : callable, optional
+        The sums (any number, padded outputs) that a layer makes of the calibration data, for layers that are
+        applied in another way than to these inputs. Of ``calibration`` then only the range counts.
 
     Raises
     ------
@@ -278,32 +261,25 @@ def assemble(
         raise ValueError(
             f"layer {name!r}: accumulators must fit {Format(accumulator_width)}, not {worst!r}"
         )
-    peaks = row_peaks(run_layer(probe, calibration, data_width=data_width).rows, t_out)
-    limit = Format(data_width).maximum
-    unit = codes.steps * input_scale * 2.0 ** halve_in.bit_count()
-    bias_codes = np.abs(bias) / unit[:n_out]
-    if t_out.is_fft:
-        # row_shift = common - ratio; every pair must fit after it.
-        common = np.log2(np.maximum(peaks, 1) * headroom / limit) + ratio
-        fullest = max(float(common.max()), float(np.log2(bias_codes.max() / limit + 1e-30)))
-        row_shift = np.maximum(int(np.ceil(fullest)), ratio.max()) - ratio
-    else:
-        padded = np.zeros(len(unit))
-        padded[:n_out] = bias_codes
-        peaks = np.maximum(peaks * headroom, np.maximum(padded[0::2], padded[1::2]))
-        row_shift = np.maximum(0, np.ceil(np.log2(np.maximum(peaks, 1) / limit)))
-        if np.all(codes.steps == codes.steps[0]):
-            row_shift[:] = row_shift.max()
-    row_shift = row_shift.astype(np.int32)
-    if row_shift.max() > _MAX_SHIFT:
-        raise ValueError(f"layer {name!r}: row_shift must be below 32, not {row_shift.max()!r}")
-    sigma = (unit * 2.0 ** np.repeat(row_shift, 2))[:n_out]
-    scales = [encode_multiplier(float(value)) for value in sigma / output_scale]
-    uniform = len(set(scales)) == 1
+    sums = (
+        run_layer(probe, calibration, data_width=data_width).rows
+        if measure is None
+        else measure(probe)
+    )
+    scaling = requantization(
+        name,
+        unit=codes.steps * input_scale * 2.0 ** halve_in.bit_count(),
+        relative=None if not t_out.is_fft else ratio,
+        peaks=row_peaks(sums, t_out),
+        bias=bias,
+        output_scale=output_scale,
+        data_width=data_width,
+        headroom=headroom,
+    )
     return Layer(
         **fixed,
-        bias=np.rint(bias / sigma).astype(np.int32),
-        multiplier=scales[0][0] if uniform else np.array([m for m, _ in scales], np.int32),
-        shift=scales[0][1] if uniform else np.array([s for _, s in scales], np.int32),
-        row_shift=int(row_shift[0]) if np.all(row_shift == row_shift[0]) else row_shift,
+        bias=scaling.bias,
+        multiplier=scaling.multiplier,
+        shift=scaling.shift,
+        row_shift=scaling.row_shift,
     )

@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramac.compress.blocks import Floats
-from spectramac.compress.quantize import SHRINK, best_steps, encode_multiplier
+from spectramac.compress.quantize import SHRINK, best_steps
+from spectramac.compress.requantization import encode_multiplier
 from spectramac.compress.threshold import Group, Mask
 from spectramac.spec.config import AcceleratorConfig
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spectramac.model.accumulate import accumulate
 from spectramac.model.fft import fft
 from spectramac.model.fixed import Ints, round_shift, saturate
 from spectramac.model.program import Memories, ProgramError, ProgramLayer, signed
@@ -20,11 +21,10 @@ from spectramac.model.requantize import requantize
 from spectramac.model.spectrum import merge, pair_map, split, threshold
 from spectramac.spec import descriptor as descriptors
 from spectramac.spec.config import AcceleratorConfig
-from spectramac.spec.fixed import Format
 from spectramac.spec.memory import memories as memory_table
 from spectramac.spec.registers import OVERFLOWS
 
-__all__ = ["LayerTrace", "ProgramError", "ProgramResult", "accumulate", "run_program"]
+__all__ = ["LayerTrace", "ProgramError", "ProgramResult", "run_program"]
 
 Bools = NDArray[np.bool_]
 
@@ -109,45 +109,6 @@ def run_program(
         {place: any(t.overflows[place] for t in traces) for place in OVERFLOWS},
         tuple(traces),
     )
-
-
-def accumulate(weights: Ints, columns: Ints, fmt: Format) -> tuple[Ints, bool]:
-    """Row sums ``weights @ columns``, added column after column, each addition saturating.
-
-    Where no partial sum can leave ``fmt``, in any order, a matrix product gives the same; only the
-    other rows and inferences are added one column at a time.
-
-    Parameters
-    ----------
-    weights : int array (rows, n)
-    columns : int array (n, inferences)
-        Magnitudes below 2**18, as all column values: products and sums are exact in float64.
-
-    Returns
-    -------
-    (sums, saturated) : int array (rows, inferences), bool
-    """
-    w, x = weights.astype(np.float64), columns.astype(np.float64)
-    sums = (w @ x).astype(np.int64)
-    magnitude = np.abs(w)
-    rows = magnitude @ np.abs(x).max(axis=1, initial=0) > fmt.maximum
-    if not rows.any():
-        return sums, False
-    risky = magnitude[rows] @ np.abs(x) > fmt.maximum
-    inferences = risky.any(axis=0)
-    part, saturated = _add_in_order(weights[rows], columns[:, inferences], fmt)
-    sums[np.ix_(rows, inferences)] = part
-    return sums, saturated
-
-
-def _add_in_order(weights: Ints, columns: Ints, fmt: Format) -> tuple[Ints, bool]:
-    sums = np.zeros((weights.shape[0], columns.shape[1]), np.int64)
-    saturated = False
-    for weight, column in zip(weights.T, columns, strict=True):
-        if weight.any() and column.any():
-            sums, clipped = saturate(sums + weight[:, None] * column, fmt)
-            saturated |= bool(clipped.any())
-    return sums, saturated
 
 
 def _check_memories(config: AcceleratorConfig, memories: Memories) -> None:

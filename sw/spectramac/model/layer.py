@@ -8,18 +8,19 @@ accumulator saturates, which tests assert.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectramac.model.fft import fft
 from spectramac.model.fixed import Ints, round_shift, saturate
-from spectramac.model.network import Layer, Network
+from spectramac.model.network import Layer, Network, Transform
 from spectramac.model.requantize import requantize
 from spectramac.model.spectrum import merge, pair_map, split, threshold
 from spectramac.spec.fft_config import FFTConfig
 
-__all__ = ["LayerResult", "run_layer", "run_network"]
+__all__ = ["LayerResult", "backward", "fft_config", "forward", "run_layer", "run_network"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,11 +39,6 @@ class LayerResult:
     y: Ints
     mask: NDArray[np.bool_]
     rows: Ints
-
-
-def _fft_config(layer: Layer, data_width: int, twiddle_width: int) -> FFTConfig:
-    log2_n = max(3, layer.t_in.log2_n, layer.t_out.log2_n)
-    return FFTConfig(log2_n_max=log2_n, data_width=data_width, twiddle_width=twiddle_width)
 
 
 def run_layer(
@@ -66,41 +62,97 @@ def run_layer(
             f"layer {layer.name!r}: input must have shape (batch, {layer.n_in}), not {x.shape}"
         )
     batch = len(x)
-    config = _fft_config(layer, data_width, twiddle_width)
-    t_in, t_out = layer.t_in, layer.t_out
-    padded = np.zeros((batch + batch % 2, t_in.padded(layer.n_in)), np.int64)
+    config = fft_config(layer, data_width, twiddle_width)
+    padded = np.zeros((batch + batch % 2, layer.t_in.padded(layer.n_in)), np.int64)
     padded[:batch, : layer.n_in] = x
-    pairs = padded.reshape(-1, 2, padded.shape[1] // t_in.n, t_in.n)
-    z_re, z_im = pairs[:, 0], pairs[:, 1]
-    if t_in.is_fft:
-        spectrum = fft(
-            z_re, z_im, config=config, log2_n=t_in.log2_n, two_d=t_in.two_d, halve=layer.halve_in
-        )
+    pairs = padded.reshape(-1, 2, padded.shape[1])
+    columns, masks, _ = forward(pairs, layer.t_in, config, halve=layer.halve_in, level=layer.level)
+    columns, masks = columns.reshape(padded.shape), masks.reshape(padded.shape)
+    # Below 2**53 in float64: exact, and much faster.
+    rows = (columns.astype(np.float64) @ layer.coefficients.T.astype(np.float64)).astype(np.int64)
+    pairs = rows.reshape(-1, 2, rows.shape[1])
+    z, _ = backward(pairs, layer.t_out, config, row_shift=layer.row_shift, halve=layer.halve_out)
+    z = z.reshape(rows.shape)[:batch, : layer.n_out]
+    y, _ = requantize(z, layer.bias, layer.multiplier, layer.shift, layer.relu)
+    return LayerResult(y, masks[:batch], rows[:batch])
+
+
+def fft_config(layer: Layer, data_width: int, twiddle_width: int) -> FFTConfig:
+    """Of both transforms of a layer."""
+    log2_n = max(3, layer.t_in.log2_n, layer.t_out.log2_n)
+    return FFTConfig(log2_n_max=log2_n, data_width=data_width, twiddle_width=twiddle_width)
+
+
+def forward(
+    x: Ints, t: Transform, config: FFTConfig, *, halve: int, level: int
+) -> tuple[Ints, NDArray[np.bool_], bool]:
+    """From activations to the columns that the lanes multiply: forward FFT, split, threshold.
+
+    Parameters
+    ----------
+    x : int array (pairs, 2, ..., n)
+        Pairs of inferences; the last axis is whole blocks of ``t``.
+    t : Transform
+    config : FFTConfig
+    halve, level : int
+        As of :class:`~spectramac.model.network.Layer`.
+
+    Returns
+    -------
+    (columns, mask, overflow) : int array, bool array, bool
+        Arrays of the shape of ``x``; the mask says which columns passed the threshold; whether the FFT saturated.
+    """
+    blocks = x.reshape(*x.shape[:-1], x.shape[-1] // t.n, t.n)
+    z_re, z_im = blocks[:, 0], blocks[:, 1]
+    overflow = False
+    if t.is_fft:
+        spectrum = fft(z_re, z_im, config=config, log2_n=t.log2_n, two_d=t.two_d, halve=halve)
         z_re, z_im = spectrum.re, spectrum.im
-    u1, u2 = split(z_re, z_im, t_in.n, t_in.two_d)
-    columns, masks = threshold(np.stack([u1, u2], 1), t_in.n, t_in.two_d, layer.level)
-    columns = columns.reshape(padded.shape)
-    rows = columns @ layer.coefficients.T.astype(np.int64)
-    blocks = rows.reshape(-1, 2, rows.shape[1] // t_out.n, t_out.n)
-    z_re, z_im = merge(blocks[:, 0], blocks[:, 1], t_out.n, t_out.two_d)
-    row_shift = np.broadcast_to(np.asarray(layer.row_shift), (rows.shape[1] // 2,))
-    shift = _pair_to_bin(row_shift.reshape(-1, t_out.n // 2), t_out.n, t_out.two_d)
-    z_re, _ = saturate(round_shift(z_re, shift), config.data)
-    z_im, _ = saturate(round_shift(z_im, shift), config.data)
-    if t_out.is_fft:
+        overflow = bool(spectrum.overflow.any())
+    u1, u2 = split(z_re, z_im, t.n, t.two_d)
+    columns, mask = threshold(np.stack([u1, u2], 1), t.n, t.two_d, level)
+    return columns.reshape(x.shape), mask.reshape(x.shape), overflow
+
+
+def backward(
+    rows: Ints, t: Transform, config: FFTConfig, *, row_shift: int | NDArray[Any], halve: int
+) -> tuple[Ints, dict[str, bool]]:
+    """From row sums to values before requantization: merge, row shift, inverse FFT.
+
+    Parameters
+    ----------
+    rows : int array (pairs, 2, ..., n)
+        The last axis is whole blocks of ``t``.
+    t : Transform
+    config : FFTConfig
+    row_shift : int or int array (n / 2,)
+    halve : int
+
+    Returns
+    -------
+    (z, overflows) : int array, dict
+        Of the shape of ``rows``, in ``config.data``; whether ``merge`` and ``inverse_fft`` saturated.
+    """
+    blocks = rows.reshape(*rows.shape[:-1], rows.shape[-1] // t.n, t.n)
+    z_re, z_im = merge(blocks[:, 0], blocks[:, 1], t.n, t.two_d)
+    shifts = np.broadcast_to(np.asarray(row_shift, np.int64), (rows.shape[-1] // 2,))
+    shift = _pair_to_bin(shifts.reshape(-1, t.n // 2), t.n, t.two_d)
+    z_re, clipped_re = saturate(round_shift(z_re, shift), config.data)
+    z_im, clipped_im = saturate(round_shift(z_im, shift), config.data)
+    overflows = {"merge": bool(clipped_re.any() or clipped_im.any()), "inverse_fft": False}
+    if t.is_fft:
         values = fft(
             z_re,
             z_im,
             config=config,
-            log2_n=t_out.log2_n,
-            two_d=t_out.two_d,
+            log2_n=t.log2_n,
+            two_d=t.two_d,
             inverse=True,
-            halve=layer.halve_out,
+            halve=halve,
         )
         z_re, z_im = values.re, values.im
-    z = np.stack([z_re, z_im], 1).reshape(padded.shape[0], -1)[:batch, : layer.n_out]
-    y, _ = requantize(z, layer.bias, layer.multiplier, layer.shift, layer.relu)
-    return LayerResult(y, masks.reshape(padded.shape)[:batch], rows[:batch])
+        overflows["inverse_fft"] = bool(values.overflow.any())
+    return np.stack([z_re, z_im], 1).reshape(rows.shape), overflows
 
 
 def _pair_to_bin(values: Ints, n: int, two_d: bool) -> Ints:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from spectramac.spec.fixed import Format
 
-__all__ = ["Layer", "Network", "Transform", "load_network", "save_network"]
+__all__ = ["Layer", "Network", "Transform", "check_numbers", "load_network", "save_network"]
 
 FORMAT_NAME = "spectramac-network"
 FORMAT_VERSION = 1
@@ -73,6 +73,19 @@ def _array(value: Any, dtype: Any) -> NDArray[Any]:
     array = np.array(value, dtype=dtype)
     array.setflags(write=False)
     return array
+
+
+def check_numbers(what: str, name: str, value: Any, size: int, bits: int) -> Any:
+    """An integer, or a read-only int32 array (size,), of ``bits`` unsigned bits; errors start with ``what``."""
+    if not isinstance(value, int):
+        value = _array(value, np.int32)
+        if value.shape != (size,):
+            raise ValueError(
+                f"{what}: {name} must be an integer or have shape {(size,)}, not {value.shape}"
+            )
+    if np.min(value) < 0 or np.max(value) >= 1 << bits:
+        raise ValueError(f"{what}: {name} must be from 0 to {(1 << bits) - 1}, not {value!r}")
+    return value
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -152,14 +165,8 @@ class Layer:
             ("shift", self.n_out, 5),
             ("row_shift", shape[0] // 2, 5),
         ):
-            value = getattr(self, name)
-            if not isinstance(value, int):
-                value = _array(value, np.int32)
-                if value.shape != (size,):
-                    fail(f"{name} must be an integer or have shape {(size,)}, not {value.shape}")
-                object.__setattr__(self, name, value)
-            if np.min(value) < 0 or np.max(value) >= 1 << bits:
-                fail(f"{name} must be from 0 to {(1 << bits) - 1}, not {value!r}")
+            value = check_numbers(f"layer {self.name!r}", name, getattr(self, name), size, bits)
+            object.__setattr__(self, name, value)
         if self.pattern not in ("real", "complex"):
             fail(f"pattern must be 'real' or 'complex', not {self.pattern!r}")
         if self.pattern == "complex" and not (self.t_in.is_fft and self.t_out.is_fft):

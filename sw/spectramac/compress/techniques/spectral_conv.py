@@ -22,7 +22,7 @@ from spectramac.compress.techniques.selection import keep_diagonal
 from spectramac.compress.threshold import column_rms
 from spectramac.model.network import Transform
 
-__all__ = ["SpectralConv", "TileStage"]
+__all__ = ["SpectralConv", "TileStage", "cut_tiles"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -47,7 +47,7 @@ class TileStage(ConvStage):
         return np.ascontiguousarray(blocks[:, 0]).reshape(-1, self.channels, side, side)
 
 
-def _tiles(inputs: NDArray[Any], side: int) -> Floats:
+def cut_tiles(inputs: NDArray[Any], side: int) -> Floats:
     """Non-overlapping tiles of inputs (batch, channels, height, width): (tiles, channels * side²)."""
     height, width = (-(-n // side) * side for n in inputs.shape[2:])
     margins = ((0, 0), (0, 0), (0, height - inputs.shape[2]), (0, width - inputs.shape[3]))
@@ -90,7 +90,7 @@ class SpectralConv(Technique):
         vectors = np.zeros((n_out, channels, self.tile, self.tile))
         vectors[:, :, rows[:, None], columns] = weights
         S = orthonormal(circulant_to_spectrum(vectors.reshape(n_out, channels, t.n), t), t, t)
-        rms = None if inputs is None else column_rms(_tiles(inputs, self.tile), t)
+        rms = None if inputs is None else column_rms(cut_tiles(inputs, self.tile), t)
         stage = TileStage(
             n_in=channels * t.n, n_out=n_out * t.n, t_in=t, t_out=t, spectrum=S,
             mask=keep_diagonal(S, density, t, rms), pattern="complex", channels=channels,
