@@ -18,7 +18,7 @@ from spectramac.compress.procedure import Procedure
 from spectramac.compress.quantize import quantize_input
 from spectramac.compress.techniques import Pruning, Quantization, SpectralInput, Thresholding
 from spectramac.compress.train_compressed import TrainedNetwork, train_compressed
-from spectramac.compress.train_distillation import Imitation
+from spectramac.compress.train_distillation import Imitation, dense_network
 from spectramac.compress.train_student import Student
 from spectramac.model.layer import run_layer, run_network
 from spectramac.model.network import Network
@@ -222,8 +222,9 @@ def test_the_teacher_is_asked_about_augmented_inputs() -> None:
     losses = []
     for fixed in (True, False):
         imitation = Imitation(
-            student, layers, inputs, labels, procedure, fixed, torch.Generator().manual_seed(0)
-        )
+            student, dense_network(layers), inputs, labels, procedure, fixed,
+            torch.Generator().manual_seed(0),
+        )  # fmt: skip
         moved = inputs.flip(1)
         loss = imitation.loss(imitation(moved), torch.arange(64), moved)
         losses.append(float(loss.detach()))

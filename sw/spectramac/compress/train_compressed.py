@@ -26,12 +26,12 @@ from spectramac.compress.post_training import ChainBuilder, Choice, DenseLayer, 
 from spectramac.compress.procedure import Procedure
 from spectramac.compress.quantize import activation_scale, quantize_input
 from spectramac.compress.torch_stage import StageLinear, to_float
-from spectramac.compress.train import Position, fit
-from spectramac.compress.train_distillation import Imitation
-from spectramac.compress.train_student import Student
+from spectramac.compress.train import Position, SpectralNetwork, fit
+from spectramac.compress.train_distillation import Imitation, check_teacher, dense_network
+from spectramac.compress.train_student import Student, ThresholdedNetwork
 from spectramac.model.network import Network
 
-__all__ = ["Augment", "TrainedNetwork", "train_compressed"]
+__all__ = ["Augment", "TrainedNetwork", "on_steps", "run_procedure", "train_compressed"]
 
 Augment = Callable[[Tensor, torch.Generator], Tensor]
 """Changes a batch at random."""
@@ -58,7 +58,7 @@ class TrainedNetwork:
     @torch.no_grad()
     def predict(self, x: NDArray[Any]) -> Floats:
         """Real inputs (batch, n_in) to outputs (batch, n_out), rounded to the output's steps."""
-        inputs = _on_steps(to_float(x), self.input_scale)
+        inputs = on_steps(to_float(x), self.input_scale)
         return np.asarray(self.student(inputs).double().numpy(), np.float64)
 
     def export(self, calibration: NDArray[Any], *, accumulator_width: int = 27) -> Network:
@@ -99,7 +99,7 @@ class TrainedNetwork:
         return chain.network()
 
 
-def _on_steps(x: Tensor, scale: float) -> Tensor:
+def on_steps(x: Tensor, scale: float) -> Tensor:
     """The nearest int8 steps."""
     return torch.clamp(torch.round(x / scale), -128, 127) * scale
 
@@ -164,30 +164,72 @@ def train_compressed(
     if labels.shape != (len(values),):
         raise ValueError(f"y must have shape ({len(values)},), not {tuple(labels.shape)}")
     scale = activation_scale(values, "max") if input_scale is None else input_scale
-    where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     generator = torch.Generator().manual_seed(seed)
-    inputs = _on_steps(to_float(values), scale)
+    inputs = on_steps(to_float(values), scale)
     sample = inputs[torch.randperm(len(inputs), generator=generator)[:_SAMPLE]]
     student = Student(layers, choices, sample.double().numpy())
     if start is not None:
         student.take(start.student)
+    check_teacher(student, teacher or layers, inputs, procedure)
+    run_procedure(
+        student, dense_network(teacher or layers), inputs, labels, sample, procedure, generator,
+        input_scale=scale, augment=augment, device=device, progress=progress,
+    )  # fmt: skip
+    return TrainedNetwork(student, scale)
+
+
+def run_procedure(
+    student: ThresholdedNetwork,
+    teacher: SpectralNetwork,
+    inputs: Tensor,
+    labels: Tensor,
+    sample: Tensor,
+    procedure: Procedure,
+    generator: torch.Generator,
+    *,
+    input_scale: float,
+    augment: Augment | None = None,
+    device: str | torch.device | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Both phases: thresholding, then tuning through the quantizers; the student is on the CPU afterwards.
+
+    Parameters
+    ----------
+    student : ThresholdedNetwork
+    teacher : SpectralNetwork
+        Not to be trained.
+    inputs : float tensor (samples, …)
+        On int8 steps of ``input_scale``.
+    labels : int tensor (samples,)
+    sample : float tensor (batch, …)
+        Inputs that masks and first steps are chosen by.
+    procedure : Procedure
+    generator : torch.Generator
+        On the CPU; all randomness comes from it.
+    input_scale, augment, device, progress
+        As of :func:`train_compressed`.
+    """
+    where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     student.to(where)
     inputs, sample = inputs.to(where), sample.to(where)
     imitation = Imitation(
-        student, teacher or layers, inputs, labels.to(where), procedure, augment is None, generator
+        student, teacher, inputs, labels.to(where), procedure, augment is None, generator
     )
-    run = _Run(student, imitation, inputs, sample, procedure, generator, augment, scale, progress)
+    run = _Run(
+        student, imitation, inputs, sample, procedure, generator, augment, input_scale, progress
+    )
     run.prune()
     student.start_quantization(sample)
     run.tune()
-    return TrainedNetwork(student.to("cpu").eval(), scale)
+    student.to("cpu").eval()
 
 
 @dataclass
 class _Run:
-    """The two phases; fields as of :func:`train_compressed`, tensors on the device."""
+    """The two phases; fields as of :func:`run_procedure`, tensors on the device."""
 
-    student: Student
+    student: ThresholdedNetwork
     imitation: Imitation
     inputs: Tensor
     sample: Tensor
@@ -244,7 +286,7 @@ class _Run:
 
     def _augmented(self, x: Tensor, generator: torch.Generator) -> Tensor:
         assert self.augment is not None
-        return _on_steps(self.augment(x, generator), self.scale)
+        return on_steps(self.augment(x, generator), self.scale)
 
 
 def _undecayed(model: nn.Module) -> list[nn.Parameter]:
