@@ -1,48 +1,14 @@
 # SPDX-FileCopyrightText: 2026 The spectramac authors
 # SPDX-License-Identifier: BSD-2-Clause
-"""A chain of convolutions with a classifier behind: its shape, and how all of it is compressed in the same way.
+"""The shape of a convolutional network: a chain of convolutions with a classifier behind.
 
 Every convolution is padded to the size of its input ("same"), followed by a ReLU and perhaps by pooling; the
 classifier is fully-connected. Weights are given as for dense chains, those of convolutions with four axes.
 """
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
-import numpy as np
-
-from spectramac.compress.blocks import Floats
-from spectramac.compress.post_training import Choice, DenseLayer
-from spectramac.compress.techniques import (
-    ChannelwiseConv,
-    CirculantConv,
-    DepthwiseConv,
-    LowRank,
-    PrunedConv,
-    Pruning,
-    Quantization,
-    RowsSft,
-    Selection,
-    SeparableConv,
-    SftConv,
-    SpectralConv,
-    Technique,
-    Thresholding,
-    Tucker2Conv,
-    remove_units,
-    unit_importance,
-)
-from spectramac.compress.techniques.conv import channel_rms
-from spectramac.compress.techniques.stage import IDENTITY
-from spectramac.compress.threshold import largest
-
-__all__ = ["Architecture", "ConvMethod", "ConvPlan", "Convolution", "conv_methods"]
-
-Chain = tuple[list[DenseLayer], list[Choice]]
-
-_BLOCK = 8
-_HALVINGS = 7
+__all__ = ["Architecture", "Convolution"]
 
 
 @dataclass(frozen=True)
@@ -110,133 +76,3 @@ class Architecture:
             pooled = f", {c.pool}x{c.pool} maximum" if c.pool > 1 else ""
             parts.append(f"{c.n_out} filters {c.kernel}x{c.kernel}{pooled}")
         return f"{self.image[0]}x{self.image[1]}; {'; '.join(parts)}; {self.n_classes} classes"
-
-
-class ConvPlan(Protocol):
-    """How a whole chain is compressed at a density."""
-
-    @property
-    def name(self) -> str:
-        """Short, for tables."""
-
-    def plan(
-        self,
-        layers: Sequence[DenseLayer],
-        density: float,
-        quantization: Quantization,
-        inputs: Sequence[Floats],
-    ) -> Chain:
-        """The chain to compress, and a choice for each of its layers.
-
-        ``density`` is the part of the values of the dense weights that is kept, in every layer; ``inputs`` are
-        typical ones of every layer, (batch, channels, height, width) or (batch, n_in).
-        """
-
-
-def _own_density(technique: Technique, weights: Floats, density: float) -> float:
-    """The technique's own density at which it keeps the part ``density`` of the values of ``weights``, or less."""
-    if isinstance(technique, CirculantConv):
-        return min(1.0, density * technique.block)
-    if isinstance(technique, SpectralConv):
-        return density * weights[0, 0].size / technique.tile**2
-    if isinstance(technique, Thresholding):
-        return density
-    low, high = 0.0, 1.0
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        fits = technique.fit(weights, middle).n_values <= density * weights.size
-        low, high = (middle, high) if fits else (low, middle)
-    return low
-
-
-@dataclass(frozen=True)
-class ConvMethod:
-    """One technique for the convolutions, and its like for the classifier.
-
-    Parameters
-    ----------
-    name : str
-    convolution : callable (channels, kernel) -> Technique
-        For a convolution of so many input channels and taps a side.
-    classifier : Technique
-    """
-
-    name: str
-    convolution: Callable[[int, int], Technique]
-    classifier: Technique
-
-    def plan(
-        self,
-        layers: Sequence[DenseLayer],
-        density: float,
-        quantization: Quantization,
-        inputs: Sequence[Floats],
-    ) -> Chain:
-        """See :meth:`ConvPlan.plan`. Of low-rank techniques as many ranks stay as have so many values."""
-        techniques = [self.convolution(w.shape[1], w.shape[2]) for w, _ in layers[:-1]]
-        choices = [
-            Choice(technique, _own_density(technique, w, density), quantization)
-            for technique, (w, _) in zip([*techniques, self.classifier], layers, strict=True)
-        ]
-        return list(layers), choices
-
-
-@dataclass(frozen=True)
-class ChannelMethod:
-    """Filters are removed with all that reads them; what stays is dense.
-
-    The root of the density is the part of the filters of each convolution that stays, at least one. Importance is
-    the L2 norm of a filter, its channels weighted by the RMS of their inputs; the mean of what a removed filter
-    gave moves to the bias of the next layer.
-    """
-
-    name: str = "channels-l2"
-
-    def plan(
-        self,
-        layers: Sequence[DenseLayer],
-        density: float,
-        quantization: Quantization,
-        inputs: Sequence[Floats],
-    ) -> Chain:
-        """See :meth:`ConvPlan.plan`."""
-        chain, last = list(layers), len(layers) - 1
-        w, b = chain[last]
-        # The features of one channel follow each other: as the taps of a convolution.
-        chain[last] = w.reshape(len(w), len(chain[last - 1][0]), -1), b
-        x = inputs[0]
-        for i in range(last):
-            weights = chain[i][0]
-            rms = channel_rms(x, IDENTITY, 1)[: weights.shape[1]]
-            importance = unit_importance(weights * rms[:, None, None])
-            count = max(1, round(density**0.5 * len(weights)))
-            kept = np.flatnonzero(largest(importance, count))
-            hidden = inputs[i + 1].reshape(len(inputs[i + 1]), len(weights), -1)
-            chain = remove_units(chain, i, kept, hidden.mean(axis=(0, 2)))
-            x = hidden[:, kept, :, None]
-        w, b = chain[last]
-        chain[last] = w.reshape(len(w), -1), b
-        choices = [Choice(PrunedConv(), 1.0, quantization) for _ in range(last)]
-        return chain, [*choices, Choice(Pruning(), 1.0, quantization)]
-
-
-def conv_methods() -> list[ConvPlan]:
-    """Every technique for convolutions; all that choose coefficients are activation-aware."""
-    values = Selection("value")
-    return [
-        ConvMethod("sft-conv-8x8", lambda n, _: SftConv(_BLOCK if n >= _BLOCK else 0), RowsSft()),
-        ConvMethod(
-            "circulant-conv-8",
-            lambda n, _: CirculantConv(_BLOCK) if n >= _BLOCK else SftConv(0),
-            RowsSft(),
-        ),
-        # Tiles that hold the kernel and at least 2 x 2 outputs.
-        ConvMethod("spectral-conv", lambda _, k: SpectralConv(1 << k.bit_length()), RowsSft()),
-        ConvMethod("prune-conv-value", lambda *_: PrunedConv(values), Pruning(values)),
-        ConvMethod("prune-conv-pair", lambda *_: PrunedConv(), Pruning()),
-        ChannelMethod(),
-        ConvMethod("separable-conv", lambda *_: SeparableConv(), LowRank()),
-        ConvMethod("channelwise-conv", lambda *_: ChannelwiseConv(), LowRank()),
-        ConvMethod("depthwise-conv", lambda *_: DepthwiseConv(), LowRank()),
-        ConvMethod("tucker2-conv", lambda *_: Tucker2Conv(), LowRank()),
-    ]

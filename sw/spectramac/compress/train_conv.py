@@ -9,6 +9,8 @@ activations to the integers that a golden model would compute with.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,12 +31,15 @@ from spectramac.compress.torch_layers import StructuredConv2d, StructuredLinear
 from spectramac.compress.torch_stage import to_float
 from spectramac.compress.train import SpectralNetwork, fit
 from spectramac.compress.train_compressed import Augment, on_steps, run_procedure
+from spectramac.compress.train_dense import cached_file
+from spectramac.compress.train_recipe import augment
 from spectramac.compress.train_student import ThresholdedNetwork, structure
 from spectramac.model.network import Layer
 from spectramac.spec.config import AcceleratorConfig
 
 __all__ = [
     "TrainedConv",
+    "cached_dense_conv",
     "dense_conv_network",
     "layer_inputs",
     "masks_cost",
@@ -127,6 +132,30 @@ def train_dense_conv(
     return [
         tuple(p.detach().cpu().double().numpy() for p in (m.weight, m.bias)) for m in model.layers
     ]
+
+
+def cached_dense_conv(
+    folder: Path,
+    architecture: Architecture,
+    x: Floats,
+    y: NDArray[np.int64],
+    *,
+    epochs: int,
+    seed: int,
+) -> list[DenseLayer]:
+    """As :func:`train_dense_conv` with distorted images, but kept in ``folder`` as other dense networks are.
+
+    The distortions are those of the demonstration (:func:`~spectramac.compress.train_recipe.augment`); pixels stay
+    on int8 steps.
+    """
+    distort = partial(augment, image=architecture.image, step=activation_scale(x, "max"))
+
+    def train() -> list[DenseLayer]:
+        return train_dense_conv(architecture, x, y, epochs=epochs, seed=seed, augment=distort)
+
+    path = cached_file(folder, "conv", (architecture, epochs, seed), x, y, train)
+    with np.load(path, allow_pickle=False) as file:
+        return [(file[f"w{i}"], file[f"b{i}"]) for i in range(len(file.files) // 2)]
 
 
 def _flat(augment: Augment | None, architecture: Architecture) -> Augment | None:
