@@ -28,15 +28,16 @@ class SpectralNetwork(nn.Module):
     Parameters
     ----------
     layers : sequence of nn.Module
-    after : sequence of nn.Module, optional
-        What follows the rounding of each layer and needs none itself, as pooling by the maximum. Default: nothing.
+    pools : sequence of nn.Module, optional
+        What each layer is followed by, besides: pooling by the maximum, a change of shape. It is done first,
+        because it is the same before and behind ReLU and rounding, and they have less to do then. Default: nothing.
     """
 
     def __init__(
-        self, layers: Sequence[nn.Module], after: Sequence[nn.Module] | None = None
+        self, layers: Sequence[nn.Module], pools: Sequence[nn.Module] | None = None
     ) -> None:
         super().__init__()
-        self.after = nn.ModuleList(after or (nn.Identity() for _ in layers))
+        self.pools = nn.ModuleList(pools or (nn.Identity() for _ in layers))
         self.layers = nn.ModuleList(layers)
         last = len(layers) - 1
         self.activations = nn.ModuleList(ActivationQuantizer(i < last) for i in range(last + 1))
@@ -55,9 +56,10 @@ class SpectralNetwork(nn.Module):
 
     def output(self, index: int, x: Tensor) -> Tensor:
         """What layer ``index`` makes of its inputs, after its activation function and rounding."""
-        y = self.layers[index](x)
-        y = torch.relu(y) if index < len(self.layers) - 1 else y
-        rounded: Tensor = self.after[index](self.activations[index](y))
+        y = self.pools[index](self.layers[index](x))
+        rounded: Tensor = self.activations[index](
+            torch.relu(y) if index < len(self.layers) - 1 else y
+        )
         return rounded
 
 

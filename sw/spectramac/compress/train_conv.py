@@ -52,8 +52,8 @@ _SAMPLE = 256
 """Inputs that masks and first steps are chosen by; each has many positions."""
 
 
-def _after(architecture: Architecture) -> list[nn.Module]:
-    """What follows each layer: pooling, and the classifier reads all positions."""
+def _pools(architecture: Architecture) -> list[nn.Module]:
+    """What follows each layer: pooling, and all positions in a row for the classifier."""
     pools = [
         nn.MaxPool2d(c.pool) if c.pool > 1 else nn.Identity() for c in architecture.convolutions
     ]
@@ -78,7 +78,7 @@ def dense_conv_network(layers: Sequence[DenseLayer], architecture: Architecture)
             module = nn.utils.skip_init(nn.Linear, weights.shape[1], len(weights))
         module.weight.data, module.bias.data = to_float(weights), to_float(bias)
         modules.append(module)
-    return SpectralNetwork(modules, _after(architecture)).requires_grad_(False)
+    return SpectralNetwork(modules, _pools(architecture)).requires_grad_(False)
 
 
 def train_dense_conv(
@@ -115,7 +115,7 @@ def train_dense_conv(
         modules.append(nn.Conv2d(n_in, c.n_out, c.kernel, padding=c.kernel // 2))
         n_in = c.n_out
     modules.append(nn.Linear(architecture.n_features, architecture.n_classes))
-    model = SpectralNetwork(modules, _after(architecture)).to(where)
+    model = SpectralNetwork(modules, _pools(architecture)).to(where)
     fit(
         model,
         _images(x, architecture).to(where),
@@ -270,7 +270,7 @@ def _student(
             modules.append(StructuredConv2d(structured, bias, bits, weights.shape[2] // 2))
         else:
             modules.append(StructuredLinear(structured, bias, bits))
-    return ThresholdedNetwork(modules, choices, _after(architecture))
+    return ThresholdedNetwork(modules, choices, _pools(architecture))
 
 
 def train_conv(

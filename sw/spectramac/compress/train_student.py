@@ -43,7 +43,7 @@ class ThresholdedNetwork(SpectralNetwork):
         Of :mod:`spectramac.compress.torch_layers`.
     choices : sequence of Choice
         One a layer.
-    after : sequence of nn.Module, optional
+    pools : sequence of nn.Module, optional
         As of :class:`~spectramac.compress.train.SpectralNetwork`.
     """
 
@@ -51,9 +51,9 @@ class ThresholdedNetwork(SpectralNetwork):
         self,
         layers: Sequence[nn.Module],
         choices: Sequence[Choice],
-        after: Sequence[nn.Module] | None = None,
+        pools: Sequence[nn.Module] | None = None,
     ) -> None:
-        super().__init__(layers, after)
+        super().__init__(layers, pools)
         self.choices = tuple(choices)
         self.first_densities = [1.0] * len(choices)
         """That thresholding begins with."""
