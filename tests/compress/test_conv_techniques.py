@@ -7,7 +7,7 @@ import pytest
 from tests.compress.cases import CONFIG, FFT8, ids
 
 from spectramac.compress.sft import circulant_matrix
-from spectramac.compress.size import fft_multiplications
+from spectramac.compress.size import fft_multiplications, layers_cost
 from spectramac.compress.techniques import (
     ChannelPruning,
     ChannelwiseConv,
@@ -177,6 +177,10 @@ def test_cost_of_tiles() -> None:
     # 30 complex bins of four multiplications; of the four real ones each takes a pair.
     assert cost.multiplications == 4 * 2 * 3 * (30 * 4 + 4 * 2)
     assert cost.index_bits == 0
+    assert cost.bias_bits == 2 * 16
+    stage = fit.stages[0]
+    alone = layers_cost([stage.skeleton(INT8)], CONFIG)
+    assert cost.stored_bytes == alone.stored_bytes - 2 * (2 * 64 - 2)
     transform = fft_multiplications(Transform("fft2d", 64))
     assert cost.fft_multiplications == 4 * (3 + 2) * transform / 2
 

@@ -23,6 +23,7 @@ from spectramac.compress.size import Cost, layers_cost
 from spectramac.compress.techniques.base import NotRunnableError, Structured
 from spectramac.compress.techniques.stage import IDENTITY, INT8, Quantization, Stage
 from spectramac.compress.threshold import Mask, column_rms
+from spectramac.graph.summary import BIAS_BYTES
 from spectramac.model.network import Layer, Transform
 from spectramac.spec.config import AcceleratorConfig
 
@@ -148,8 +149,15 @@ def stages_cost(
 ) -> Cost:
     """Of a chain of stages, each applied ``runs`` times for one inference; ``layers`` are what they store."""
     counted = layers_cost(layers, config, runs=runs)
+    # Of a tile, the outputs of one channel share a bias.
+    repeated = sum(s.n_out - s.n_biases for s in stages) * BIAS_BYTES
     transforms = sum(n * stage.fft_multiplications for n, stage in zip(runs, stages, strict=True))
-    return replace(counted, fft_multiplications=transforms)
+    return replace(
+        counted,
+        bias_bits=counted.bias_bits - 8 * repeated,
+        stored_bytes=counted.stored_bytes - repeated,
+        fft_multiplications=transforms,
+    )
 
 
 def _compose(second: Floats, first: Floats) -> Floats:

@@ -39,6 +39,10 @@ class TileStage(ConvStage):
         return 1 << (self.t_in.log2_n // 2)
 
     @property
+    def n_biases(self) -> int:
+        return self.n_out // self.side**2
+
+    @property
     def shared_taps(self) -> int:
         return 1
 

@@ -175,6 +175,11 @@ class Stage:
         return column_rms(inputs, self.t_in)
 
     @property
+    def n_biases(self) -> int:
+        """Stored biases: one an output, but for tiles."""
+        return self.n_out
+
+    @property
     def shared_taps(self) -> int:
         """For how many parts of the input one transform serves: 1 but for convolutions."""
         return 1
