@@ -247,7 +247,8 @@ def test_convolutions(conv_bench):
 def test_dense_convolutional_networks_are_kept(conv_bench, monkeypatch):
     layers = conv_bench.dense(0)
     monkeypatch.setattr(
-        "spectramac.compress.train_conv.train_dense_conv", lambda *_, **__: pytest.fail("trained")
+        "spectramac.compress.train_conv_dense.train_dense_conv",
+        lambda *_, **__: pytest.fail("trained"),
     )
     for (w, b), (again, bias) in zip(layers, conv_bench.dense(0), strict=True):
         np.testing.assert_array_equal(w, again)

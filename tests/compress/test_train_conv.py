@@ -29,13 +29,11 @@ from spectramac.compress.techniques import (
     SpectralConv,
     Tucker2Conv,
 )
-from spectramac.compress.train_conv import (
-    TrainedConv,
+from spectramac.compress.train_conv import TrainedConv, masks_cost, train_conv
+from spectramac.compress.train_conv_dense import (
     dense_conv_network,
     layer_inputs,
-    masks_cost,
     predict,
-    train_conv,
     train_dense_conv,
 )
 

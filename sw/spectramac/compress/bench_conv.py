@@ -67,13 +67,18 @@ class ConvBench(Bench[Any]):
         return Architecture(data.shape, data.convolutions, data.n_classes)
 
     @property
-    def _module(self) -> ModuleType:
+    def _training(self) -> ModuleType:
         """Needs PyTorch."""
         return importlib.import_module("spectramac.compress.train_conv")
 
+    @property
+    def _floating(self) -> ModuleType:
+        """Needs PyTorch."""
+        return importlib.import_module("spectramac.compress.train_conv_dense")
+
     def _dense(self, seed: int) -> list[DenseLayer]:
         data = self.data
-        layers: list[DenseLayer] = self._module.cached_dense_conv(
+        layers: list[DenseLayer] = self._floating.cached_dense_conv(
             self.out / "dense",
             self._net,
             data.x_train,
@@ -84,24 +89,24 @@ class ConvBench(Bench[Any]):
         return layers
 
     def _dense_accuracy(self, layers: list[DenseLayer]) -> float:
-        network = self._module.dense_conv_network(layers, self._net)
-        outputs = self._module.predict(network, self.data.x_test, self._net)
+        network = self._floating.dense_conv_network(layers, self._net)
+        outputs = self._floating.predict(network, self.data.x_test, self._net)
         return accuracy(outputs, self.data.y_test)
 
     def _plan(self, method: str, density: float, seed: int) -> tuple[list[DenseLayer], Chain]:
         chosen, layers = self.methods[method], self.dense(seed)
         x = self.data.calibration[:_CALIBRATION]
-        inputs = self._module.layer_inputs(layers, self._net, x)
+        inputs = self._floating.layer_inputs(layers, self._net, x)
         return layers, chosen.method.plan(layers, density, chosen.quantization, inputs)
 
     def _check(self, method: str, density: float, seed: int) -> None:
         _, (chain, choices) = self._plan(method, density, seed)
-        self._module.masks_cost(chain, self._net, choices, self.settings.config)
+        self._training.masks_cost(chain, self._net, choices, self.settings.config)
 
     def _train(self, method: str, density: float, seed: int, rate: float) -> Any:
         layers, (chain, choices) = self._plan(method, density, seed)
         procedure = Training(self.settings.epochs * self.passes, rate).procedure()
-        return self._module.train_conv(
+        return self._training.train_conv(
             chain,
             self._net,
             choices,
