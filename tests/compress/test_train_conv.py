@@ -207,3 +207,13 @@ def test_filters_are_removed_before(dense: list[DenseLayer]) -> None:
     choices = [Choice(ChannelPruning(), 0.5)] * 2 + [Choice(Pruning())]
     with pytest.raises(ValueError, match="layer 0: technique must keep all outputs"):
         train_conv(dense, NET, choices, *bars(40), STILL, device="cpu")
+
+
+def test_a_dead_network_is_a_bad_one_not_an_error() -> None:
+    """Too high a learning rate may leave nothing but zeros behind a ReLU."""
+    layers = random_chain()
+    layers[0] = layers[0][0], np.full(8, -100.0)
+    x, y = bars(40)
+    choices = [Choice(Tucker2Conv(), 0.5), Choice(PrunedConv(), 0.5), Choice(Pruning(), 0.5)]
+    outputs = train_conv(layers, NET, choices, x, y, STILL, device="cpu").predict(x)
+    np.testing.assert_array_equal(outputs, np.broadcast_to(outputs[0], outputs.shape))

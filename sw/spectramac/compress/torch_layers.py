@@ -24,7 +24,13 @@ from spectramac.compress.techniques import (
 )
 from spectramac.compress.torch_stage import ActivationQuantizer, StageLinear, to_float
 
-__all__ = ["StructuredConv2d", "StructuredLinear", "to_module"]
+__all__ = ["StructuredConv2d", "StructuredLinear", "first_step", "to_module"]
+
+
+def first_step(values: Tensor) -> float:
+    """The step of an int8 activation from typical values; any one if training has left nothing but zeros."""
+    found = values.numpy(force=True)
+    return activation_scale(found) if found.any() else 1 / 127
 
 
 class _Chain(nn.Module):
@@ -80,7 +86,7 @@ class _Chain(nn.Module):
             stage.start_quantization(float(steps[0]) if kind == "layer" else steps)
             if i < len(self.between):
                 x = self.apply_stage(i, x)
-                self.between[i].start(activation_scale(x.numpy(force=True)))
+                self.between[i].start(first_step(x))
                 x = self.between[i](x)
 
     @property

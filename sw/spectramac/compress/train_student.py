@@ -12,9 +12,8 @@ from torch import Tensor, nn
 
 from spectramac.compress.blocks import Floats
 from spectramac.compress.post_training import Choice, DenseLayer, check_place
-from spectramac.compress.quantize import activation_scale
 from spectramac.compress.techniques import Structured, Thresholding, remove_units
-from spectramac.compress.torch_layers import StructuredLinear
+from spectramac.compress.torch_layers import StructuredLinear, first_step
 from spectramac.compress.torch_stage import StageLinear
 from spectramac.compress.train import SpectralNetwork, cubic_density
 
@@ -90,7 +89,7 @@ class ThresholdedNetwork(SpectralNetwork):
             if not layer.stages[0].quantized:
                 layer.start_quantization(choice.quantization, seen)
             if not self.activations[i].enabled:
-                self.activations[i].start(activation_scale(self.output(i, seen).numpy(force=True)))
+                self.activations[i].start(first_step(self.output(i, seen)))
 
     def stages(self) -> list[StageLinear]:
         """Of all layers."""
