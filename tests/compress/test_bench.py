@@ -7,13 +7,17 @@ import json
 import numpy as np
 import pytest
 from tests.compress.clusters import N_CLASSES, clusters
+from tests.compress.conv_cases import NET, bars
 
 from spectramac.compiler.compile import compile_network
 from spectramac.compress import training
-from spectramac.compress.bench import Bench, Results, Settings
+from spectramac.compress.bench import Results, Settings
+from spectramac.compress.bench_conv import ConvBench
+from spectramac.compress.bench_dense import DenseBench
 from spectramac.compress.bench_methods import bench_methods
 from spectramac.compress.bench_report import curves_of, introduction, markdown, write_report
 from spectramac.compress.datasets import DataSet
+from spectramac.compress.techniques import SpectralConv
 from spectramac.model.batch import accuracy, quantize_input
 from spectramac.model.layer import run_network
 from spectramac.model.network import load_network
@@ -118,7 +122,7 @@ def bench(tmp_path, monkeypatch):
     pytest.importorskip("torch", reason="training is an extra: pip install 'spectramac[train]'")
     monkeypatch.setattr(training, "MIN_EPOCH", 512)
     results = Results(tmp_path / "results.json", SETTINGS.identity())
-    return Bench(data_set(), SETTINGS, results, tmp_path)
+    return DenseBench(data_set(), SETTINGS, results, tmp_path)
 
 
 def test_every_figure_is_that_of_the_network_that_is_kept(bench):
@@ -149,7 +153,7 @@ def test_every_figure_is_that_of_the_network_that_is_kept(bench):
 
 def test_a_stopped_run_goes_on(bench, monkeypatch):
     trained = []
-    train = Bench._train
+    train = DenseBench._train
 
     def counted(self, method, density, seed, rate):
         if len(trained) == 3:
@@ -157,13 +161,15 @@ def test_a_stopped_run_goes_on(bench, monkeypatch):
         trained.append((seed, rate))
         return train(self, method, density, seed, rate)
 
-    monkeypatch.setattr(Bench, "_train", counted)
+    monkeypatch.setattr(DenseBench, "_train", counted)
     with pytest.raises(KeyboardInterrupt):
         bench.run("prune-pair-int4", 0.5, (0, 1, 2))
     assert len(bench.results.tables["results"]) == 2
-    monkeypatch.setattr(Bench, "_train", train)
-    later = Bench(bench.data, SETTINGS, Results(bench.results.path, SETTINGS.identity()), bench.out)
-    monkeypatch.setattr(Bench, "_train", lambda *a: (trained.append(a[3:]), train(*a))[1])
+    monkeypatch.setattr(DenseBench, "_train", train)
+    later = DenseBench(
+        bench.data, SETTINGS, Results(bench.results.path, SETTINGS.identity()), bench.out
+    )
+    monkeypatch.setattr(DenseBench, "_train", lambda *a: (trained.append(a[3:]), train(*a))[1])
     later.run("prune-pair-int4", 0.5, (0, 1, 2))
     assert len(trained) == 4
     later.run("prune-pair-int4", 0.5, (0, 1, 2))
@@ -172,14 +178,87 @@ def test_a_stopped_run_goes_on(bench, monkeypatch):
 
 
 def test_what_does_not_fit_is_noted_before_training(tmp_path, monkeypatch):
-    monkeypatch.setattr(Bench, "_train", lambda *a: pytest.fail("trained"))
+    monkeypatch.setattr(DenseBench, "_train", lambda *a: pytest.fail("trained"))
     monkeypatch.setattr(
-        Bench,
+        DenseBench,
         "dense",
         lambda self, seed: [(np.ones((16, 32)), np.zeros(16)), (np.ones((4, 16)), np.zeros(4))],
     )
     settings = Settings(config=CONFIG.replace(coefficient_depth=64), epochs=1, teacher_epochs=1)
     results = Results(tmp_path / "results.json", settings.identity())
-    Bench(data_set(), settings, results, tmp_path).run("prune-pair-int8", 1.0, (0, 1))
+    DenseBench(data_set(), settings, results, tmp_path).run("prune-pair-int8", 1.0, (0, 1))
     assert len(results.tables["results"]) == 2
     assert "layer 'fc1'" in results.tables["results"][0]["refusal"]
+
+
+def image_set() -> DataSet:
+    parts = {}
+    for i, name in enumerate(("train", "validation", "test")):
+        parts[f"x_{name}"], parts[f"y_{name}"] = bars(160, seed=i)
+    return DataSet(
+        name="bars",
+        shape=NET.image,
+        is_image=True,
+        hidden=(),
+        convolutions=NET.convolutions,
+        n_classes=NET.n_classes,
+        split="by seed",
+        **parts,
+    )
+
+
+@pytest.fixture
+def conv_bench(tmp_path, monkeypatch):
+    pytest.importorskip("torch", reason="training is an extra: pip install 'spectramac[train]'")
+    monkeypatch.setattr(training, "MIN_EPOCH", 160)
+    settings = Settings(config=CONFIG, epochs=4, teacher_epochs=50, rates=(1e-4, 1e-2))
+    return ConvBench(image_set(), settings, Results(tmp_path / "r.json", {}), tmp_path)
+
+
+def test_convolutions(conv_bench):
+    """The same protocol and table; figures are those of the trained network that is counted."""
+    made = []
+    train = ConvBench._train
+    conv_bench._train = lambda *a: made.append(train(conv_bench, *a)) or made[-1]
+    conv_bench.run("prune-conv-pair-int8", 0.5, (0, 1))
+    conv_bench.run("spectral-conv-int4", 0.5, (0,))
+    assert len(made) == 3 + 2
+    table, data = conv_bench.results.tables, conv_bench.data
+    assert [r["accuracy"] > 80 for r in table["dense"]] == [True, True]
+    rates = {r["rate"]: r["validation"] for r in table["rates"][:2]}
+    first = table["results"][0]
+    assert rates[first["rate"]] == max(rates.values()) == first["validation"]
+    chosen = made[conv_bench.settings.rates.index(first["rate"])]
+    assert first["accuracy"] == accuracy(chosen.predict(data.x_test), data.y_test)
+    assert first["bytes"] == chosen.cost(CONFIG).stored_bytes
+    assert first["multiplications"] == chosen.cost(CONFIG).total_multiplications
+    assert first["accuracy"] > 60
+    count = len(made)
+    conv_bench.run("prune-conv-pair-int8", 0.5, (0, 1))
+    assert len(made) == count
+    text = markdown(table, SETTINGS.identity(), "the command")
+    assert "Dense network 8x8; 8 filters 5x5, 2x2 maximum; 16 filters" in text
+    assert "those of the **fake-quantized PyTorch network**" in text
+    line = next(line for line in text.splitlines() if line.startswith("| prune-conv-pair-int8 |"))
+    assert line.split("|")[-3:-1] == ["  ", f" {first['rate']:g} "]  # no cycles
+
+
+def test_dense_convolutional_networks_are_kept(conv_bench, monkeypatch):
+    layers = conv_bench.dense(0)
+    monkeypatch.setattr(
+        "spectramac.compress.train_conv_dense.train_dense_conv",
+        lambda *_, **__: pytest.fail("trained"),
+    )
+    for (w, b), (again, bias) in zip(layers, conv_bench.dense(0), strict=True):
+        np.testing.assert_array_equal(w, again)
+        np.testing.assert_array_equal(b, bias)
+    assert len(conv_bench.results.tables["dense"]) == 1
+
+
+def test_what_suits_no_kernel_is_noted(conv_bench, monkeypatch):
+    monkeypatch.setattr(ConvBench, "_train", lambda *a: pytest.fail("trained"))
+    tiles = conv_bench.methods["spectral-conv-int4"].method
+    object.__setattr__(tiles, "convolution", lambda *_: SpectralConv(4))
+    conv_bench.run("spectral-conv-int4", 0.5, (0,))
+    (row,) = conv_bench.results.tables["results"]
+    assert "tile must be at least the kernel's size, 5 x 5, not 4" in row["refusal"]

@@ -12,7 +12,8 @@ pytest.importorskip("torch", reason="training is an extra: pip install 'spectram
 
 from spectramac.compiler.compile import compile_network
 from spectramac.compress import training
-from spectramac.compress.bench import Bench, Results, Settings, open_results
+from spectramac.compress.bench import Results, Settings, open_results
+from spectramac.compress.bench_dense import DenseBench
 from spectramac.compress.bench_narrow import CONFIG, INPUT_SCALE, PLANS, NarrowBench
 from spectramac.compress.data import digits
 from spectramac.compress.datasets import DataSet
@@ -53,7 +54,7 @@ def narrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> NarrowBench:
     monkeypatch.setattr(training, "MIN_EPOCH", 1200)
     settings = Settings(config=CONFIG, epochs=0, teacher_epochs=2)
     results = Results(tmp_path / "results.json", settings.identity())
-    return NarrowBench(Bench(data_set(), settings, results, tmp_path), 10)
+    return NarrowBench(DenseBench(data_set(), settings, results, tmp_path), 10)
 
 
 def test_plans_keep_the_bins_they_name() -> None:

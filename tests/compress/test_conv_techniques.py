@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from tests.compress.cases import CONFIG, FFT8, ids
 
-from spectramac.compress.size import fft_multiplications
+from spectramac.compress.sft import circulant_matrix
+from spectramac.compress.size import fft_multiplications, layers_cost
 from spectramac.compress.techniques import (
     ChannelPruning,
     ChannelwiseConv,
+    CirculantConv,
     DepthwiseConv,
     NotRunnableError,
     PrunedConv,
@@ -79,9 +81,11 @@ def test_full_density_is_exact(technique: Technique) -> None:
 def test_more_density_costs_more_and_errs_less(technique: Technique) -> None:
     K = kernel((12, 8, 3, 3))
     fits = [technique.fit(K, density) for density in (0.2, 0.5, 0.9)]
+    costs = [fit.cost(CONFIG) for fit in fits]
     for value in (
         [-fit.error(K) for fit in fits],
-        [fit.cost(CONFIG).stored_bytes for fit in fits],
+        # The directory may become smaller: where all columns have equally many entries, it is flags.
+        [cost.stored_bytes - cost.directory_bits // 8 for cost in costs],
         [fit.n_values for fit in fits],
     ):
         assert value == sorted(value)
@@ -175,6 +179,10 @@ def test_cost_of_tiles() -> None:
     # 30 complex bins of four multiplications; of the four real ones each takes a pair.
     assert cost.multiplications == 4 * 2 * 3 * (30 * 4 + 4 * 2)
     assert cost.index_bits == 0
+    assert cost.bias_bits == 2 * 16
+    stage = fit.stages[0]
+    alone = layers_cost([stage.skeleton(INT8)], CONFIG)
+    assert cost.stored_bytes == alone.stored_bytes - 2 * (2 * 64 - 2)
     transform = fft_multiplications(Transform("fft2d", 64))
     assert cost.fft_multiplications == 4 * (3 + 2) * transform / 2
 
@@ -194,6 +202,33 @@ def test_activations_decide(technique: Technique) -> None:
         return float(np.linalg.norm(correlate(x, lost)))
 
     assert output_error(x) < 0.97 * output_error(None)
+
+
+def test_circulant_over_channels() -> None:
+    """At every tap: exact for circulant blocks, an eighth of the values, and no index."""
+    c = np.random.default_rng(0).normal(size=(3, 3, 2, 1, 8))  # taps, blocks, first columns
+    K = np.zeros((16, 8, 3, 3))
+    for row in range(3):
+        for column in range(3):
+            K[:, :, row, column] = circulant_matrix(c[row, column], FFT8)
+    fit = CirculantConv().fit(K, 1.0)
+    np.testing.assert_allclose(fit.dense(), K, rtol=0, atol=1e-12)
+    assert fit.n_values == K.size // 8
+    assert fit.cost(CONFIG).index_bits == 0
+    half = CirculantConv().fit(kernel((16, 8, 3, 3)), 0.5)
+    assert half.n_values == pytest.approx(K.size / 16, rel=0.15)
+
+
+def test_padding_of_channels_does_not_count() -> None:
+    """One channel is stored as two, of which one is always zero: the density is of the other."""
+    K = kernel((6, 1, 3, 3))
+    for technique in (PrunedConv(), SftConv(0)):
+        fit = technique.fit(K, 0.5, inputs=picture(1))
+        assert fit.stages[0].spectrum.shape[1] == 2 * 9
+        assert fit.stages[0].columns.tolist() == [True, False] * 9
+        possible = fit.stages[0].mask[:, ::2].size
+        assert fit.n_values == pytest.approx(possible / 2, abs=1)
+        assert not fit.stages[0].mask[:, 1::2].any()
 
 
 def test_channels() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from spectramac.compress.conv_chain import Architecture
 from spectramac.compress.datasets import FASHION_MNIST, load_dataset, load_training
 from spectramac.compress.idx import read_idx, read_idx_pair
 
@@ -88,7 +89,7 @@ def test_missing_files_say_what_to_do(tmp_path):
         load_dataset("fashion-mnist", tmp_path)
     with pytest.raises(FileNotFoundError, match="apt install dataset-fashion-mnist"):
         load_dataset("fashion-mnist", tmp_path / "nothing")
-    with pytest.raises(ValueError, match=r"must be one of digits, fashion-mnist, .* not 'mnist'"):
+    with pytest.raises(ValueError, match=r"must be one of digits, .*fashion-mnist, .* not 'mnist'"):
         load_dataset("mnist")
 
 
@@ -118,6 +119,17 @@ def test_digits():
     again = load_dataset("digits")
     np.testing.assert_array_equal(data.x_validation, again.x_validation)
     np.testing.assert_array_equal(data.y_train, again.y_train)
+
+
+def test_digits_for_convolutions():
+    pytest.importorskip("sklearn", reason="the digits come with scikit-learn")
+    flat, images = load_dataset("digits"), load_dataset("digits-conv")
+    np.testing.assert_array_equal(images.x_test, flat.x_test)
+    np.testing.assert_array_equal(images.y_train, flat.y_train)
+    assert flat.convolutions == ()
+    shape = Architecture(images.shape, images.convolutions, images.n_classes)
+    assert shape.sizes == ((8, 8), (4, 4), (4, 4))
+    assert shape.n_features == 128
 
 
 def test_japanese_vowels():

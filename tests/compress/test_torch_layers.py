@@ -15,6 +15,7 @@ from spectramac.compress.quantize import activation_scale, quantize_coefficients
 from spectramac.compress.techniques import (
     BlockCirculant,
     ChannelPruning,
+    CirculantConv,
     LowRank,
     NeuronPruning,
     PrunedConv,
@@ -41,6 +42,7 @@ CONVS: list[Technique] = [
     PrunedConv(Selection("value")),
     SftConv(),
     SftConv(0, 8),
+    CirculantConv(),
     ChannelPruning(),
     SeparableConv(),
     Tucker2Conv(),

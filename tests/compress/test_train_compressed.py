@@ -18,7 +18,7 @@ from spectramac.compress.procedure import Procedure
 from spectramac.compress.quantize import activation_scale
 from spectramac.compress.techniques import Pruning, Quantization, SpectralInput, Thresholding
 from spectramac.compress.train_compressed import TrainedNetwork, train_compressed
-from spectramac.compress.train_distillation import Imitation, VersionedImitation
+from spectramac.compress.train_distillation import Imitation, VersionedImitation, dense_network
 from spectramac.compress.train_student import Student
 from spectramac.compress.versions import Versions
 from spectramac.model.batch import accuracy, quantize_input
@@ -224,8 +224,9 @@ def test_the_teacher_is_asked_about_augmented_inputs() -> None:
     losses = []
     for fixed in (True, False):
         imitation = Imitation(
-            student, layers, inputs, labels, procedure, fixed, torch.Generator().manual_seed(0)
-        )
+            student, dense_network(layers), inputs, labels, procedure, fixed,
+            torch.Generator().manual_seed(0),
+        )  # fmt: skip
         moved = inputs.flip(1)
         loss = imitation.loss(imitation(moved), torch.arange(64), moved)
         losses.append(float(loss.detach()))
@@ -255,8 +256,9 @@ def test_every_version_has_its_own_logits() -> None:
     versions = dataclasses.replace(versions, logits=torch.stack(found).numpy())
     generator = torch.Generator().manual_seed(0)
     imitation = VersionedImitation(
-        student, layers, inputs, labels, Procedure(distillation=1.0), generator, versions, scale
-    )
+        student, dense_network(layers), inputs, labels, Procedure(distillation=1.0), generator,
+        versions, scale,
+    )  # fmt: skip
     drawn = imitation.draw(torch.arange(64), generator)
     assert torch.equal(drawn % 64, torch.arange(64))
     assert 8 <= int((drawn >= 64).sum()) <= 40

@@ -4,35 +4,33 @@
 
 For every data set and seed a dense network is trained. Each method compresses and trains it, distilled from it.
 The learning rate is chosen for each data set, method and density by the accuracy on the validation part, with
-the first seed. Test accuracies are those of the integer network on the golden model; bytes are those of the
-compiled image. What does not fit the configuration is noted with the reason, before any training.
+the first seed. What does not fit the configuration is noted with the reason, before any training.
 
-Results go to a file as they come: a stopped run goes on where it was.
+This is what fully-connected networks (:mod:`spectramac.compress.bench_dense`) and convolutional ones
+(:mod:`spectramac.compress.bench_conv`) share. Results go to a file as they come: a stopped run goes on where it was.
 """
 
-import importlib
 import json
 import time
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
-from spectramac.compress.bench_methods import BenchMethod, bench_methods
-from spectramac.compress.compare import float_accuracy
 from spectramac.compress.datasets import DataSet
-from spectramac.compress.measure import measure
-from spectramac.compress.post_training import Choice, DenseLayer
+from spectramac.compress.post_training import DenseLayer
 from spectramac.compress.quantize import activation_scale
-from spectramac.compress.search_space import layer_inputs, outline
 from spectramac.compress.techniques import NotRunnableError
-from spectramac.compress.training import Training, passes
+from spectramac.compress.training import passes
 from spectramac.compress.whole_file import whole_file
-from spectramac.model.network import Network, save_network
 from spectramac.spec.config import AcceleratorConfig
 
 __all__ = ["DENSITIES", "RATES", "Bench", "Results", "Settings", "open_results"]
+
+N = TypeVar("N")
+"""What training gives."""
 
 DENSITIES = (0.12, 0.06, 0.03, 0.015, 0.008, 0.004)
 RATES = (2e-3, 5e-3, 1.2e-2)
@@ -141,7 +139,7 @@ def open_results(path: Path) -> tuple[Results, AcceleratorConfig]:
 
 
 @dataclass(eq=False)
-class Bench:
+class Bench(ABC, Generic[N]):
     """The benchmark of one data set.
 
     Parameters
@@ -161,10 +159,44 @@ class Bench:
     out: Path
     log: Log = lambda _: None
 
-    @cached_property
-    def methods(self) -> dict[str, BenchMethod]:
+    @property
+    @abstractmethod
+    def methods(self) -> Mapping[str, Any]:
         """By name."""
-        return bench_methods(self.data, self.settings.config, self.settings.steps)
+
+    @property
+    @abstractmethod
+    def about(self) -> dict[str, Any]:
+        """What the report says about the dense network and the figures, as JSON values: ``sizes`` or
+        ``architecture``; ``figures``, if they are other ones than those of a compiled network.
+        """
+
+    @abstractmethod
+    def _dense(self, seed: int) -> list[DenseLayer]:
+        """The dense network, trained if it is not there yet."""
+
+    @abstractmethod
+    def _dense_accuracy(self, layers: list[DenseLayer]) -> float:
+        """Percent of the test part, in floating point."""
+
+    @abstractmethod
+    def _check(self, method: str, density: float, seed: int) -> None:
+        """Raise what the plan or the configuration does not allow."""
+
+    @abstractmethod
+    def _train(self, method: str, density: float, seed: int, rate: float) -> N:
+        """A compressed network."""
+
+    @abstractmethod
+    def _validate(self, network: N) -> float:
+        """Percent of the validation part."""
+
+    @abstractmethod
+    def _measure(self, network: N, name: str) -> dict[str, Any]:
+        """Accuracy on the test part, bytes and multiplications, and whatever else a row has.
+
+        ``name`` is that of this result, for a file of the network.
+        """
 
     @property
     def passes(self) -> int:
@@ -177,31 +209,22 @@ class Bench:
         return activation_scale(self.data.calibration, "max")
 
     def dense(self, seed: int) -> list[DenseLayer]:
-        """The network that is compressed, trained if it is not there yet."""
-        data = self.data
-        module = importlib.import_module("spectramac.compress.train_dense")
-        layers: list[DenseLayer] = module.cached_dense(
-            self.out / "dense",
-            data.sizes,
-            data.x_train,
-            data.y_train,
-            epochs=self.settings.teacher_epochs * self.passes,
-            seed=seed,
-        )
-        key = {"dataset": data.name, "seed": seed}
+        """The network that is compressed, trained and noted if it is not there yet."""
+        layers = self._dense(seed)
+        key = {"dataset": self.data.name, "seed": seed}
         if self.results.find("dense", **key) is None:
-            accuracy = float_accuracy(layers, data.x_test, data.y_test)
+            accuracy = self._dense_accuracy(layers)
             n_weights = sum(w.size + b.size for w, b in layers)
             self.results.add(
                 "dense",
                 **key,
-                sizes=list(data.sizes),
-                split=data.split,
+                **self.about,
+                split=self.data.split,
                 passes=self.passes,
                 accuracy=accuracy,
                 float32_bytes=4 * n_weights,
             )
-            self.log(f"{data.name}, seed {seed}: dense, floating point, {accuracy:.2f} %")
+            self.log(f"{self.data.name}, seed {seed}: dense, floating point, {accuracy:.2f} %")
         return layers
 
     def run(self, method: str, density: float, seeds: Sequence[int]) -> None:
@@ -219,45 +242,20 @@ class Bench:
         rate, trained = self._choose_rate(method, density, seeds[0])
         for seed in missing:
             network = trained if seed == seeds[0] and trained is not None else None
-            self._measure(method, density, seed, rate, network)
-
-    def _plan(
-        self, method: str, density: float, seed: int
-    ) -> tuple[list[DenseLayer], list[DenseLayer], list[Choice]]:
-        layers = self.dense(seed)
-        chain, choices = self.methods[method].plan(layers, density, self.data.calibration)
-        return layers, chain, choices
+            self._add_result(method, density, seed, rate, network)
 
     def _refusal(self, method: str, density: float, seed: int) -> str:
         """Why the configuration does not run it; nothing if it does."""
-        config = self.settings.config
         try:
-            _, chain, choices = self._plan(method, density, seed)
-            outline(chain, choices, layer_inputs(chain, self.data.calibration), config)
+            self._check(method, density, seed)
         except (NotRunnableError, ValueError) as error:
             return str(error)
         return ""
 
-    def _train(self, method: str, density: float, seed: int, rate: float) -> Network:
-        layers, chain, choices = self._plan(method, density, seed)
-        return Training(self.settings.epochs * self.passes, rate).network(
-            chain,
-            choices,
-            self.data,
-            self.settings.config,
-            input_scale=self.scale,
-            seed=seed,
-            teacher=layers,
-        )
-
-    def _validate(self, network: Network) -> float:
-        data, config = self.data, self.settings.config
-        return measure(network, data.x_validation, data.y_validation, config).accuracy
-
-    def _choose_rate(self, method: str, density: float, seed: int) -> tuple[float, Network | None]:
+    def _choose_rate(self, method: str, density: float, seed: int) -> tuple[float, N | None]:
         """The best learning rate on the validation part, and its network if it was trained now."""
         key = {"dataset": self.data.name, "method": method, "density": density}
-        best: tuple[float, float, Network | None] = (-1.0, self.settings.rates[0], None)
+        best: tuple[float, float, N | None] = (-1.0, self.settings.rates[0], None)
         for rate in self.settings.rates:
             row = self.results.find("rates", **key, rate=rate)
             network = None
@@ -271,16 +269,14 @@ class Bench:
                 best = accuracy, rate, network
         return best[1], best[2]
 
-    def _measure(
-        self, method: str, density: float, seed: int, rate: float, network: Network | None
+    def _add_result(
+        self, method: str, density: float, seed: int, rate: float, network: N | None
     ) -> None:
         start = time.perf_counter()
-        data, config = self.data, self.settings.config
-        network = network or self._train(method, density, seed, rate)
-        found = measure(network, data.x_test, data.y_test, config)
-        name = f"{data.name}-{method}-{density:g}-{seed}.npz"
-        (self.out / "networks").mkdir(parents=True, exist_ok=True)
-        save_network(network, self.out / "networks" / name)
+        data = self.data
+        if network is None:
+            network = self._train(method, density, seed, rate)
+        found = self._measure(network, f"{data.name}-{method}-{density:g}-{seed}")
         self.results.add(
             "results",
             dataset=data.name,
@@ -289,14 +285,10 @@ class Bench:
             seed=seed,
             rate=rate,
             validation=self._validate(network),
-            accuracy=found.accuracy,
-            bytes=found.size.stored_bytes,
-            multiplications=found.multiplications,
-            cycles=found.size.cycles,
-            network=name,
+            **found,
         )
         self.log(
             f"{data.name}, {method} at {density:g}, seed {seed}, rate {rate:g}: "
-            f"{found.accuracy:.2f} % in {found.size.stored_bytes} bytes "
+            f"{found['accuracy']:.2f} % in {found['bytes']} bytes "
             f"({time.perf_counter() - start:.0f} s)"
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from spectramac.compress.bench import Bench
+from spectramac.compress.bench_dense import DenseBench
 from spectramac.compress.measure import measure
 from spectramac.compress.train_conv_teacher import cached_conv_logits
 from spectramac.compress.train_narrow import NarrowPlan, train_narrow
@@ -65,13 +65,13 @@ class NarrowBench:
 
     Parameters
     ----------
-    bench : Bench
+    bench : DenseBench
         Its data, dense networks (what accuracies are compared with) and results.
     teacher_epochs : int
         Of the convolutional teacher; see :func:`~spectramac.compress.training.passes`.
     """
 
-    bench: Bench
+    bench: DenseBench
     teacher_epochs: int
 
     @cached_property

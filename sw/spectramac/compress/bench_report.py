@@ -46,7 +46,7 @@ def curves_of(rows: Iterable[Row]) -> list[Curve]:
             stored_bytes=round(_mean(same, "bytes")),
             multiplications=round(_mean(same, "multiplications")),
             scores=tuple(row["accuracy"] for row in same),
-            cycles=_mean(same, "cycles"),
+            cycles=_mean(same, "cycles") if "cycles" in same[0] else None,
         )
         curves.setdefault(method, []).append(point)
     return [Curve(method, tuple(points)) for method, points in curves.items()]
@@ -65,7 +65,8 @@ def _all_points(rows: Sequence[Row]) -> list[str]:
     cells = []
     for (method, density), same in _points(rows).items():
         accuracies = [row["accuracy"] for row in same]
-        figures = [f"{_mean(same, n):.0f}" for n in ("bytes", "multiplications", "cycles")]
+        names = ("bytes", "multiplications", "cycles")
+        figures = [f"{_mean(same, n):.0f}" if n in same[0] else "" for n in names]
         spread = f"{_spread(accuracies):.2f} ({len(same)})"
         rate = f"{same[0]['rate']:g}"
         cells.append((method, f"{density:g}", f"{np.mean(accuracies):.2f}", spread, *figures, rate))
@@ -90,20 +91,24 @@ def _refused(rows: Sequence[Row]) -> list[str]:
     return [f"- {m} at {d:g}: {reason}" for (m, d), reason in reasons.items()]
 
 
+def _architecture(dense: Row) -> str:
+    return str(dense.get("architecture") or "-".join(map(str, dense["sizes"])))
+
+
 def _dataset(name: str, tables: Tables) -> list[str]:
     dense = [row for row in tables["dense"] if row["dataset"] == name]
     rows = [row for row in tables["results"] if row["dataset"] == name]
     accuracies = [row["accuracy"] for row in dense]
-    sizes = "-".join(map(str, dense[0]["sizes"]))
     lines = [
         f"## {name}",
         "",
         (
-            f"Dense network {sizes}, floating point: {np.mean(accuracies):.2f} ± "
+            f"Dense network {_architecture(dense[0])}, floating point: {np.mean(accuracies):.2f} ± "
             f"{_spread(accuracies):.2f} % ({len(dense)} seeds), {dense[0]['float32_bytes']} bytes of "
             f"float32. Data: {dense[0]['split']}. An epoch is {dense[0]['passes']} passes over them."
         ),
         "",
+        *([dense[0]["figures"], ""] if "figures" in dense[0] else []),
         *_all_points(rows),
         "",
         f"![accuracy by bytes]({name}-bytes.svg)",
@@ -126,7 +131,8 @@ def introduction(settings: dict[str, Any], command: str) -> str:
     return (
         f"Made by `{command}`. Every method was trained for {settings['epochs']} epochs from the same dense "
         f"networks ({settings['teacher_epochs']} epochs). Its learning rate was the best of {rates} on the "
-        "validation part, for each density, with the first seed. Accuracies are those of the test part on the "
+        "validation part, for each density, with the first seed. If nothing else is said, accuracies are those of the "
+        "test part on the "
         f"golden integer model; bytes those of the compiled image for preset {settings['preset']} with "
         f"{settings['coefficient_depth']} words of coefficients, everything "
         "counted; multiplications of an inference, those of the transforms included, nothing skipped; cycles at "

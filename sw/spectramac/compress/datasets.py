@@ -10,6 +10,7 @@ name                 what                                                       
                                                                                         or Debian's package
 ``japanese-vowels``  640 utterances of /ae/ by 9 speakers, to be told apart: 12 LPC     sktime
                      cepstrum coefficients over time (Kudo, Toyama, Shimbo 1999, UCI)
+``digits-conv``      the same digits, for a convolutional network                       scikit-learn
 ===================  =================================================================  ====================
 
 Japanese vowels because it is speech, is small enough to be shipped, and has a test part of other recording
@@ -20,7 +21,7 @@ Whatever is chosen is chosen on the validation part, a stratified part of the au
 
 import importlib.util
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,7 @@ from numpy.typing import NDArray
 
 from spectramac.compress.blocks import Floats
 from spectramac.compress.choose import folds_of
+from spectramac.compress.conv_chain import Convolution
 from spectramac.compress.data import INPUT_SCALE, SPLIT, digits
 from spectramac.compress.idx import find_idx, read_idx_pair
 from spectramac.compress.labelled import MAX_CALIBRATION, read_samples
@@ -92,6 +94,8 @@ class DataSet(TrainingData):
     is_image : bool
     hidden : tuple of int
         Widths of the hidden layers of the network that the benchmark compresses.
+    convolutions : tuple of Convolution
+        If there are any, that network has these instead.
     x_test : float array (samples, n_in)
     y_test : int array (samples,)
     split : str
@@ -105,6 +109,7 @@ class DataSet(TrainingData):
     x_test: Floats
     y_test: Labels
     split: str
+    convolutions: tuple[Convolution, ...] = ()
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -154,6 +159,11 @@ def _digits(path: Path | None) -> DataSet:
     training = data.x_train.astype(np.float64) * INPUT_SCALE, data.y_train
     test = data.x_test.astype(np.float64) * INPUT_SCALE, data.y_test
     return _dataset("digits", 5, training, test, (8, 8), (256, 128), SPLIT)
+
+
+def _digits_conv(path: Path | None) -> DataSet:
+    layers = (Convolution(16, 5, pool=2), Convolution(32, 3), Convolution(32, 3, pool=2))
+    return replace(_digits(path), name="digits-conv", hidden=(), convolutions=layers)
 
 
 def _fashion_mnist(path: Path | None) -> DataSet:
@@ -214,6 +224,7 @@ def _japanese_vowels(path: Path | None) -> DataSet:
 
 _LOADERS: dict[str, Callable[[Path | None], DataSet]] = {
     "digits": _digits,
+    "digits-conv": _digits_conv,
     "fashion-mnist": _fashion_mnist,
     "japanese-vowels": _japanese_vowels,
 }

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from spectramac.compress.blocks import Floats
-from spectramac.compress.quantize import activation_scale, quantize_coefficients
+from spectramac.compress.quantize import Codes, activation_scale, quantize_coefficients
 from spectramac.compress.techniques import (
     ConvStage,
     Quantization,
@@ -24,7 +24,13 @@ from spectramac.compress.techniques import (
 )
 from spectramac.compress.torch_stage import ActivationQuantizer, StageLinear, to_float
 
-__all__ = ["StructuredConv2d", "StructuredLinear", "to_module"]
+__all__ = ["StructuredConv2d", "StructuredLinear", "first_step", "to_module"]
+
+
+def first_step(values: Tensor) -> float:
+    """The step of an int8 activation from typical values; any one if training has left nothing but zeros."""
+    found = values.numpy(force=True)
+    return activation_scale(found) if found.any() else 1 / 127
 
 
 class _Chain(nn.Module):
@@ -45,6 +51,56 @@ class _Chain(nn.Module):
         self.between = nn.ModuleList(ActivationQuantizer(False) for _ in range(last))
         self.channel_bias = None if per_output else nn.Parameter(to_float(bias))
 
+    def place(self, x: Tensor) -> Tensor:
+        """Inputs as the first stage wants them."""
+        return x
+
+    def apply_stage(self, i: int, x: Tensor) -> Tensor:
+        """What stage ``i`` makes of its inputs."""
+        y: Tensor = self.stages[i](x)
+        return y
+
+    def forward(self, x: Tensor) -> Tensor:
+        """All stages, with rounding between them."""
+        x = self.place(x)
+        for i in range(len(self.stages)):
+            x = self.apply_stage(i, x if i == 0 else self.between[i - 1](x))
+        return x if self.channel_bias is None else x + self.channel_bias[:, None, None]
+
+    @torch.no_grad()
+    def start_quantization(self, quantization: Quantization, x: Tensor) -> None:
+        """Round from now on: coefficients in steps of least error, values between stages likewise.
+
+        Parameters
+        ----------
+        quantization : Quantization
+            Its bits must be those of the layer. Steps that are not powers of two apart become new parameters:
+            make the optimizer afterwards.
+        x : float tensor (batch, …)
+            Typical inputs.
+        """
+        x = self.place(x)
+        for i, stage in enumerate(self.stages):
+            kind = quantization.steps_for(stage.t_out)
+            steps = quantize_coefficients(stage.numpy_spectrum(), stage.bits, kind).steps
+            stage.start_quantization(float(steps[0]) if kind == "layer" else steps)
+            if i < len(self.between):
+                x = self.apply_stage(i, x)
+                self.between[i].start(first_step(x))
+                x = self.between[i](x)
+
+    @property
+    def bias(self) -> nn.Parameter:
+        """Of the outputs."""
+        return self.stages[-1].bias if self.channel_bias is None else self.channel_bias
+
+    def codes(self) -> list[Codes]:
+        """The integers of every stage, once quantization has started: rounded as :meth:`Structured.export` does."""
+        return [
+            quantize_coefficients(stage.numpy_spectrum(), stage.bits, stage.steps)
+            for stage in self.stages
+        ]
+
     def to_structured(self) -> Structured:
         """The structure with the trained values, for cost, :meth:`Structured.dense` and export."""
         return self.structured.with_stages([stage.to_stage() for stage in self.stages])
@@ -60,7 +116,7 @@ class _Chain(nn.Module):
 
 
 class StructuredLinear(_Chain):
-    """A compressed fully-connected layer.
+    """A compressed fully-connected layer: (batch, n_in) to (batch, n_out).
 
     Parameters
     ----------
@@ -84,38 +140,11 @@ class StructuredLinear(_Chain):
         placed = x.new_zeros(len(x), self.structured.stages[0].n_in)
         return placed.index_copy(1, self.places, x)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(batch, n_in) to (batch, n_out)."""
-        x = self.place(x)
-        for i, stage in enumerate(self.stages):
-            x = stage(x if i == 0 else self.between[i - 1](x))
-        return x
-
-    @torch.no_grad()
-    def start_quantization(self, quantization: Quantization, x: Tensor) -> None:
-        """Round from now on: coefficients in steps of least error, values between stages likewise.
-
-        Parameters
-        ----------
-        quantization : Quantization
-            Its bits must be those of the layer. Steps that are not powers of two apart become new parameters:
-            make the optimizer afterwards.
-        x : float tensor (batch, n_in)
-            Typical inputs.
-        """
-        x = self.place(x)
-        for i, stage in enumerate(self.stages):
-            kind = quantization.steps_for(stage.t_out)
-            steps = quantize_coefficients(stage.numpy_spectrum(), stage.bits, kind).steps
-            stage.start_quantization(float(steps[0]) if kind == "layer" else steps)
-            x = stage(x)
-            if i < len(self.between):
-                self.between[i].start(activation_scale(x.numpy(force=True)))
-                x = self.between[i](x)
-
 
 class StructuredConv2d(_Chain):
     """A compressed convolution (cross-correlation), stride 1.
+
+    (batch, channels, height, width) to (batch, n_out, smaller height, smaller width), unless padded.
 
     Parameters
     ----------
@@ -136,15 +165,14 @@ class StructuredConv2d(_Chain):
         super().__init__(structured, bias, bits)
         self.padding = (padding, padding) if isinstance(padding, int) else padding
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(batch, channels, height, width) to (batch, n_out, smaller height, smaller width)."""
-        x = functional.pad(x, (self.padding[1], self.padding[1], self.padding[0], self.padding[0]))
-        for i, stage in enumerate(self.stages):
-            x = x if i == 0 else self.between[i - 1](x)
-            x = _tiled(stage, x) if isinstance(stage.stage, TileStage) else _direct(stage, x)
-        if self.channel_bias is not None:
-            x = x + self.channel_bias[:, None, None]
-        return x
+    def place(self, x: Tensor) -> Tensor:
+        """Padded."""
+        margins = (self.padding[1], self.padding[1], self.padding[0], self.padding[0])
+        return functional.pad(x, margins)
+
+    def apply_stage(self, i: int, x: Tensor) -> Tensor:
+        stage = self.stages[i]
+        return _tiled(stage, x) if isinstance(stage.stage, TileStage) else _direct(stage, x)
 
 
 def _direct(module: StageLinear, x: Tensor) -> Tensor:
@@ -159,7 +187,7 @@ def _tiled(module: StageLinear, x: Tensor) -> Tensor:
     """Overlap-save: tiles through the stage, their useful parts put together."""
     stage = module.stage
     assert isinstance(stage, TileStage)
-    side = 1 << (stage.t_in.log2_n // 2)
+    side = stage.side
     size = [x.shape[2 + axis] - stage.kernel[axis] + 1 for axis in (0, 1)]
     count = [-(-n // step) for n, step in zip(size, stage.tile, strict=True)]
     needed = [(n - 1) * step + side for n, step in zip(count, stage.tile, strict=True)]

@@ -23,16 +23,27 @@ __all__ = [
 
 
 class SpectralNetwork(nn.Module):
-    """Compressed layers with ReLU between them and int8 activations after each."""
+    """Compressed layers with ReLU between them and int8 activations after each.
 
-    def __init__(self, layers: Sequence[nn.Module]) -> None:
+    Parameters
+    ----------
+    layers : sequence of nn.Module
+    pools : sequence of nn.Module, optional
+        What each layer is followed by, besides: pooling by the maximum, a change of shape. It is done first,
+        because it is the same before and behind ReLU and rounding, and they have less to do then. Default: nothing.
+    """
+
+    def __init__(
+        self, layers: Sequence[nn.Module], pools: Sequence[nn.Module] | None = None
+    ) -> None:
         super().__init__()
+        self.pools = nn.ModuleList(pools or (nn.Identity() for _ in layers))
         self.layers = nn.ModuleList(layers)
         last = len(layers) - 1
         self.activations = nn.ModuleList(ActivationQuantizer(i < last) for i in range(last + 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(batch, n_inputs) real inputs to (batch, n_outputs)."""
+        """(batch, …) real inputs to (batch, n_outputs)."""
         return self.trace(x)[-1]
 
     def trace(self, x: Tensor) -> list[Tensor]:
@@ -45,7 +56,7 @@ class SpectralNetwork(nn.Module):
 
     def output(self, index: int, x: Tensor) -> Tensor:
         """What layer ``index`` makes of its inputs, after its activation function and rounding."""
-        y = self.layers[index](x)
+        y = self.pools[index](self.layers[index](x))
         rounded: Tensor = self.activations[index](
             torch.relu(y) if index < len(self.layers) - 1 else y
         )

@@ -26,14 +26,19 @@ from spectramac.compress.post_training import ChainBuilder, Choice, DenseLayer, 
 from spectramac.compress.procedure import Procedure
 from spectramac.compress.quantize import activation_scale
 from spectramac.compress.torch_stage import StageLinear, to_float
-from spectramac.compress.train import Position, fit
-from spectramac.compress.train_distillation import Imitation, VersionedImitation
-from spectramac.compress.train_student import Student
+from spectramac.compress.train import Position, SpectralNetwork, fit
+from spectramac.compress.train_distillation import (
+    Imitation,
+    VersionedImitation,
+    check_teacher,
+    dense_network,
+)
+from spectramac.compress.train_student import Student, ThresholdedNetwork
 from spectramac.compress.versions import Versions
 from spectramac.model.batch import quantize_input
 from spectramac.model.network import Network
 
-__all__ = ["Augment", "TrainedNetwork", "train_compressed"]
+__all__ = ["Augment", "TrainedNetwork", "on_steps", "run_procedure", "train_compressed"]
 
 Augment = Callable[[Tensor, torch.Generator], Tensor]
 """Changes a batch at random."""
@@ -60,7 +65,7 @@ class TrainedNetwork:
     @torch.no_grad()
     def predict(self, x: NDArray[Any]) -> Floats:
         """Real inputs (batch, n_in) to outputs (batch, n_out), rounded to the output's steps."""
-        inputs = _on_steps(to_float(x), self.input_scale)
+        inputs = on_steps(to_float(x), self.input_scale)
         return np.asarray(self.student(inputs).double().numpy(), np.float64)
 
     def export(self, calibration: NDArray[Any], *, accumulator_width: int = 27) -> Network:
@@ -101,7 +106,7 @@ class TrainedNetwork:
         return chain.network()
 
 
-def _on_steps(x: Tensor, scale: float) -> Tensor:
+def on_steps(x: Tensor, scale: float) -> Tensor:
     """The nearest int8 steps."""
     return torch.clamp(torch.round(x / scale), -128, 127) * scale
 
@@ -170,40 +175,80 @@ def train_compressed(
     if labels.shape != (len(values),):
         raise ValueError(f"y must have shape ({len(values)},), not {tuple(labels.shape)}")
     scale = activation_scale(values, "max") if input_scale is None else input_scale
-    where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     generator = torch.Generator().manual_seed(seed)
-    inputs = _on_steps(to_float(values), scale)
+    inputs = on_steps(to_float(values), scale)
     sample = inputs[torch.randperm(len(inputs), generator=generator)[:_SAMPLE]]
     student = Student(layers, choices, sample.double().numpy())
     if start is not None:
         student.take(start.student)
+    check_teacher(student, teacher or layers, inputs, procedure)
+    run_procedure(
+        student, dense_network(teacher or layers), inputs, labels, sample, procedure, generator,
+        input_scale=scale, augment=augment, versions=versions, device=device, progress=progress,
+    )  # fmt: skip
+    return TrainedNetwork(student, scale)
+
+
+def run_procedure(
+    student: ThresholdedNetwork,
+    teacher: SpectralNetwork,
+    inputs: Tensor,
+    labels: Tensor,
+    sample: Tensor,
+    procedure: Procedure,
+    generator: torch.Generator,
+    *,
+    input_scale: float,
+    augment: Augment | None = None,
+    versions: Versions | None = None,
+    device: str | torch.device | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Both phases: thresholding, then tuning through the quantizers; the student is on the CPU afterwards.
+
+    Parameters
+    ----------
+    student : ThresholdedNetwork
+    teacher : SpectralNetwork
+        Not to be trained.
+    inputs : float tensor (samples, …)
+        On int8 steps of ``input_scale``.
+    labels : int tensor (samples,)
+    sample : float tensor (batch, …)
+        Inputs that masks and first steps are chosen by.
+    procedure : Procedure
+    generator : torch.Generator
+        On the CPU; all randomness comes from it.
+    input_scale, augment, versions, device, progress
+        As of :func:`train_compressed`.
+    """
+    where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     student.to(where)
     inputs, sample = inputs.to(where), sample.to(where)
-    labels = labels.to(where)
-    args = student, teacher or layers, inputs, labels, procedure
+    args = student, teacher, inputs, labels.to(where), procedure
     change: Augment | None = None
     if versions is not None:
-        imitation = VersionedImitation(*args, generator, versions, scale)
+        imitation = VersionedImitation(*args, generator, versions, input_scale)
         inputs, change = torch.arange(len(labels), device=where), imitation.draw
     else:
         imitation = Imitation(*args, augment is None, generator)
         if augment is not None:
-            change = _rounded(augment, scale)
+            change = _rounded(augment, input_scale)
     run = _Run(student, imitation, inputs, sample, procedure, generator, change, progress)
     run.prune()
     student.start_quantization(sample)
     run.tune()
-    return TrainedNetwork(student.to("cpu").eval(), scale)
+    student.to("cpu").eval()
 
 
 @dataclass
 class _Run:
-    """The two phases; fields as of :func:`train_compressed`, tensors on the device.
+    """The two phases; fields as of :func:`run_procedure`, tensors on the device.
 
     ``inputs`` and what ``augment`` makes of them are what ``imitation`` takes.
     """
 
-    student: Student
+    student: ThresholdedNetwork
     imitation: Imitation
     inputs: Tensor
     sample: Tensor
@@ -260,7 +305,7 @@ class _Run:
 
 def _rounded(augment: Augment, scale: float) -> Augment:
     """The same, rounded to int8 steps."""
-    return lambda x, generator: _on_steps(augment(x, generator), scale)
+    return lambda x, generator: on_steps(augment(x, generator), scale)
 
 
 def _undecayed(model: nn.Module) -> list[nn.Parameter]:

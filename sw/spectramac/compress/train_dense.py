@@ -3,7 +3,7 @@
 """Dense networks of given widths, trained and kept: where compression starts from."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from spectramac.compress.post_training import DenseLayer, load_weights
 from spectramac.compress.train import fit
 from spectramac.compress.whole_file import whole_file
 
-__all__ = ["cached_dense", "train_dense"]
+__all__ = ["cached_dense", "cached_file", "train_dense"]
 
 
 def train_dense(
@@ -86,14 +86,35 @@ def cached_dense(
 
     A file appears whole or not at all, so that processes may share the folder.
     """
-    given = repr((epochs, seed, sorted(options.items()))).encode()
+
+    def train() -> list[DenseLayer]:
+        return train_dense(sizes, x, y, epochs=epochs, seed=seed, **options)
+
+    name = f"dense-{'-'.join(map(str, sizes))}"
+    return load_weights(
+        cached_file(folder, name, (epochs, seed, sorted(options.items())), x, y, train)
+    )
+
+
+def cached_file(
+    folder: Path,
+    name: str,
+    arguments: tuple[Any, ...],
+    x: Floats,
+    y: NDArray[np.int64],
+    train: Callable[[], list[DenseLayer]],
+) -> Path:
+    """The file with arrays ``w0``, ``b0``, ``w1``, … that ``train`` gives, made if it is not in ``folder`` yet.
+
+    Its name is made of ``name``, the arguments and the data.
+    """
+    given = repr(arguments).encode()
     digest = hashlib.sha256(given + np.ascontiguousarray(x).tobytes() + y.tobytes()).hexdigest()
-    path = folder / f"dense-{'-'.join(map(str, sizes))}-{digest[:12]}.npz"
+    path = folder / f"{name}-{digest[:12]}.npz"
     if not path.exists():
-        layers = train_dense(sizes, x, y, epochs=epochs, seed=seed, **options)
         arrays: dict[str, Any] = {}
-        for i, (w, b) in enumerate(layers):
+        for i, (w, b) in enumerate(train()):
             arrays |= {f"w{i}": w, f"b{i}": b}
         with whole_file(path) as partial, partial.open("wb") as file:
             np.savez_compressed(file, **arrays)
-    return load_weights(path)
+    return path

@@ -14,7 +14,7 @@ from spectramac.compress.torch_stage import to_float
 from spectramac.compress.train import SpectralNetwork, distillation_loss
 from spectramac.compress.versions import Versions
 
-__all__ = ["Imitation", "VersionedImitation", "dense_network"]
+__all__ = ["Imitation", "VersionedImitation", "check_teacher", "dense_network"]
 
 _CHUNK = 4096
 
@@ -39,8 +39,9 @@ class Imitation(nn.Module):
     Parameters
     ----------
     student : SpectralNetwork
-    teacher : sequence of (weights, bias)
-    x : float tensor (samples, n_in)
+    teacher : SpectralNetwork
+        Not to be trained; see :func:`check_teacher`.
+    x : float tensor (samples, …)
         Training inputs, on the device of the student.
     labels : int tensor (samples,)
     procedure : Procedure
@@ -48,17 +49,12 @@ class Imitation(nn.Module):
         Whether a sample is the same in every epoch, so that the teacher's logits need to be computed once only.
     generator : torch.Generator
         For the first values of the maps.
-
-    Raises
-    ------
-    ValueError
-        If the teacher's sizes do not fit.
     """
 
     def __init__(
         self,
         student: SpectralNetwork,
-        teacher: Sequence[DenseLayer],
+        teacher: SpectralNetwork,
         x: Tensor,
         labels: Tensor,
         procedure: Procedure,
@@ -66,22 +62,22 @@ class Imitation(nn.Module):
         generator: torch.Generator,
     ) -> None:
         super().__init__()
-        _check_teacher(student, teacher, x, procedure)
         self.student = student
         self._procedure, self._labels = procedure, labels
         # Not a submodule: it has nothing to train.
-        self._teacher = [dense_network(teacher).to(x.device)]
+        self._teacher = [teacher.to(x.device)]
         self._logits: Tensor | None = None
         if fixed and procedure.distillation and not procedure.features:
             parts = [self._teacher[0](part) for part in torch.split(x, _CHUNK)]
             self._logits = torch.cat(parts)
         self.maps = nn.ModuleList()
         if procedure.features:
-            for own, (weights, _) in zip(student.trace(x[:1])[:-1], teacher, strict=False):
-                self.maps.append(_linear_map(own.shape[1], len(weights), generator).to(x.device))
+            for own, target in zip(student.trace(x[:1])[:-1], teacher.trace(x[:1]), strict=False):
+                linear = _linear_map(own.shape[1], target.shape[1], generator)
+                self.maps.append(linear.to(x.device))
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """Inputs (batch, n_in) to the output of every layer of the student."""
+        """Inputs (batch, …) to the output of every layer of the student."""
         return self.student.trace(x)
 
     def loss(self, values: list[Tensor], samples: Tensor, inputs: Tensor) -> Tensor:
@@ -121,7 +117,7 @@ class VersionedImitation(Imitation):
     def __init__(
         self,
         student: SpectralNetwork,
-        teacher: Sequence[DenseLayer],
+        teacher: SpectralNetwork,
         x: Tensor,
         labels: Tensor,
         procedure: Procedure,
@@ -129,7 +125,7 @@ class VersionedImitation(Imitation):
         versions: Versions,
         scale: float,
     ) -> None:
-        versions.check(x.shape[0], x.shape[1], len(teacher[-1][0]))
+        versions.check(x.shape[0], x.shape[1], student(x[:1]).shape[1])
         if procedure.features:
             raise ValueError(
                 "features must be 0 with versions, whose teacher is known by its logits only, "
@@ -155,9 +151,10 @@ class VersionedImitation(Imitation):
         return [self._version_logits[inputs]]
 
 
-def _check_teacher(
+def check_teacher(
     student: SpectralNetwork, teacher: Sequence[DenseLayer], x: Tensor, procedure: Procedure
 ) -> None:
+    """Refuse a chain of layers whose sizes are not those of the student, as far as they are compared."""
     n_in, n_out = teacher[0][0].shape[1], len(teacher[-1][0])
     own = student.trace(x[:1])
     if (n_in, n_out) != (x.shape[1], own[-1].shape[1]):

@@ -88,12 +88,17 @@ class Recipe:
         return [64, *(layer.n_out for layer in self.plan)]
 
 
-def augment(x: Tensor, generator: torch.Generator) -> Tensor:
-    """Distort half of the images: shift (1 pixel), rotate (10°), scale (10 %), shear (10 %),
+def augment(
+    x: Tensor,
+    generator: torch.Generator,
+    image: tuple[int, int] = (8, 8),
+    step: float = INPUT_SCALE,
+) -> Tensor:
+    """Distort half of the images: shift (an eighth), rotate (10°), scale (10 %), shear (10 %),
     each at random.
 
     A small student learns the undistorted digits better if it also sees them; values stay int8
-    steps.
+    steps, of the real value ``step``.
     """
     n = len(x)
     draws = torch.rand(5, n, generator=generator) * 2 - 1
@@ -102,9 +107,11 @@ def augment(x: Tensor, generator: torch.Generator) -> Tensor:
     cos, sin = scale * torch.cos(angle), scale * torch.sin(angle)
     top = torch.stack([cos, shear - sin, dx], 1)
     bottom = torch.stack([sin, cos, dy], 1)
-    grid = functional.affine_grid(torch.stack([top, bottom], 1), [n, 1, 8, 8], align_corners=False)
-    moved = functional.grid_sample(x.view(n, 1, 8, 8), grid, align_corners=False).view(n, 64)
-    distorted = torch.round(moved / INPUT_SCALE) * INPUT_SCALE
+    grid = functional.affine_grid(
+        torch.stack([top, bottom], 1), [n, 1, *image], align_corners=False
+    )
+    moved = functional.grid_sample(x.view(n, 1, *image), grid, align_corners=False).view(n, -1)
+    distorted = torch.round(moved / step) * step
     return torch.where(torch.rand(n, 1, generator=generator) < 0.5, x, distorted)
 
 

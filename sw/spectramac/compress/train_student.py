@@ -8,36 +8,109 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from spectramac.compress.blocks import Floats
 from spectramac.compress.post_training import Choice, DenseLayer, check_place
-from spectramac.compress.quantize import activation_scale
 from spectramac.compress.techniques import Structured, Thresholding, remove_units
-from spectramac.compress.techniques.base import check_weights
-from spectramac.compress.threshold import column_rms
-from spectramac.compress.torch_layers import StructuredLinear
+from spectramac.compress.torch_layers import StructuredLinear, first_step
 from spectramac.compress.torch_stage import StageLinear
 from spectramac.compress.train import SpectralNetwork, cubic_density
 
-__all__ = ["Student"]
+__all__ = ["Student", "ThresholdedNetwork", "structure"]
 
 _SPARSE = 0.5
 """Part of the coefficients below which it is faster to train a list of them."""
 
 
-def _structure(choice: Choice, weights: Floats, x: Floats) -> Structured:
+def structure(choice: Choice, weights: Floats, x: Floats) -> Structured:
     """All coefficients, if they can be thresholded later; else at the final density."""
     if isinstance(choice.technique, Thresholding):
-        return choice.technique.transform(check_weights(weights))
+        return choice.technique.whole(weights)
     return choice.technique.fit(weights, choice.density, inputs=x)
 
 
-class Student(SpectralNetwork):
-    """Compressed layers that compute what a dense chain does, as far as their structure allows.
+class ThresholdedNetwork(SpectralNetwork):
+    """Compressed layers, each thresholded and quantized as its choice says.
 
     Layers of a :class:`~spectramac.compress.techniques.Thresholding` technique have all coefficients until
-    :meth:`choose_masks`. Removed neurons are gone from the next layer too, their mean in its bias.
+    :meth:`choose_masks`.
+
+    Parameters
+    ----------
+    layers : sequence of nn.Module
+        Of :mod:`spectramac.compress.torch_layers`.
+    choices : sequence of Choice
+        One a layer.
+    pools : sequence of nn.Module, optional
+        As of :class:`~spectramac.compress.train.SpectralNetwork`.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[nn.Module],
+        choices: Sequence[Choice],
+        pools: Sequence[nn.Module] | None = None,
+    ) -> None:
+        super().__init__(layers, pools)
+        self.choices = tuple(choices)
+        self.first_densities = [1.0] * len(choices)
+        """That thresholding begins with."""
+
+    def _seen(self, x: Tensor) -> Iterator[tuple[int, Choice, nn.Module, Tensor]]:
+        """(number, choice, layer, its inputs) of every layer, one after the other."""
+        for i, (choice, layer) in enumerate(zip(self.choices, self.layers, strict=True)):
+            yield i, choice, layer, x
+            x = self.output(i, x)
+
+    @torch.no_grad()
+    def choose_masks(self, x: Tensor, progress: float) -> None:
+        """Keep the coefficients of the largest effect on the outputs of their layers.
+
+        Parameters
+        ----------
+        x : float tensor (batch, …)
+            Typical inputs.
+        progress : float
+            On the way from all coefficients (0) to the final density (1), see
+            :func:`~spectramac.compress.train.cubic_density`.
+        """
+        for i, choice, layer, seen in self._seen(x):
+            if isinstance(choice.technique, Thresholding):
+                (stage,) = layer.stages
+                rms = layer.structured.column_rms(seen.numpy(force=True))
+                density = cubic_density(progress, choice.density, self.first_densities[i])
+                stage.set_mask(choice.technique.select(stage.all_values(), density, rms))
+
+    @torch.no_grad()
+    def start_quantization(self, x: Tensor) -> None:
+        """Round coefficients and activations from now on, in calibrated steps; what is rounded already stays so."""
+        for i, choice, layer, seen in self._seen(x):
+            if not layer.stages[0].quantized:
+                layer.start_quantization(choice.quantization, seen)
+            if not self.activations[i].enabled:
+                self.activations[i].start(first_step(self.output(i, seen)))
+
+    def stages(self) -> list[StageLinear]:
+        """Of all layers."""
+        return [stage for layer in self.layers for stage in layer.stages]
+
+    def compact(self) -> None:
+        """Fix the masks, and train only what they keep (:meth:`StageLinear.compact`)."""
+        for stage in self.stages():
+            if len(stage.stored) < _SPARSE * stage.mask.numel():
+                stage.compact()
+
+    def expand(self) -> None:
+        """Undo :meth:`compact`."""
+        for stage in self.stages():
+            stage.expand()
+
+
+class Student(ThresholdedNetwork):
+    """Compressed layers that compute what a dense chain does, as far as their structure allows.
+
+    Removed neurons are gone from the next layer too, their mean in its bias.
 
     Parameters
     ----------
@@ -58,7 +131,7 @@ class Student(SpectralNetwork):
         chain, modules, last = list(layers), [], len(layers) - 1
         for i, choice in enumerate(choices):
             weights, bias = chain[i]
-            structured = _structure(choice, weights, x)
+            structured = structure(choice, weights, x)
             x = np.maximum(x @ weights.T + bias, 0)
             kept = structured.output_map
             if kept is not None and i < last:
@@ -68,10 +141,7 @@ class Student(SpectralNetwork):
                 bias, x = bias[kept], x[:, kept]
             check_place(i, structured)
             modules.append(StructuredLinear(structured, bias, choice.quantization.bits))
-        super().__init__(modules)
-        self.choices = tuple(choices)
-        self.first_densities = [1.0] * len(choices)
-        """That thresholding begins with."""
+        super().__init__(modules, choices)
 
     def take(self, other: "Student") -> None:
         """Go on from another student of the same chain, in the layers that can be thresholded anew."""
@@ -89,52 +159,3 @@ class Student(SpectralNetwork):
                 self.layers[i] = copy.deepcopy(old)
                 self.activations[i] = copy.deepcopy(other.activations[i])
                 self.first_densities[i] = other.choices[i].density
-
-    def _seen(self, x: Tensor) -> Iterator[tuple[int, Choice, StructuredLinear, Tensor]]:
-        """(number, choice, layer, its inputs) of every layer, one after the other."""
-        for i, (choice, layer) in enumerate(zip(self.choices, self.layers, strict=True)):
-            yield i, choice, layer, x
-            x = self.output(i, x)
-
-    @torch.no_grad()
-    def choose_masks(self, x: Tensor, progress: float) -> None:
-        """Keep the coefficients of the largest effect on the outputs of their layers.
-
-        Parameters
-        ----------
-        x : float tensor (batch, n_in)
-            Typical inputs.
-        progress : float
-            On the way from all coefficients (0) to the final density (1), see
-            :func:`~spectramac.compress.train.cubic_density`.
-        """
-        for i, choice, layer, seen in self._seen(x):
-            if isinstance(choice.technique, Thresholding):
-                (stage,) = layer.stages
-                rms = column_rms(layer.place(seen).numpy(force=True), stage.t_in)
-                density = cubic_density(progress, choice.density, self.first_densities[i])
-                stage.set_mask(choice.technique.select(stage.all_values(), density, rms))
-
-    @torch.no_grad()
-    def start_quantization(self, x: Tensor) -> None:
-        """Round coefficients and activations from now on, in calibrated steps; what is rounded already stays so."""
-        for i, choice, layer, seen in self._seen(x):
-            if not layer.stages[0].quantized:
-                layer.start_quantization(choice.quantization, seen)
-            if not self.activations[i].enabled:
-                self.activations[i].start(activation_scale(self.output(i, seen).numpy(force=True)))
-
-    def stages(self) -> list[StageLinear]:
-        """Of all layers."""
-        return [stage for layer in self.layers for stage in layer.stages]
-
-    def compact(self) -> None:
-        """Fix the masks, and train only what they keep (:meth:`StageLinear.compact`)."""
-        for stage in self.stages():
-            if len(stage.stored) < _SPARSE * stage.mask.numel():
-                stage.compact()
-
-    def expand(self) -> None:
-        """Undo :meth:`compact`."""
-        for stage in self.stages():
-            stage.expand()

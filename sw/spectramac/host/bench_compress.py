@@ -11,12 +11,16 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from spectramac.spec.config import PRESETS, preset
 
 __all__ = ["main"]
 
-_PLAIN = ("prune-value-int8", "low-rank-int8", "circulant-8-int8", "neurons-l2-int8")
+_PLAIN = (
+    "prune-value-int8", "low-rank-int8", "circulant-8-int8", "neurons-l2-int8",
+    "prune-conv-value-int8", "channelwise-conv-int8", "circulant-conv-8-int8", "channels-l2-int8",
+)  # fmt: skip
 """Methods with 8 bits that are tried by default, besides all with 4."""
 
 
@@ -60,25 +64,27 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _methods(given: str | None, known: Sequence[str]) -> list[str]:
-    """Methods to run.
+def _methods(given: str | None, known: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Methods to run, of those known to each data set.
 
     Raises
     ------
     ValueError
-        If there is no such method.
+        If no data set has such a method.
     """
     if given is None:
-        return [name for name in known if name.endswith("-int4") or name in _PLAIN]
-    names = given.split(",")
+        return [[n for n in own if n.endswith("-int4") or n in _PLAIN] for own in known]
+    names, every = given.split(","), list(dict.fromkeys(name for own in known for name in own))
     for name in names:
-        if name not in known and not name.startswith("spectral-input"):
-            raise ValueError(f"method must be one of {', '.join(known)}, not {name!r}")
-    return [name for name in names if name in known]
+        if name not in every and not name.startswith("spectral-input"):
+            raise ValueError(f"method must be one of {', '.join(every)}, not {name!r}")
+    return [[name for name in names if name in own] for own in known]
 
 
 def _run(options: argparse.Namespace) -> None:
     from spectramac.compress.bench import Bench, Results, Settings
+    from spectramac.compress.bench_conv import ConvBench
+    from spectramac.compress.bench_dense import DenseBench
     from spectramac.compress.bench_report import introduction, write_report
     from spectramac.compress.datasets import load_dataset
 
@@ -95,11 +101,13 @@ def _run(options: argparse.Namespace) -> None:
     def log(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
-    benches = [
-        Bench(load_dataset(name, options.fashion_mnist), settings, results, options.out, log)
-        for name in options.datasets.split(",")
+    data = [load_dataset(name, options.fashion_mnist) for name in options.datasets.split(",")]
+    benches: list[Bench[Any]] = [
+        (ConvBench if d.convolutions else DenseBench)(d, settings, results, options.out, log)
+        for d in data
     ]
-    plans = [(b, _methods(options.methods, list(b.methods))) for b in benches]
+    chosen = _methods(options.methods, [list(bench.methods) for bench in benches])
+    plans = list(zip(benches, chosen, strict=True))
     if options.list:
         for bench, _ in plans:
             print(f"{bench.data.name}: {', '.join(bench.methods)}")

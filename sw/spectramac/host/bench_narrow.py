@@ -55,7 +55,8 @@ def _introduction(settings: dict[str, Any], command: str) -> str:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from spectramac.compress.bench import Bench, Results, Settings
+    from spectramac.compress.bench import Results, Settings
+    from spectramac.compress.bench_dense import DenseBench
     from spectramac.compress.bench_narrow import CONFIG, PLANS, NarrowBench
     from spectramac.compress.bench_report import write_report
     from spectramac.compress.datasets import load_dataset
@@ -72,7 +73,7 @@ def _run(options: argparse.Namespace) -> None:
         if name not in PLANS:
             raise ValueError(f"data set must be one of {', '.join(PLANS)}, not {name!r}")
         data = load_dataset(name, options.fashion_mnist)
-        bench = Bench(data, settings, results, options.out, log)
+        bench = DenseBench(data, settings, results, options.out, log)
         for seed in seeds:
             bench.dense(seed)
         narrow = NarrowBench(bench, options.teacher_epochs)

@@ -3,12 +3,12 @@
 """Compression techniques behind one interface (:mod:`spectramac.compress.techniques.base`)."""
 
 from spectramac.compress.techniques.base import Structured, Technique, Thresholding
-from spectramac.compress.techniques.conv import (
+from spectramac.compress.techniques.conv import ConvStage, StructuredConv
+from spectramac.compress.techniques.conv_sparse import (
     ChannelPruning,
-    ConvStage,
+    CirculantConv,
     PrunedConv,
     SftConv,
-    StructuredConv,
 )
 from spectramac.compress.techniques.decomposition import (
     ChannelwiseConv,
@@ -39,6 +39,7 @@ __all__ = [
     "BlockCirculant",
     "ChannelPruning",
     "ChannelwiseConv",
+    "CirculantConv",
     "ConvStage",
     "DepthwiseConv",
     "LowRank",

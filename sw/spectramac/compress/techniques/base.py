@@ -15,7 +15,7 @@ are written once, here.
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ from spectramac.compress.blocks import Floats
 from spectramac.compress.quantize import activation_scale, assemble, quantize_coefficients
 from spectramac.compress.size import Cost, layers_cost
 from spectramac.compress.techniques.stage import INT8, NotRunnableError, Quantization, Stage
-from spectramac.compress.threshold import Mask, column_rms
+from spectramac.compress.threshold import Mask
 from spectramac.model.layer import run_layer
 from spectramac.model.network import Layer, Transform
 from spectramac.spec.config import AcceleratorConfig
@@ -123,6 +123,10 @@ class Structured:
         placed = np.zeros((len(x), self.stages[0].n_in), x.dtype)
         placed[:, self.input_map] = x
         return placed
+
+    def column_rms(self, inputs: NDArray[Any]) -> Floats:
+        """RMS of every column of the first stage for typical inputs of the layer, in any unit."""
+        return self.stages[0].column_rms(self.place(inputs))
 
     def export(
         self,
@@ -253,9 +257,16 @@ class Thresholding(Technique):
     Which they are can be decided again at any time, for instance while the coefficients are trained.
     """
 
+    n_axes: ClassVar[int] = 2
+    """Of the weights."""
+
+    def whole(self, weights: Floats) -> Structured:
+        """As :meth:`transform`, of weights that are checked first."""
+        return self.transform(check_weights(weights, self.n_axes))
+
     @abstractmethod
     def transform(self, weights: Floats) -> Structured:
-        """One stage with all coefficients of ``weights`` (n_out, n_in)."""
+        """One stage with all coefficients of ``weights``, shaped as :meth:`Technique.fit` takes them."""
 
     @abstractmethod
     def select(self, stage: Stage, density: float, rms: Floats | None = None) -> Mask:
@@ -268,8 +279,8 @@ class Thresholding(Technique):
         density : float
             As of :meth:`Technique.fit`.
         rms : float array (columns,), optional
-            Of every column's value (:func:`~spectramac.compress.threshold.column_rms`): compare coefficients
-            by their effect on the output.
+            Of every column's value (:meth:`Structured.column_rms`): compare coefficients by their effect on
+            the output.
 
         Returns
         -------
@@ -279,10 +290,9 @@ class Thresholding(Technique):
     def fit(
         self, weights: Floats, density: float, *, inputs: NDArray[Any] | None = None
     ) -> Structured:
-        whole = self.transform(check_weights(weights))
+        whole = self.whole(weights)
         (stage,) = whole.stages
-        placed = None if inputs is None else whole.place(np.asarray(inputs))
-        rms = None if placed is None else column_rms(placed, stage.t_in)
+        rms = None if inputs is None else whole.column_rms(np.asarray(inputs))
         mask = self.select(stage, check_density(density), rms)
         return whole.with_stages([stage.with_mask(mask)])
 

@@ -11,39 +11,29 @@ multiplications are counted for a given output size, stride 1.
 The engine does not run convolutions yet: :meth:`StructuredConv.export` says so.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectramac.compress.blocks import Floats
-from spectramac.compress.sft import orthonormal_sft
-from spectramac.compress.size import Cost, fft_multiplications, layers_cost
-from spectramac.compress.techniques.base import (
-    NotRunnableError,
-    Structured,
-    Technique,
-    block_transform,
-    check_density,
-    check_weights,
-)
-from spectramac.compress.techniques.pruning import unit_importance
-from spectramac.compress.techniques.selection import PAIRS, Selection
+from spectramac.compress.size import Cost, layers_cost
+from spectramac.compress.techniques.base import NotRunnableError, Structured
 from spectramac.compress.techniques.stage import IDENTITY, INT8, Quantization, Stage
-from spectramac.compress.threshold import Mask, column_rms, largest
+from spectramac.compress.threshold import Mask, column_rms
+from spectramac.graph.summary import BIAS_BYTES
 from spectramac.model.network import Layer, Transform
 from spectramac.spec.config import AcceleratorConfig
 
 __all__ = [
-    "ChannelPruning",
     "ConvStage",
-    "PrunedConv",
-    "SftConv",
     "StructuredConv",
     "channel_rms",
     "conv_stage",
     "kernel_matrix",
+    "stages_cost",
 ]
 
 
@@ -64,6 +54,22 @@ class ConvStage(Stage):
     channels: int
     kernel: tuple[int, int]
     tile: tuple[int, int] = (1, 1)
+
+    def __post_init__(self) -> None:
+        # As the padding of rows and columns: the channel that makes an odd number even is always zero.
+        object.__setattr__(self, "mask", self.mask & self.columns)
+        super().__post_init__()
+
+    @property
+    def columns(self) -> Mask:
+        """Which columns stand for channels, or for their bins: bool (columns,)."""
+        per_tap = self.spectrum.shape[1] // self.shared_taps
+        channel = np.arange(self.spectrum.shape[1]) % per_tap
+        return np.asarray(channel < (per_tap if self.t_in.is_fft else self.channels))
+
+    def column_rms(self, inputs: NDArray[Any]) -> Floats:
+        """RMS of every column for typical inputs (batch, channels, height, width)."""
+        return channel_rms(inputs, self.t_in, self.shared_taps)
 
     def weights(self) -> Floats:
         """The kernel, float (n_out, channels, height, width)."""
@@ -119,14 +125,7 @@ class StructuredConv(Structured):
         runs = [stage.runs(output_size) for stage in self.stages]
         quantization.check_runnable(self.technique)
         skeletons = [stage.skeleton(quantization) for stage in self.stages]
-        transforms = 0.0
-        for stage, n_runs in zip(self.stages, runs, strict=True):
-            n_blocks = stage.t_in.padded(stage.n_in) // stage.t_in.n / stage.shared_taps
-            transforms += n_runs * n_blocks * fft_multiplications(stage.t_in) / 2
-            n_blocks = stage.t_out.padded(stage.n_out) // stage.t_out.n
-            transforms += n_runs * n_blocks * fft_multiplications(stage.t_out) / 2
-        counted = layers_cost(skeletons, config, runs=runs)
-        return replace(counted, fft_multiplications=transforms)
+        return stages_cost(self.stages, skeletons, runs, config)
 
     def export(self, name: str, bias: Floats, **arguments: Any) -> tuple[Layer, ...]:
         """Not possible yet.
@@ -140,6 +139,25 @@ class StructuredConv(Structured):
             f"layer {name!r}: the engine must run convolutions for technique {self.technique!r}, and "
             "does not yet; cost() and dense() work, or use fully-connected layers"
         )
+
+
+def stages_cost(
+    stages: Sequence[Stage],
+    layers: Sequence[Layer],
+    runs: Sequence[int],
+    config: AcceleratorConfig,
+) -> Cost:
+    """Of a chain of stages, each applied ``runs`` times for one inference; ``layers`` are what they store."""
+    counted = layers_cost(layers, config, runs=runs)
+    # Of a tile, the outputs of one channel share a bias.
+    repeated = sum(s.n_out - s.n_biases for s in stages) * BIAS_BYTES
+    transforms = sum(n * stage.fft_multiplications for n, stage in zip(runs, stages, strict=True))
+    return replace(
+        counted,
+        bias_bits=counted.bias_bits - 8 * repeated,
+        stored_bytes=counted.stored_bytes - repeated,
+        fft_multiplications=transforms,
+    )
 
 
 def _compose(second: Floats, first: Floats) -> Floats:
@@ -189,106 +207,3 @@ def conv_stage(weights: Floats, mask: Mask | None = None) -> ConvStage:
         n_in=matrix.shape[1], n_out=len(weights), spectrum=padded, mask=stored,
         channels=weights.shape[1], kernel=(weights.shape[2], weights.shape[3]),
     )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class SftConv(Technique):
-    """SFT over blocks of channels: a one-dimensional transform across the channels of each pixel.
-
-    Parameters
-    ----------
-    block_in, block_out : int or None
-        Points, over input and output channels; None: all channels. 0: no transform.
-    selection : Selection
-    """
-
-    block_in: int | None = 8
-    block_out: int | None = 8
-    selection: Selection = PAIRS
-
-    @property
-    def name(self) -> str:
-        sizes = [
-            "all" if block is None else str(block) for block in (self.block_out, self.block_in)
-        ]
-        return f"sft-conv-{'x'.join(sizes)}"
-
-    def fit(
-        self, weights: Floats, density: float, *, inputs: NDArray[Any] | None = None
-    ) -> StructuredConv:
-        weights, density = check_weights(weights, 4), check_density(density)
-        n_out, channels, height, width = weights.shape
-        t_in = IDENTITY if self.block_in == 0 else block_transform(self.block_in, channels)
-        t_out = IDENTITY if self.block_out == 0 else block_transform(self.block_out, n_out)
-        matrix = kernel_matrix(weights, t_in)
-        S = orthonormal_sft(matrix, t_in, t_out)
-        rms = None if inputs is None else channel_rms(inputs, t_in, height * width)
-        mask = self.selection(S, density, rms)
-        if not t_in.is_fft:  # the channel that pads an odd number of them
-            blocks = mask.reshape(len(S), height * width, -1)
-            blocks[:, :, channels:] = False
-        stage = ConvStage(
-            n_in=matrix.shape[1], n_out=n_out, t_in=t_in, t_out=t_out, spectrum=S, mask=mask,
-            channels=channels, kernel=(height, width),
-        )  # fmt: skip
-        return StructuredConv(technique=self.name, shape=weights.shape, stages=(stage,))
-
-
-@dataclass(frozen=True)
-class PrunedConv(Technique):
-    """Magnitude pruning of a kernel over (out, in, tap).
-
-    Parameters
-    ----------
-    selection : Selection
-        ``"value"``: unstructured; ``"pair"``: two neighbouring filters; ``"lanes"``: whole words.
-    """
-
-    selection: Selection = PAIRS
-
-    @property
-    def name(self) -> str:
-        return f"prune-conv-{self.selection.group}"
-
-    def fit(
-        self, weights: Floats, density: float, *, inputs: NDArray[Any] | None = None
-    ) -> StructuredConv:
-        plain = SftConv(0, 0, self.selection).fit(weights, density, inputs=inputs)
-        return replace(plain, technique=self.name)
-
-
-@dataclass(frozen=True)
-class ChannelPruning(Technique):
-    """Structured pruning: whole filters are removed, what stays is dense.
-
-    In a network, :func:`~spectramac.compress.techniques.pruning.remove_units` removes the channels of the next
-    layer too.
-
-    Parameters
-    ----------
-    norm : str
-        ``"l1"`` or ``"l2"``, of a filter.
-    """
-
-    norm: Literal["l1", "l2"] = "l2"
-
-    @property
-    def name(self) -> str:
-        return f"channels-{self.norm}"
-
-    def fit(
-        self, weights: Floats, density: float, *, inputs: NDArray[Any] | None = None
-    ) -> StructuredConv:
-        weights, density = check_weights(weights, 4), check_density(density)
-        scaled = weights
-        if inputs is not None:
-            rms = channel_rms(inputs, IDENTITY, 1)[: weights.shape[1]]
-            scaled = weights * rms[:, None, None]
-        count = max(1, round(density * len(weights)))
-        kept = np.flatnonzero(largest(unit_importance(scaled, self.norm), count))
-        return StructuredConv(
-            technique=self.name,
-            shape=weights.shape,
-            stages=(conv_stage(weights[kept]),),
-            output_map=kept.astype(np.int32),
-        )

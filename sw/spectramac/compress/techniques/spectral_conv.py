@@ -9,17 +9,18 @@ and diagonal over frequency, the pattern for which the engine needs no index whe
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectramac.compress.blocks import Floats
 from spectramac.compress.sft import circulant_to_spectrum, orthonormal
-from spectramac.compress.techniques.base import Technique, check_density, check_weights
+from spectramac.compress.techniques.base import Thresholding
 from spectramac.compress.techniques.conv import ConvStage, StructuredConv
 from spectramac.compress.techniques.selection import keep_diagonal
-from spectramac.compress.threshold import column_rms
+from spectramac.compress.techniques.stage import Stage
+from spectramac.compress.threshold import Mask, column_rms
 from spectramac.model.network import Transform
 
 __all__ = ["SpectralConv", "TileStage", "cut_tiles"]
@@ -33,15 +34,27 @@ class TileStage(ConvStage):
     """
 
     @property
+    def side(self) -> int:
+        """T."""
+        return 1 << (self.t_in.log2_n // 2)
+
+    @property
+    def n_biases(self) -> int:
+        return self.n_out // self.side**2
+
+    @property
     def shared_taps(self) -> int:
         return 1
+
+    def column_rms(self, inputs: NDArray[Any]) -> Floats:
+        return column_rms(cut_tiles(inputs, self.side), self.t_in)
 
     def weights(self) -> Floats:
         """The circular kernel, float (output channels, input channels, T, T).
 
         What thresholding does to a kernel is not confined to the kernel's size.
         """
-        side = 1 << (self.t_in.log2_n // 2)
+        side = self.side
         blocks = self.matrix().reshape(-1, side * side, self.channels, side * side)
         # y[p] = Σ K[k] x[p + k]: the first row of a block, y[0], is K itself.
         return np.ascontiguousarray(blocks[:, 0]).reshape(-1, self.channels, side, side)
@@ -58,7 +71,7 @@ def cut_tiles(inputs: NDArray[Any], side: int) -> Floats:
 
 
 @dataclass(frozen=True)
-class SpectralConv(Technique):
+class SpectralConv(Thresholding):
     """Kernels as spectra of tiles, sparse over output channels, input channels and bins.
 
     Density 1 is exact. A tile's spectrum has T² values for height x width of the kernel: it pays for large
@@ -70,16 +83,15 @@ class SpectralConv(Technique):
         Side T of the tiles, a power of two of at least 4 and not below the kernel's size.
     """
 
+    n_axes: ClassVar[int] = 4
+
     tile: int = 8
 
     @property
     def name(self) -> str:
         return f"spectral-conv-{self.tile}"
 
-    def fit(
-        self, weights: Floats, density: float, *, inputs: NDArray[Any] | None = None
-    ) -> StructuredConv:
-        weights, density = check_weights(weights, 4), check_density(density)
+    def transform(self, weights: Floats) -> StructuredConv:
         n_out, channels, height, width = weights.shape
         if max(height, width) > self.tile:
             raise ValueError(
@@ -90,10 +102,12 @@ class SpectralConv(Technique):
         vectors = np.zeros((n_out, channels, self.tile, self.tile))
         vectors[:, :, rows[:, None], columns] = weights
         S = orthonormal(circulant_to_spectrum(vectors.reshape(n_out, channels, t.n), t), t, t)
-        rms = None if inputs is None else column_rms(cut_tiles(inputs, self.tile), t)
         stage = TileStage(
             n_in=channels * t.n, n_out=n_out * t.n, t_in=t, t_out=t, spectrum=S,
-            mask=keep_diagonal(S, density, t, rms), pattern="complex", channels=channels,
+            mask=keep_diagonal(S, 1.0, t), pattern="complex", channels=channels,
             kernel=(height, width), tile=(self.tile - height + 1, self.tile - width + 1),
         )  # fmt: skip
         return StructuredConv(technique=self.name, shape=weights.shape, stages=(stage,))
+
+    def select(self, stage: Stage, density: float, rms: Floats | None = None) -> Mask:
+        return keep_diagonal(stage.spectrum, density, stage.t_in, rms)

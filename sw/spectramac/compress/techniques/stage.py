@@ -3,9 +3,10 @@
 """One primitive of the engine with real coefficients: what every technique lowers a layer to."""
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spectramac.compress.blocks import Floats
 from spectramac.compress.quantize import quantize_coefficients
@@ -17,7 +18,8 @@ from spectramac.compress.sft import (
     orthonormal,
     pad,
 )
-from spectramac.compress.threshold import Group, Mask
+from spectramac.compress.size import fft_multiplications
+from spectramac.compress.threshold import Group, Mask, column_rms
 from spectramac.compress.uniform import parameter_bits, quantize_uniform
 from spectramac.model.network import Layer, Transform
 
@@ -168,6 +170,28 @@ class Stage:
         """S, in the scaling that the hardware multiplies with."""
         return from_orthonormal(self.spectrum, self.t_in, self.t_out)
 
+    def column_rms(self, inputs: NDArray[Any]) -> Floats:
+        """RMS of every column for typical inputs (batch, n_in)."""
+        return column_rms(inputs, self.t_in)
+
+    @property
+    def n_biases(self) -> int:
+        """Stored biases: one an output, but for tiles."""
+        return self.n_out
+
+    @property
+    def shared_taps(self) -> int:
+        """For how many parts of the input one transform serves: 1 but for convolutions."""
+        return 1
+
+    @property
+    def fft_multiplications(self) -> float:
+        """Those of the transforms, for one application (two share a complex FFT)."""
+        blocks_in = self.t_in.padded(self.n_in) // self.t_in.n / self.shared_taps
+        blocks_out = self.t_out.padded(self.n_out) // self.t_out.n
+        one = fft_multiplications
+        return (blocks_in * one(self.t_in) + blocks_out * one(self.t_out)) / 2
+
     @property
     def n_coefficients(self) -> int:
         """Stored at full density: padding counts where it is transformed."""
@@ -218,15 +242,22 @@ class Stage:
         group = quantization.group(self.mask.shape, self.t_out)
         return parameter_bits(self.mask.shape, quantization.bits, group, affine=quantization.affine)
 
-    def skeleton(self, quantization: Quantization) -> Layer:
-        """An integer layer with ones where the mask is: stores as much as the exported one at most.
+    def skeleton(self, quantization: Quantization, codes: NDArray[np.int16] | None = None) -> Layer:
+        """An integer layer that stores what the exported one does, without its scales' values.
 
         Steps and zero points that the engine does not run are not in it (:meth:`parameter_bits`).
+
+        Parameters
+        ----------
+        quantization : Quantization
+        codes : int16 array (rows, columns), optional
+            Coefficients. Default: ones where the mask is, which stores as much as any codes at most.
         """
-        codes = self.mask.astype(np.int16)
-        if self.pattern == "complex":
-            joint = joint_blocks(codes.shape, self.t_in, self.t_out)
-            codes[0::2, 1::2] *= np.where(joint, -1, 1).astype(np.int16)
+        if codes is None:
+            codes = self.mask.astype(np.int16)
+            if self.pattern == "complex":
+                joint = joint_blocks(codes.shape, self.t_in, self.t_out)
+                codes[0::2, 1::2] *= np.where(joint, -1, 1).astype(np.int16)
         steps = quantization.steps_for(self.t_out) if quantization.is_runnable else "layer"
         # Any value that is not uniform: only that they are stored counts.
         uneven = steps != "layer"

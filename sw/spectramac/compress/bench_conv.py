@@ -1,0 +1,130 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""The benchmark of convolutional networks, as fake-quantized PyTorch networks: the engine does not run them yet."""
+
+import importlib
+from dataclasses import dataclass, replace
+from functools import cached_property
+from types import ModuleType
+from typing import Any
+
+from spectramac.compress.bench import Bench
+from spectramac.compress.bench_methods import BITS
+from spectramac.compress.conv_chain import Architecture
+from spectramac.compress.conv_methods import Chain, ConvPlan, conv_methods
+from spectramac.compress.post_training import DenseLayer
+from spectramac.compress.techniques import Quantization
+from spectramac.compress.training import Training
+from spectramac.model.batch import accuracy
+
+__all__ = ["ConvBench", "ConvBenchMethod"]
+
+_CALIBRATION = 256
+"""Training inputs that channels are chosen by."""
+_MASK_INTERVAL = 20
+"""Batches between two choices of masks: the data are few, and so are the batches."""
+
+
+_FIGURES = (
+    "Accuracies here are those of the **fake-quantized PyTorch network**: coefficients and int8 activations are "
+    "rounded, but no integers are run, because the engine does not run convolutions yet; so there are no cycles. "
+    "Bytes are what a compiled image of these coefficients would hold, by the same count. Zeros at the borders are "
+    "multiplied as anything else."
+)
+
+
+@dataclass(frozen=True)
+class ConvBenchMethod:
+    """A method with its quantization; its name is ``<method>-int<bits>``."""
+
+    method: ConvPlan
+    quantization: Quantization
+
+
+@dataclass(eq=False)
+class ConvBench(Bench[Any]):
+    """The benchmark of one data set of images with a convolutional network."""
+
+    @cached_property
+    def methods(self) -> dict[str, ConvBenchMethod]:
+        """See :attr:`Bench.methods`."""
+        return {
+            f"{method.name}-int{bits}": ConvBenchMethod(
+                method, Quantization(bits, self.settings.steps)
+            )
+            for bits in BITS
+            for method in conv_methods(self.settings.config, bits)
+        }
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """See :attr:`Bench.about`."""
+        return {"architecture": self._net.name, "figures": _FIGURES}
+
+    @property
+    def _net(self) -> Architecture:
+        data = self.data
+        return Architecture(data.shape, data.convolutions, data.n_classes)
+
+    @property
+    def _training(self) -> ModuleType:
+        """Needs PyTorch."""
+        return importlib.import_module("spectramac.compress.train_conv")
+
+    @property
+    def _floating(self) -> ModuleType:
+        """Needs PyTorch."""
+        return importlib.import_module("spectramac.compress.train_conv_dense")
+
+    def _dense(self, seed: int) -> list[DenseLayer]:
+        data = self.data
+        layers: list[DenseLayer] = self._floating.cached_dense_conv(
+            self.out / "dense",
+            self._net,
+            data.x_train,
+            data.y_train,
+            epochs=self.settings.teacher_epochs * self.passes,
+            seed=seed,
+        )
+        return layers
+
+    def _dense_accuracy(self, layers: list[DenseLayer]) -> float:
+        network = self._floating.dense_conv_network(layers, self._net)
+        outputs = self._floating.predict(network, self.data.x_test, self._net)
+        return accuracy(outputs, self.data.y_test)
+
+    def _plan(self, method: str, density: float, seed: int) -> tuple[list[DenseLayer], Chain]:
+        chosen, layers = self.methods[method], self.dense(seed)
+        x = self.data.calibration[:_CALIBRATION]
+        inputs = self._floating.layer_inputs(layers, self._net, x)
+        return layers, chosen.method.plan(layers, density, chosen.quantization, inputs)
+
+    def _check(self, method: str, density: float, seed: int) -> None:
+        _, (chain, choices) = self._plan(method, density, seed)
+        self._training.masks_cost(chain, self._net, choices, self.settings.config)
+
+    def _train(self, method: str, density: float, seed: int, rate: float) -> Any:
+        layers, (chain, choices) = self._plan(method, density, seed)
+        procedure = Training(self.settings.epochs * self.passes, rate).procedure()
+        return self._training.train_conv(
+            chain,
+            self._net,
+            choices,
+            self.data.x_train,
+            self.data.y_train,
+            replace(procedure, mask_interval=_MASK_INTERVAL),
+            seed,
+            input_scale=self.scale,
+            teacher=layers,
+        )
+
+    def _validate(self, network: Any) -> float:
+        return accuracy(network.predict(self.data.x_validation), self.data.y_validation)
+
+    def _measure(self, network: Any, name: str) -> dict[str, Any]:
+        cost = network.cost(self.settings.config)
+        return {
+            "accuracy": accuracy(network.predict(self.data.x_test), self.data.y_test),
+            "bytes": cost.stored_bytes,
+            "multiplications": cost.total_multiplications,
+        }

@@ -1,0 +1,91 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""The benchmark of fully-connected networks: accuracies on the golden model, bytes of the compiled image."""
+
+import importlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from spectramac.compress.bench import Bench
+from spectramac.compress.bench_methods import BenchMethod, bench_methods
+from spectramac.compress.compare import float_accuracy
+from spectramac.compress.measure import measure
+from spectramac.compress.post_training import Choice, DenseLayer
+from spectramac.compress.search_space import layer_inputs, outline
+from spectramac.compress.training import Training
+from spectramac.model.network import Network, save_network
+
+__all__ = ["DenseBench"]
+
+
+@dataclass(eq=False)
+class DenseBench(Bench[Network]):
+    """The benchmark of one data set with a fully-connected network."""
+
+    @cached_property
+    def methods(self) -> dict[str, BenchMethod]:
+        """See :attr:`Bench.methods`."""
+        return bench_methods(self.data, self.settings.config, self.settings.steps)
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """See :attr:`Bench.about`."""
+        return {"sizes": list(self.data.sizes)}
+
+    def _dense(self, seed: int) -> list[DenseLayer]:
+        data = self.data
+        module = importlib.import_module("spectramac.compress.train_dense")
+        layers: list[DenseLayer] = module.cached_dense(
+            self.out / "dense",
+            data.sizes,
+            data.x_train,
+            data.y_train,
+            epochs=self.settings.teacher_epochs * self.passes,
+            seed=seed,
+        )
+        return layers
+
+    def _dense_accuracy(self, layers: list[DenseLayer]) -> float:
+        return float_accuracy(layers, self.data.x_test, self.data.y_test)
+
+    def _plan(
+        self, method: str, density: float, seed: int
+    ) -> tuple[list[DenseLayer], list[DenseLayer], list[Choice]]:
+        layers = self.dense(seed)
+        chain, choices = self.methods[method].plan(layers, density, self.data.calibration)
+        return layers, chain, choices
+
+    def _check(self, method: str, density: float, seed: int) -> None:
+        _, chain, choices = self._plan(method, density, seed)
+        inputs = layer_inputs(chain, self.data.calibration)
+        outline(chain, choices, inputs, self.settings.config)
+
+    def _train(self, method: str, density: float, seed: int, rate: float) -> Network:
+        layers, chain, choices = self._plan(method, density, seed)
+        return Training(self.settings.epochs * self.passes, rate).network(
+            chain,
+            choices,
+            self.data,
+            self.settings.config,
+            input_scale=self.scale,
+            seed=seed,
+            teacher=layers,
+        )
+
+    def _validate(self, network: Network) -> float:
+        data, config = self.data, self.settings.config
+        return measure(network, data.x_validation, data.y_validation, config).accuracy
+
+    def _measure(self, network: Network, name: str) -> dict[str, Any]:
+        data = self.data
+        found = measure(network, data.x_test, data.y_test, self.settings.config)
+        (self.out / "networks").mkdir(parents=True, exist_ok=True)
+        save_network(network, self.out / "networks" / f"{name}.npz")
+        return {
+            "accuracy": found.accuracy,
+            "bytes": found.size.stored_bytes,
+            "multiplications": found.multiplications,
+            "cycles": found.size.cycles,
+            "network": f"{name}.npz",
+        }
