@@ -46,7 +46,7 @@ PLANS: dict[str, tuple[NarrowPlan, ...]] = {
         _plan("2.3 kB", 28, 16, 60, 40, 20, 10, rate=2e-2, float_epochs=60, tune_epochs=40),
     ),
     "digits": (
-        _plan("1.6 kB", 8, 8, 36, 40, 20, rate=3e-2),
+        _plan("1.6 kB", 8, 8, 36, 40, 20, rate=2e-2, float_epochs=90, tune_epochs=60),
         _plan("1.2 kB", 8, 8, 40, 30, 10, rate=1e-2),
     ),
 }
