@@ -4,7 +4,7 @@
 
     v[o] = Σ over taps t, in ascending order, of k[o, t] · x[t, o div μ]
 
-with μ output channels for each input channel. Magnitudes stay below 2^14 a tap, so that no sum saturates; that is
+with μ output channels for each input channel. Magnitudes are at most 2^14 a tap, so that no sum saturates; that is
 checked. Then the sums are requantized (:class:`~spectramac.model.map_node.RequantizedNode`); there is no
 transform, so a sum is narrowed to the data width by ``row_shift`` first.
 """

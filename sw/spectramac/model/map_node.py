@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramac.model.fixed import Ints
-from spectramac.model.network import check_numbers
+from spectramac.model.parameters import check_numbers, read_only
 from spectramac.model.requantize import requantize
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.fft_config import FFTConfig
@@ -167,9 +167,7 @@ class MapNode:
         if coefficients.min() < fmt.minimum or coefficients.max() > fmt.maximum:
             peak = int(coefficients.flat[np.abs(coefficients).argmax()])
             raise self.fail(f"coefficients must fit {fmt}, not {peak}")
-        narrow = coefficients.astype(np.int8)
-        narrow.setflags(write=False)
-        return narrow
+        return read_only(coefficients, np.int8)
 
     def _check_channels(self, shape: Shape, channels: int) -> None:
         if shape[2] != channels:
@@ -203,11 +201,9 @@ class RequantizedNode(MapNode):
     maximum: int = 127
 
     def _check_requantization(self, n_out: int, n_row_shifts: int) -> None:
-        bias = np.array(self.bias, np.int32)
-        bias.setflags(write=False)
-        self._set("bias", bias)
-        if bias.shape != (n_out,):
-            raise self.fail(f"bias must have shape {(n_out,)}, not {bias.shape}")
+        self._set("bias", read_only(self.bias, np.int32))
+        if self.bias.shape != (n_out,):
+            raise self.fail(f"bias must have shape {(n_out,)}, not {self.bias.shape}")
         widths = (("multiplier", n_out, 15), ("shift", n_out, 5), ("row_shift", n_row_shifts, 5))
         for name, size, bits in widths:
             value = getattr(self, name)

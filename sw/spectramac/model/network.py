@@ -20,9 +20,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from spectramac.model.parameters import check_numbers, read_only
 from spectramac.spec.fixed import Format
 
-__all__ = ["Layer", "Network", "Transform", "check_numbers", "load_network", "save_network"]
+__all__ = ["Layer", "Network", "Transform", "load_network", "save_network"]
 
 FORMAT_NAME = "spectramac-network"
 FORMAT_VERSION = 1
@@ -67,25 +68,6 @@ class Transform:
     def padded(self, size: int) -> int:
         """``size`` rounded up to whole blocks."""
         return -(-size // self.n) * self.n
-
-
-def _array(value: Any, dtype: Any) -> NDArray[Any]:
-    array = np.array(value, dtype=dtype)
-    array.setflags(write=False)
-    return array
-
-
-def check_numbers(what: str, name: str, value: Any, size: int, bits: int) -> Any:
-    """An integer, or a read-only int32 array (size,), of ``bits`` unsigned bits; errors start with ``what``."""
-    if not isinstance(value, int):
-        value = _array(value, np.int32)
-        if value.shape != (size,):
-            raise ValueError(
-                f"{what}: {name} must be an integer or have shape {(size,)}, not {value.shape}"
-            )
-    if np.min(value) < 0 or np.max(value) >= 1 << bits:
-        raise ValueError(f"{what}: {name} must be from 0 to {(1 << bits) - 1}, not {value!r}")
-    return value
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -150,8 +132,8 @@ class Layer:
             fail(f"n_in and n_out must be at least 1, not {self.n_in!r} and {self.n_out!r}")
         if not 4 <= self.coefficient_bits <= 8:
             fail(f"coefficient_bits must be from 4 to 8, not {self.coefficient_bits!r}")
-        object.__setattr__(self, "coefficients", _array(self.coefficients, np.int16))
-        object.__setattr__(self, "bias", _array(self.bias, np.int32))
+        object.__setattr__(self, "coefficients", read_only(self.coefficients, np.int16))
+        object.__setattr__(self, "bias", read_only(self.bias, np.int32))
         shape = (self.t_out.padded(self.n_out), self.t_in.padded(self.n_in))
         if self.coefficients.shape != shape:
             fail(f"coefficients must have shape {shape}, not {self.coefficients.shape}")
@@ -214,7 +196,7 @@ class Network:
                     f"not {b.n_in}"
                 )
         if self.input_map is not None:
-            positions = _array(self.input_map, np.int32)
+            positions = read_only(self.input_map, np.int32)
             n_in = self.layers[0].n_in
             unique = np.unique(positions)
             if positions.ndim != 1 or len(unique) != len(positions):
