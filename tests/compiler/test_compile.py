@@ -55,7 +55,10 @@ def test_packing_of_wide_entries() -> None:
 
 
 def test_packing_of_narrow_entries() -> None:
-    """Two lanes, narrow: the second entry in the high byte of a lane, the high half of its index."""
+    """Two lanes, narrow: the second entry in the high byte of a lane, the high half of its index.
+
+    The second column is padded to two entries: a flag is less than a count, and the word has room.
+    """
     s = np.zeros((16, 2), np.int16)
     s[0:2, 0] = 1, -2  # lane 0, row 0
     s[2:4, 0] = 3, 4  # lane 1, row 0
@@ -64,9 +67,9 @@ def test_packing_of_narrow_entries() -> None:
     s[8:10, 1] = 0, 1  # lane 0, row 2
     config = make_config(2)
     layout = lay_out(make_layer(s, coefficient_bits=4), config, indexed=True)
-    assert layout.counts.tolist() == [[[2, 1]]]
-    assert words(pack_coefficients(layout, config)) == [0x0543_78E1, 0x0000_0010]
-    assert words(pack_indices(layout, config)) == [0x20_20, 0x00_02]
+    assert layout.counts.tolist() == [[[2, 2]]]
+    assert words(pack_coefficients(layout, config)) == [0x0543_78E1, 0x0000_1000]
+    assert words(pack_indices(layout, config)) == [0x20_20, 0x00_10]
 
 
 @pytest.mark.parametrize("name", PRESETS)

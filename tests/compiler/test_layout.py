@@ -142,6 +142,20 @@ def test_columns_of_one_count_are_flags() -> None:
     assert layout.directory.tolist() == [0, 4, 1, 0, 0, 0, 0, 0, 0, 4]
 
 
+@pytest.mark.parametrize("indexed", [False, True])
+def test_columns_are_padded_to_one_count_where_that_takes_less(indexed: bool) -> None:
+    """One column of 64 lacks its last row: three lanes' entry of 8 or 12 bits each, and not 56 bytes of directory."""
+    S = np.ones((24, 64), np.int16)
+    S[18:, 5] = 0
+    layer = make_layer(S, coefficient_bits=4)
+    layout = lay_out(layer, make_config(3), indexed=indexed)
+    assert layout.uniform_count == 4
+    assert layout.directory.tolist() == [255] * 8
+    assert layout.n_entries == 4 * 64
+    assert layout.stored_bits == 4 * 64 * 3 * (12 if indexed else 8) + 64
+    assert layout.stored_bits == layout.uniform_bits
+
+
 def test_balanced_pattern_has_no_padding() -> None:
     """The same number of pairs in every lane and column: full use of the lanes."""
     rng = np.random.default_rng(0)

@@ -6,7 +6,8 @@ Three choices are made for each layer. *Order of the accumulators*: bin-major su
 diagonal over frequency, because the rows of a column are then neighbours; block-major everything
 else. *Indexed*: entries carry row indices, or each lane's rows follow each other from the base, with
 zeros stored where S has some. *Number of row groups*: as few as the accumulators and the 8-bit counts
-allow. The layout that stores the fewest bits wins.
+allow. *Uniform*: columns are padded to one count, so that the directory needs a flag for each only. The layout that
+stores the fewest bits wins.
 """
 
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from spectramac.model.network import Layer
 from spectramac.model.spectrum import pair_map
 from spectramac.spec.config import AcceleratorConfig
-from spectramac.spec.payloads import COUNT_WIDTH
+from spectramac.spec.payloads import COUNT_WIDTH, FLAGS_PER_WORD
 
 __all__ = ["CompileError", "Layout", "is_diagonal", "lay_out"]
 
@@ -99,9 +100,18 @@ class Layout:
     @property
     def stored_bits(self) -> int:
         """Bits of coefficients, indices and directory."""
-        n_lanes = self.a.shape[1]
-        per_word = (24 if self.is_indexed else 16) * n_lanes
-        return int(self.n_words * per_word + COUNT_WIDTH * len(self.directory))
+        return self._bits(self.n_entries, len(self.directory))
+
+    @property
+    def uniform_bits(self) -> int:
+        """:attr:`stored_bits` if all columns that have entries were padded to the most of them."""
+        n_entries = int(np.count_nonzero(self.counts) * self.counts.max())
+        return self._bits(n_entries, -(-self.counts.size // FLAGS_PER_WORD))
+
+    def _bits(self, n_entries: int, n_directory_words: int) -> int:
+        per_word = (24 if self.is_indexed else 16) * self.a.shape[1]
+        n_words = -(-n_entries // 2) if self.is_narrow else n_entries
+        return int(n_words * per_word + COUNT_WIDTH * n_directory_words)
 
 
 def is_diagonal(layer: Layer) -> bool:
@@ -180,7 +190,10 @@ def _groupings(
         place = _Placement.make(layer.t_out.n // 2, size, config.n_lanes, bin_major)
         if place.depth > config.accumulator_depth:
             continue
-        yield _make(layer, directory, place, is_indexed)
+        layout = _make(layer, directory, place, is_indexed)
+        if layout.uniform_bits < layout.stored_bits:
+            layout = _make(layer, directory, place, is_indexed, int(layout.counts.max()))
+        yield layout
         if len(tried) > MAX_GROUPS:
             return
 
@@ -279,7 +292,14 @@ def _check_complex(layer: Layer, blocks: NDArray[np.int16], joint: Bools) -> Non
         )
 
 
-def _make(layer: Layer, directory: _Directory, place: _Placement, is_indexed: bool) -> Layout:
+def _make(
+    layer: Layer,
+    directory: _Directory,
+    place: _Placement,
+    is_indexed: bool,
+    uniform: int | None = None,
+) -> Layout:
+    """A layout; columns that have entries are padded to ``uniform`` of them, if that is given."""
     is_narrow = layer.coefficient_bits <= 4
     step = 16 if is_narrow else 256
     n_row_pairs = len(directory.a)
@@ -287,7 +307,7 @@ def _make(layer: Layer, directory: _Directory, place: _Placement, is_indexed: bo
     for start in range(0, n_row_pairs, place.n_blocks * place.half):
         rows = slice(start, start + place.n_blocks * place.half)
         a, b = (place.cube(v[rows], directory.in_frame) for v in (directory.a, directory.b))
-        chosen = _choose_rows((a | b) != 0, step if is_indexed else None)
+        chosen = _choose_rows((a | b) != 0, step if is_indexed else None, uniform)
         count = chosen.sum(axis=0).max(axis=0)
         counts.append(count)
         parts.append(_entries(a, b, chosen, count))
@@ -308,7 +328,7 @@ def _make(layer: Layer, directory: _Directory, place: _Placement, is_indexed: bo
     )
 
 
-def _choose_rows(stored: Bools, step: int | None) -> Bools:
+def _choose_rows(stored: Bools, step: int | None, uniform: int | None = None) -> Bools:
     """Rows that get an entry, for each lane and word: the same number in all lanes of a word.
 
     Parameters
@@ -317,6 +337,8 @@ def _choose_rows(stored: Bools, step: int | None) -> Bools:
         Where S is not zero.
     step : int or None
         Largest distance between successive rows; None: rows without gaps from 0.
+    uniform : int or None
+        Entries of every word that has any, at least as many as any word needs; None: as many as each needs.
 
     Returns
     -------
@@ -328,14 +350,20 @@ def _choose_rows(stored: Bools, step: int | None) -> Bools:
     row = np.arange(n_rows)[:, None, None]
     last = np.where(stored, row, -1).max(axis=0)
     if step is None:
-        return np.broadcast_to(row <= last.max(axis=0), stored.shape)
+        count = last.max(axis=0) + 1
+        if uniform is not None:
+            count = np.where(count > 0, uniform, 0)
+        return np.broadcast_to(row < count, stored.shape)
     chosen = stored.copy()
     previous = np.full(stored.shape[1:], -1)
     for r in range(n_rows):
         chosen[r] |= (r - previous == step) & (r < last)
         previous[chosen[r]] = r
     n_chosen = chosen.sum(axis=0)
-    missing = n_chosen.max(axis=0) - n_chosen
+    count = n_chosen.max(axis=0)
+    if uniform is not None:
+        count = np.where(count > 0, uniform, 0)
+    missing = count - n_chosen
     vacant = ~chosen
     return np.asarray(chosen | (vacant & (np.cumsum(vacant, axis=0) <= missing)), np.bool_)
 

@@ -79,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("folder", type=Path, help="of the benchmark, with results.json and networks/")
     add("--images", type=int, default=500, help="test samples for each network")
+    add("--again", action="store_true", help="those too that were run before")
     add("--every", type=int, default=1, help="take every n-th network only")
     add(
         "--fashion-mnist",
@@ -101,6 +102,8 @@ def _run(options: argparse.Namespace) -> bool:
         name: load_dataset(name, options.fashion_mnist)
         for name in dict.fromkeys(row["dataset"] for row in rows)
     }
+    if options.again:
+        results.tables["rtl"].clear()
     for row in rows:
         if results.find("rtl", network=row["network"]) is None:
             text = check_network(row, results, config, data[row["dataset"]], options.images)
