@@ -119,7 +119,7 @@ MUTATIONS = {
     "FFT: last dropped": Mutation(
         pipelined.PipelinedFFT,
         "elaborate",
-        "result.last.eq(final)",
+        "result.last.eq(last)",
         "result.last.eq(0)",
         "pipelined_fft",
     ),

@@ -11,7 +11,7 @@ from tests.spec.images import dense_image, dense_outputs
 
 from spectramac.host.accelerator import Accelerator
 from spectramac.host.model_device import ModelDevice
-from spectramac.spec.config import preset
+from spectramac.spec.config import ARCHITECTURE_VERSION, preset
 from spectramac.spec.descriptor import WORDS, decode, encode
 from spectramac.spec.errors import (
     BuildIdMismatchError,
@@ -110,7 +110,12 @@ def test_build_id_of_the_device() -> None:
     ("register", "word", "error", "message"),
     [
         ("id", 0xFFFFFFFF, DeviceIdentityError, "0xffffffff: no spectramac accelerator"),
-        ("version", 99, DeviceIdentityError, "architecture version 1, not 99"),
+        (
+            "version",
+            99,
+            DeviceIdentityError,
+            f"architecture version {ARCHITECTURE_VERSION}, not 99",
+        ),
         ("build_id", 7, BuildIdMismatchError, "0x00000007"),
     ],
 )
