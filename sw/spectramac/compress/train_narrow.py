@@ -3,9 +3,9 @@
 """The smallest networks: few bins of the image's spectrum, and a narrow dense network of few bits behind them.
 
 Where only some kilobytes are left, indices cost more than they save: it is better to keep whole bins of the input
-(one bit each) and all weights behind them. Trained as every other network (see
-:mod:`spectramac.compress.train_compressed`),
-but from a network of its own widths, and taught by a convolutional one about versions of the images.
+(one bit each) and all weights behind them. Trained as every other network
+(:mod:`spectramac.compress.train_compressed`), but from a network of its own widths, and taught by a convolutional one
+about versions of the images.
 """
 
 import math
