@@ -332,7 +332,8 @@ def test_rows_beyond_the_accumulators(program: Any) -> None:
     """A padding entry beyond the last row is refused."""
     config, memories, d = program
     memories["descriptor"][: descriptors.WORDS, 0] = descriptors.encode(d | {"uniform_count": 255})
-    memories["directory"][d["directory_base"], 0] |= 1
+    memories["directory"][d["directory_base"] :, 0] = 0
+    memories["directory"][d["directory_base"], 0] = 1  # the first column only
     with pytest.raises(ProgramError, match="layer 0: clear_depth must be above every row of group"):
         run_program(config, memories, 1, 1)
 
