@@ -17,6 +17,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from spectramac.compiler.entries import Bools, Ints, choose_rows, make_entries
 from spectramac.model.network import Layer
 from spectramac.model.spectrum import pair_map
 from spectramac.spec.config import AcceleratorConfig
@@ -28,9 +29,6 @@ MAX_COUNT = (1 << COUNT_WIDTH) - 1
 """Largest directory word."""
 MAX_GROUPS = 64
 """Row groups that are tried beyond the fewest that the accumulators allow."""
-
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 
 
 class CompileError(ValueError):
@@ -81,7 +79,7 @@ class Layout:
     @property
     def n_words(self) -> int:
         """Words of coefficient memory, and of index memory if ``is_indexed``."""
-        return -(-self.n_entries // 2) if self.is_narrow else self.n_entries
+        return self._words(self.n_entries)
 
     @property
     def uniform_count(self) -> int:
@@ -108,10 +106,12 @@ class Layout:
         n_entries = int(np.count_nonzero(self.counts) * self.counts.max())
         return self._bits(n_entries, -(-self.counts.size // FLAGS_PER_WORD))
 
+    def _words(self, n_entries: int) -> int:
+        return -(-n_entries // 2) if self.is_narrow else n_entries
+
     def _bits(self, n_entries: int, n_directory_words: int) -> int:
         per_word = (24 if self.is_indexed else 16) * self.a.shape[1]
-        n_words = -(-n_entries // 2) if self.is_narrow else n_entries
-        return int(n_words * per_word + COUNT_WIDTH * n_directory_words)
+        return int(self._words(n_entries) * per_word + COUNT_WIDTH * n_directory_words)
 
 
 def is_diagonal(layer: Layer) -> bool:
@@ -307,10 +307,10 @@ def _make(
     for start in range(0, n_row_pairs, place.n_blocks * place.half):
         rows = slice(start, start + place.n_blocks * place.half)
         a, b = (place.cube(v[rows], directory.in_frame) for v in (directory.a, directory.b))
-        chosen = _choose_rows((a | b) != 0, step if is_indexed else None, uniform)
+        chosen = choose_rows((a | b) != 0, step if is_indexed else None, uniform)
         count = chosen.sum(axis=0).max(axis=0)
         counts.append(count)
-        parts.append(_entries(a, b, chosen, count))
+        parts.append(make_entries(a, b, chosen, count))
     entries_a, entries_b, d = (np.concatenate(p) for p in zip(*parts, strict=True))
     return Layout(
         counts=np.array(counts, np.int64).reshape(len(counts), -1, directory.kinds),
@@ -325,65 +325,4 @@ def _make(
         column_stride=place.stride,
         clear_depth=place.depth,
         n_pairs=directory.n_pairs,
-    )
-
-
-def _choose_rows(stored: Bools, step: int | None, uniform: int | None = None) -> Bools:
-    """Rows that get an entry, for each lane and word: the same number in all lanes of a word.
-
-    Parameters
-    ----------
-    stored : bool array (rows, lanes, words)
-        Where S is not zero.
-    step : int or None
-        Largest distance between successive rows; None: rows without gaps from 0.
-    uniform : int or None
-        Entries of every word that has any, at least as many as any word needs; None: as many as each needs.
-
-    Returns
-    -------
-    chosen : bool array (rows, lanes, words)
-        ``stored`` and padding. Padding never reaches past the last row, because it takes rows that are
-        there and vacant.
-    """
-    n_rows = len(stored)
-    row = np.arange(n_rows)[:, None, None]
-    last = np.where(stored, row, -1).max(axis=0)
-    if step is None:
-        count = last.max(axis=0) + 1
-        if uniform is not None:
-            count = np.where(count > 0, uniform, 0)
-        return np.broadcast_to(row < count, stored.shape)
-    chosen = stored.copy()
-    previous = np.full(stored.shape[1:], -1)
-    for r in range(n_rows):
-        chosen[r] |= (r - previous == step) & (r < last)
-        previous[chosen[r]] = r
-    n_chosen = chosen.sum(axis=0)
-    count = n_chosen.max(axis=0)
-    if uniform is not None:
-        count = np.where(count > 0, uniform, 0)
-    missing = count - n_chosen
-    vacant = ~chosen
-    return np.asarray(chosen | (vacant & (np.cumsum(vacant, axis=0) <= missing)), np.bool_)
-
-
-def _entries(
-    a: NDArray[np.int16], b: NDArray[np.int16], chosen: Bools, count: Ints
-) -> tuple[Ints, Ints, Ints]:
-    """Entries (n, lanes) of all words, word after word: a, b and the distance minus one."""
-    depth = int(count.max(initial=0))
-    # Chosen rows first, in order.
-    order = np.argsort(~chosen, axis=0, kind="stable")[:depth]
-    d = np.diff(order, axis=0, prepend=-1) - 1
-    present = (np.arange(depth) < count[:, None]).reshape(-1)
-
-    def flat(values: NDArray[np.integer]) -> Ints:
-        n_lanes = values.shape[1]
-        return values.transpose(2, 0, 1).reshape(-1, n_lanes)[present].astype(np.int64)
-
-    return (
-        flat(np.take_along_axis(a, order, axis=0)),
-        flat(np.take_along_axis(b, order, axis=0)),
-        flat(d),
     )

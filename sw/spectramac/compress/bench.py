@@ -188,11 +188,11 @@ class Bench(ABC, Generic[N]):
         """A compressed network."""
 
     @abstractmethod
-    def _validate(self, network: N) -> float:
+    def validate(self, network: N) -> float:
         """Percent of the validation part."""
 
     @abstractmethod
-    def _measure(self, network: N, name: str) -> dict[str, Any]:
+    def figures(self, network: N, name: str) -> dict[str, Any]:
         """Accuracy on the test part, bytes and multiplications, and whatever else a row has.
 
         ``name`` is that of this result, for a file of the network.
@@ -261,7 +261,7 @@ class Bench(ABC, Generic[N]):
             network = None
             if row is None:
                 network = self._train(method, density, seed, rate)
-                accuracy = self._validate(network)
+                accuracy = self.validate(network)
                 self.results.add("rates", **key, seed=seed, rate=rate, validation=accuracy)
             else:
                 accuracy = row["validation"]
@@ -276,7 +276,7 @@ class Bench(ABC, Generic[N]):
         data = self.data
         if network is None:
             network = self._train(method, density, seed, rate)
-        found = self._measure(network, f"{data.name}-{method}-{density:g}-{seed}")
+        found = self.figures(network, f"{data.name}-{method}-{density:g}-{seed}")
         self.results.add(
             "results",
             dataset=data.name,
@@ -284,7 +284,7 @@ class Bench(ABC, Generic[N]):
             density=density,
             seed=seed,
             rate=rate,
-            validation=self._validate(network),
+            validation=self.validate(network),
             **found,
         )
         self.log(

@@ -118,10 +118,12 @@ class ConvBench(Bench[Any]):
             teacher=layers,
         )
 
-    def _validate(self, network: Any) -> float:
+    def validate(self, network: Any) -> float:
+        """See :meth:`Bench.validate`."""
         return accuracy(network.predict(self.data.x_validation), self.data.y_validation)
 
-    def _measure(self, network: Any, name: str) -> dict[str, Any]:
+    def figures(self, network: Any, name: str) -> dict[str, Any]:
+        """See :meth:`Bench.figures`."""
         cost = network.cost(self.settings.config)
         return {
             "accuracy": accuracy(network.predict(self.data.x_test), self.data.y_test),

@@ -73,11 +73,13 @@ class DenseBench(Bench[Network]):
             teacher=layers,
         )
 
-    def _validate(self, network: Network) -> float:
+    def validate(self, network: Network) -> float:
+        """See :meth:`Bench.validate`."""
         data, config = self.data, self.settings.config
         return measure(network, data.x_validation, data.y_validation, config).accuracy
 
-    def _measure(self, network: Network, name: str) -> dict[str, Any]:
+    def figures(self, network: Network, name: str) -> dict[str, Any]:
+        """See :meth:`Bench.figures`."""
         data = self.data
         found = measure(network, data.x_test, data.y_test, self.settings.config)
         (self.out / "networks").mkdir(parents=True, exist_ok=True)

@@ -10,12 +10,10 @@ from functools import cached_property
 from typing import Any
 
 from spectramac.compress.bench_dense import DenseBench
-from spectramac.compress.measure import measure
 from spectramac.compress.train_conv_teacher import cached_conv_logits
 from spectramac.compress.train_narrow import NarrowPlan, train_narrow
 from spectramac.compress.versions import Versions, image_versions
 from spectramac.model.batch import quantize_input
-from spectramac.model.network import save_network
 from spectramac.spec.config import AcceleratorConfig, preset
 
 __all__ = ["CONFIG", "PLANS", "NarrowBench"]
@@ -115,24 +113,17 @@ class NarrowBench:
         network = train_narrow(
             longer, data, self.versions, CONFIG, input_scale=INPUT_SCALE, seed=seed
         )
-        name = f"{data.name}-{plan.name.replace(' ', '-')}-{seed}.npz"
-        (bench.out / "networks").mkdir(parents=True, exist_ok=True)
-        save_network(network, bench.out / "networks" / name)
-        found = measure(network, data.x_test, data.y_test, CONFIG)
+        found = bench.figures(network, f"{data.name}-{plan.name.replace(' ', '-')}-{seed}")
         bench.results.add(
             "results",
             **key,
             density=plan.bins / plan.columns,
             rate=plan.rate,
             trained=dataclasses.asdict(longer),
-            validation=measure(network, data.x_validation, data.y_validation, CONFIG).accuracy,
-            accuracy=found.accuracy,
-            bytes=found.size.stored_bytes,
-            multiplications=found.multiplications,
-            cycles=found.size.cycles,
-            network=name,
+            validation=bench.validate(network),
+            **found,
         )
         bench.log(
-            f"{data.name}, {plan.name}, seed {seed}: {found.accuracy:.2f} % in "
-            f"{found.size.stored_bytes} bytes ({time.perf_counter() - start:.0f} s)"
+            f"{data.name}, {plan.name}, seed {seed}: {found['accuracy']:.2f} % in "
+            f"{found['bytes']} bytes ({time.perf_counter() - start:.0f} s)"
         )

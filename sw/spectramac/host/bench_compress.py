@@ -8,11 +8,11 @@ Writes ``results.json`` as results come, then ``bench-compress.md`` and pictures
 
 import argparse
 import shlex
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from spectramac.host.bench_command import add_data_folder, log, run_command
 from spectramac.spec.config import PRESETS, preset
 
 __all__ = ["main"]
@@ -30,7 +30,7 @@ def _numbers(text: str) -> list[float]:
 
 def _parser() -> argparse.ArgumentParser:
     from spectramac.compress.bench import DENSITIES, RATES
-    from spectramac.compress.datasets import DATASETS, FASHION_MNIST
+    from spectramac.compress.datasets import DATASETS
 
     parser = argparse.ArgumentParser(
         prog="python -m spectramac.host.bench_compress",
@@ -54,12 +54,7 @@ def _parser() -> argparse.ArgumentParser:
         default=16384,
         help="words of its coefficient memory, more than the presets have, so that every point fits",
     )
-    add(
-        "--fashion-mnist",
-        type=Path,
-        default=FASHION_MNIST,
-        help="folder of its IDX files, gz or not",
-    )
+    add_data_folder(parser)
     add("--out", type=Path, default=Path("build/bench-compress"), help="folder")
     return parser
 
@@ -98,9 +93,6 @@ def _run(options: argparse.Namespace) -> None:
     )
     results = Results(options.out / "results.json", settings.identity())
 
-    def log(line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
-
     data = [load_dataset(name, options.fashion_mnist) for name in options.datasets.split(",")]
     benches: list[Bench[Any]] = [
         (ConvBench if d.convolutions else DenseBench)(d, settings, results, options.out, log)
@@ -127,14 +119,7 @@ def _run(options: argparse.Namespace) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the benchmark."""
-    given = sys.argv[1:] if arguments is None else list(arguments)
-    options = _parser().parse_args(given)
-    options.arguments = given
-    try:
-        _run(options)
-    except (ValueError, OSError, ImportError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
+    run_command(_parser(), _run, arguments)
 
 
 if __name__ == "__main__":

@@ -8,17 +8,16 @@ where it was.
 
 import argparse
 import shlex
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from spectramac.host.bench_command import add_data_folder, log, run_command
 
 __all__ = ["main"]
 
 
 def _parser() -> argparse.ArgumentParser:
-    from spectramac.compress.datasets import FASHION_MNIST
-
     parser = argparse.ArgumentParser(
         prog="python -m spectramac.host.bench_narrow",
         description="Train narrow networks behind a spectral input; needs the extras train and data.",
@@ -34,12 +33,7 @@ def _parser() -> argparse.ArgumentParser:
         default=15,
         help="of the dense networks that they are compared with",
     )
-    add(
-        "--fashion-mnist",
-        type=Path,
-        default=FASHION_MNIST,
-        help="folder of its IDX files, gz or not",
-    )
+    add_data_folder(parser)
     add("--out", type=Path, default=Path("build/bench-narrow"), help="folder")
     return parser
 
@@ -65,9 +59,6 @@ def _run(options: argparse.Namespace) -> None:
     identity = settings.identity() | {"convolutional_epochs": options.teacher_epochs}
     results = Results(options.out / "results.json", identity)
 
-    def log(line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
-
     seeds = range(options.seeds)
     for name in options.datasets.split(","):
         if name not in PLANS:
@@ -88,14 +79,7 @@ def _run(options: argparse.Namespace) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the benchmark."""
-    given = sys.argv[1:] if arguments is None else list(arguments)
-    options = _parser().parse_args(given)
-    options.arguments = given
-    try:
-        _run(options)
-    except (ValueError, OSError, ImportError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
+    run_command(_parser(), _run, arguments)
 
 
 if __name__ == "__main__":

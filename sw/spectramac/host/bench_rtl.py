@@ -8,11 +8,11 @@ flags must be those of the golden model. Results are added to ``results.json``; 
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from spectramac.host.bench_command import add_data_folder, run_command
 from spectramac.spec.config import AcceleratorConfig
 
 __all__ = ["check_network", "main"]
@@ -69,8 +69,6 @@ def check_network(
 
 
 def _parser() -> argparse.ArgumentParser:
-    from spectramac.compress.datasets import FASHION_MNIST
-
     parser = argparse.ArgumentParser(
         prog="python -m spectramac.host.bench_rtl",
         description="Run the networks of a benchmark on the simulated RTL; needs the extras hdl and sim.",
@@ -81,12 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--images", type=int, default=500, help="test samples for each network")
     add("--again", action="store_true", help="those too that were run before")
     add("--every", type=int, default=1, help="take every n-th network only")
-    add(
-        "--fashion-mnist",
-        type=Path,
-        default=FASHION_MNIST,
-        help="folder of its IDX files, gz or not",
-    )
+    add_data_folder(parser)
     return parser
 
 
@@ -116,13 +109,7 @@ def _run(options: argparse.Namespace) -> bool:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the check."""
-    options = _parser().parse_args(arguments)
-    try:
-        equal = _run(options)
-    except (ValueError, OSError, ImportError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
-    sys.exit(0 if equal else 1)
+    run_command(_parser(), _run, arguments)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ A map holds int8 activations in HWC order; arrays of maps are (batch, height, wi
 2p + 1 are a pair that shares complex FFTs.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -107,7 +108,7 @@ class MapResult:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class MapNode:
+class MapNode(ABC):
     """One operator.
 
     Parameters
@@ -133,6 +134,7 @@ class MapNode:
         """
         return inputs[0]
 
+    @abstractmethod
     def run(self, *maps: Ints, arithmetic: Arithmetic) -> MapResult:
         """Evaluate on whole batches.
 
@@ -142,7 +144,6 @@ class MapNode:
             int8 values; the batch is even.
         arithmetic : Arithmetic
         """
-        raise NotImplementedError
 
     def fail(self, problem: str) -> ValueError:
         """The error, with the name of the node."""
