@@ -12,13 +12,12 @@ from amaranth.lib.wiring import In, Out
 from spectramac.gateware.delay import delayed, repeated
 from spectramac.gateware.fixed import saturate
 from spectramac.gateware.memory import Storage
-from spectramac.spec.config import AcceleratorConfig
+from spectramac.spec.config import RING_DEPTH_MIN, AcceleratorConfig
 from spectramac.spec.payloads import row_width
 
 __all__ = ["BlockAccumulators", "LogicAccumulators", "accumulators"]
 
-BLOCK_DEPTH = 64
-"""Rows from which on accumulators are in block RAM."""
+BLOCK_DEPTH = RING_DEPTH_MIN
 
 
 def accumulators(

@@ -10,14 +10,14 @@ from amaranth.lib.wiring import In, Out
 
 from spectramac.gateware.memory import ReadPort, WritePort
 from spectramac.spec.config import AcceleratorConfig
-from spectramac.spec.descriptor import FIELDS, PITCH, WORDS
+from spectramac.spec.descriptor import LAYER_FIELDS, PITCH, WORDS
 
 __all__ = ["Sequencer", "descriptor_layout"]
 
 
 def descriptor_layout() -> data.StructLayout:
     """All descriptor fields, as signals."""
-    return data.StructLayout({field.name: unsigned(field.width) for field in FIELDS})
+    return data.StructLayout({field.name: unsigned(field.width) for field in LAYER_FIELDS})
 
 
 class Sequencer(wiring.Component):
@@ -119,7 +119,7 @@ class Sequencer(wiring.Component):
                 m.d.comb += self.busy.eq(1)
                 m.d.sync += word.eq(word + 1)
                 with m.If(word != 0):
-                    for field in FIELDS:
+                    for field in LAYER_FIELDS:
                         with m.If(arriving == field.word):
                             end = field.offset + field.width
                             m.d.sync += self.descriptor[field.name].eq(

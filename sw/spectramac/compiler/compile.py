@@ -12,6 +12,7 @@ from spectramac.compiler.layout import CompileError, Layout, lay_out
 from spectramac.compiler.memory_image import MemoryImage, pack_coefficients, pack_indices
 from spectramac.model.network import Layer, Network
 from spectramac.spec.config import AcceleratorConfig
+from spectramac.spec.descriptor import Kind
 from spectramac.spec.image import Image, Placement
 from spectramac.spec.memory import memories
 
@@ -208,6 +209,8 @@ def _store(
         "level_low": layer.level & 0xFFFFFFFF,
         "level_high": layer.level >> 32,
         "uniform_count": layout.uniform_count,
+        "kind": Kind.LAYER,
+        "maximum": 127,
     }
     return values, {name: len(tables[name]) for name in tables}
 

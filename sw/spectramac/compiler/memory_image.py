@@ -24,6 +24,7 @@ _REMEDIES = {
     "scale": "use uniform scales or smaller layers",
     "row_shift": "use uniform row shifts or smaller layers",
     "descriptor": "use fewer layers",
+    "kernel": "use fewer depthwise channels",
 }
 
 

@@ -165,8 +165,8 @@ def registers_document() -> str:
             ),
             "## Descriptors\n",
             (
-                f"Layer i is described by words {descriptor.PITCH}i to {descriptor.PITCH}i + "
-                f"{descriptor.WORDS - 1} of memory `descriptor`.\n"
+                f"In memory `descriptor` a fully-connected layer takes {descriptor.WORDS} words, a layer over maps "
+                f"{descriptor.MAP_WORDS}; each begins at the next multiple of {descriptor.PITCH} words.\n"
             ),
             markdown_table(("word", "bits", "field", "meaning"), fields),
         ]

@@ -91,6 +91,7 @@ class ProgramLayer:
         need(group > 0 and group % self.m == 0, "group_out", f"a positive multiple of {self.m}")
         width = self.config.level_width
         need(self.level < 1 << width, "level", f"at most {width} bits", self.level)
+        need(self.config.maps or d["maximum"] == 127, "maximum", "127 without maps")
 
     def _check_rows(self) -> None:
         d, need = self.d, self.need

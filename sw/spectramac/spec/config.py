@@ -17,8 +17,12 @@ from spectramac.spec.fixed import Format
 
 __all__ = ["PRESETS", "AcceleratorConfig", "preset"]
 
-ARCHITECTURE_VERSION = 2
+ARCHITECTURE_VERSION = 3
 """Raised whenever the image, the descriptor or the arithmetic changes incompatibly."""
+
+
+RING_DEPTH_MIN = 64
+"""Accumulator rows from which on they are in block RAM, and convolutions can be run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +60,14 @@ class AcceleratorConfig:
     *_depth : int
         Words of each memory (of one bank, for ``accumulator`` and ``spectrum``).
     n_layers_max : int
-        Descriptors that the descriptor memory holds.
+        Descriptors of fully-connected layers that the descriptor memory holds; a layer over maps counts as two.
+    maps : bool
+        Layers over maps are run (convolution, pooling, addition). Needs parallel lanes, two banks of accumulators
+        and of spectrum memory, and an ``accumulator_depth`` of at least :data:`RING_DEPTH_MIN`.
+    tap_depth : int
+        Accumulator rows that a pixel of a convolution may add to, in each lane; a power of two. Only with ``maps``.
+    kernel_depth : int
+        Coefficients of depthwise convolutions that kernel memory holds; a power of two. Only with ``maps``.
     """
 
     name: str = "custom"
@@ -79,6 +90,9 @@ class AcceleratorConfig:
     directory_depth: int = 2048
     channel_depth: int = 1024
     n_layers_max: int = 16
+    maps: bool = False
+    tap_depth: int = 128
+    kernel_depth: int = 2048
 
     activation_width = 8
     coefficient_width = 8
@@ -107,6 +121,8 @@ class AcceleratorConfig:
             "accumulator_depth",
             "directory_depth",
             "channel_depth",
+            "tap_depth",
+            "kernel_depth",
         ):
             value = getattr(self, name)
             check_range(name, value, 1 if name == "job_queue_depth" else 2, 1 << 16)
@@ -144,6 +160,25 @@ class AcceleratorConfig:
                     raise ValueError(
                         f"{name} must be 1 with serial lanes, not {getattr(self, name)!r}"
                     )
+
+        self._check_maps()
+
+    def _check_maps(self) -> None:
+        if not self.maps:
+            return
+        wanted = (
+            ("lane_architecture", "parallel", self.lane_architecture),
+            ("n_accumulator_banks", 2, self.n_accumulator_banks),
+            ("n_spectrum_banks", 2, self.n_spectrum_banks),
+        )
+        for name, needed, value in wanted:
+            if value != needed:
+                raise ValueError(f"{name} must be {needed!r} with maps, not {value!r}")
+        if self.accumulator_depth < RING_DEPTH_MIN:
+            raise ValueError(
+                f"accumulator_depth must be at least {RING_DEPTH_MIN} with maps, "
+                f"not {self.accumulator_depth!r}"
+            )
 
     # Derived facts.
 
@@ -238,6 +273,7 @@ class AcceleratorConfig:
             "inverse_fft": per_fft,
             "threshold": self.n_threshold_multipliers,
             "requantize": self.n_requantize_multipliers,
+            **({"window": 2} if self.maps else {}),
         }
 
     @property

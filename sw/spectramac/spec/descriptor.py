@@ -2,15 +2,48 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The layer descriptor: everything about a layer that is chosen at run time.
 
-A program is a list of descriptors in descriptor memory, each :data:`WORDS` words of 32 bits. The sequencer reads a
-descriptor into registers before the layer starts. A field never crosses a word, except ``level``, which is in two
-halves.
+A program is a list of descriptors in descriptor memory. The sequencer reads a descriptor into registers before the
+layer starts. A field never crosses a word of 32 bits, except ``level``, which is in two halves.
+
+A fully-connected layer (``kind`` 0) has the first :data:`WORDS` words, a layer over maps (:class:`Kind`) all
+:data:`MAP_WORDS`. Each descriptor begins at a multiple of :data:`PITCH` words, the next after the last one's words.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 
-__all__ = ["FIELDS", "WORDS", "DescriptorField", "decode", "encode"]
+__all__ = [
+    "FIELDS",
+    "LAYER_FIELDS",
+    "MAP_WORDS",
+    "PITCH",
+    "WORDS",
+    "DescriptorField",
+    "Kind",
+    "decode",
+    "encode",
+    "n_words",
+    "pitch",
+    "program",
+]
+
+
+class Kind(IntEnum):
+    """What a descriptor describes (docs/design.md)."""
+
+    LAYER = 0
+    """Fully-connected."""
+    CONVOLUTION = 1
+    """Direct, or in the spectra of blocks of channels."""
+    TILES = 2
+    """Convolution in the spectra of overlapping tiles."""
+    WINDOW_SUM = 3
+    """Depthwise convolution, average pooling."""
+    WINDOW_MAXIMUM = 4
+    """Maximum pooling, ReLU."""
+    ADDITION = 5
+    """Of two maps."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +72,12 @@ def _fields() -> tuple[DescriptorField, ...]:
             ("per_row_shift", 1, "row shifts come from row-shift memory"),
             ("relu", 1, "activation function is ReLU; else none"),
             ("row_shift", 5, "uniform row shift"),
+            (
+                "kind",
+                3,
+                "0 layer, 1 convolution, 2 tiles, 3 window sum, 4 window maximum, 5 addition",
+            ),
+            ("maximum", 7, "largest output"),
         ],
         [
             ("halve_in", 10, "bit m-1 halves the stage of block 2**m of the forward FFT"),
@@ -83,6 +122,72 @@ def _fields() -> tuple[DescriptorField, ...]:
             ("out_base", 16, "activation address of the first output of the first pair"),
             ("out_stride", 16, "activation addresses between pairs, at the output"),
         ],
+        # Layers over maps only, from here on.
+        [
+            ("in_height", 16, "rows of the input map"),
+            ("in_width", 16, "pixels of its rows"),
+        ],
+        [
+            ("in_pixel_stride", 16, "activation addresses between its pixels"),
+            ("in_row_stride", 16, "activation addresses between its rows"),
+        ],
+        [
+            ("out_height", 16, "rows of the output map"),
+            ("out_width", 16, "pixels of its rows"),
+        ],
+        [
+            ("out_pixel_stride", 16, "activation addresses between its pixels"),
+            ("out_row_stride", 16, "activation addresses between its rows"),
+        ],
+        [
+            ("kernel_height", 8, "rows of the window"),
+            ("kernel_width", 8, "columns of the window"),
+            ("stride_y", 8, "rows between windows"),
+            ("stride_x", 8, "columns between windows"),
+        ],
+        [
+            ("top", 8, "rows of padding above the map"),
+            ("left", 8, "columns of padding left of the map"),
+            ("multiplicity", 8, "window sum: output channels of an input channel"),
+            ("no_bias", 1, "the bias is 0"),
+            ("unit_kernel", 1, "window sum: all coefficients are 1"),
+        ],
+        [
+            ("walk_height", 16, "convolution: rows that are walked over; tiles: rows of tiles"),
+            (
+                "walk_width",
+                16,
+                "convolution: columns that are walked over; tiles: columns of tiles",
+            ),
+        ],
+        [
+            ("pixel_rows", 16, "convolution: accumulator rows of an output pixel"),
+            ("line_rows", 16, "convolution: accumulator rows of a line of output pixels"),
+        ],
+        [
+            (
+                "retire_rows",
+                16,
+                "convolution: accumulator rows from a position back to its complete output",
+            ),
+            ("phase_words", 16, "convolution: directory words of a phase"),
+        ],
+        [("entry_1", 17, "convolution: first entry of phase 1")],
+        [("entry_2", 17, "convolution: first entry of phase 2")],
+        [("entry_3", 17, "convolution: first entry of phase 3")],
+        [
+            ("tile_rows", 8, "tiles: rows of outputs of a tile"),
+            ("tile_columns", 8, "tiles: columns of outputs of a tile"),
+            ("kernel_base", 16, "window sum: first word of kernel memory"),
+        ],
+        [
+            ("second_base", 16, "addition: activation address of the second map of the first pair"),
+            ("second_stride", 16, "addition: activation addresses between pairs of the second map"),
+        ],
+        [
+            ("first_multiplier", 15, "addition: factor of the first map"),
+            ("second_multiplier", 15, "addition: factor of the second map"),
+        ],
     ]
     fields = []
     for word, members in enumerate(words):
@@ -96,13 +201,29 @@ def _fields() -> tuple[DescriptorField, ...]:
 
 FIELDS = _fields()
 WORDS = 13
-"""Words stored for one descriptor."""
+"""Words of a fully-connected layer's descriptor."""
+MAP_WORDS = 1 + max(field.word for field in FIELDS)
+"""Words of the descriptor of a layer over maps."""
 PITCH = 16
-"""Words from one descriptor to the next in descriptor memory."""
+"""Descriptors begin at multiples of so many words."""
+LAYER_FIELDS = tuple(field for field in FIELDS if field.word < WORDS)
+"""Fields of every descriptor."""
+
+
+def n_words(kind: int) -> int:
+    """Words of a descriptor."""
+    return WORDS if kind == Kind.LAYER else MAP_WORDS
+
+
+def pitch(kind: int) -> int:
+    """Words from the first of a descriptor to the first of the next."""
+    return -(-n_words(kind) // PITCH) * PITCH
 
 
 def encode(values: Mapping[str, int]) -> list[int]:
-    """Pack field values into :data:`WORDS` words.
+    """Pack field values into :func:`n_words` words.
+
+    Fields that the kind's descriptor does not have may be left out.
 
     Raises
     ------
@@ -113,8 +234,10 @@ def encode(values: Mapping[str, int]) -> list[int]:
     for name in values:
         if name not in names:
             raise ValueError(f"descriptor has no field {name!r}")
-    words = [0] * WORDS
+    words = [0] * n_words(values.get("kind", Kind.LAYER))
     for field in FIELDS:
+        if field.word >= len(words):
+            continue
         if field.name not in values:
             raise ValueError(f"descriptor field {field.name!r} must be given")
         value = int(values[field.name])
@@ -126,9 +249,39 @@ def encode(values: Mapping[str, int]) -> list[int]:
     return words
 
 
-def decode(words: list[int]) -> dict[str, int]:
-    """Unpack :func:`encode`'s words."""
-    return {
-        field.name: (int(words[field.word]) >> field.offset) & ((1 << field.width) - 1)
-        for field in FIELDS
-    }
+def decode(words: Sequence[int]) -> dict[str, int]:
+    """Unpack :func:`encode`'s words; further ones are ignored.
+
+    Raises
+    ------
+    ValueError
+        If there are too few.
+    """
+    found: dict[str, int] = {}
+    for field in FIELDS:
+        if field.word >= n_words(found.get("kind", Kind.LAYER)):
+            break
+        if field.word >= len(words):
+            raise ValueError(
+                f"descriptor must have {n_words(found['kind'])} words, not {len(words)}"
+            )
+        found[field.name] = (int(words[field.word]) >> field.offset) & ((1 << field.width) - 1)
+    return found
+
+
+def program(words: Sequence[int], n_layers: int) -> Iterator[dict[str, int]]:
+    """The descriptors of a program, decoded.
+
+    Raises
+    ------
+    ValueError
+        If the words end before the program; names the layer.
+    """
+    start = 0
+    for number in range(n_layers):
+        try:
+            values = decode(words[start : start + MAP_WORDS])
+        except ValueError as error:
+            raise ValueError(f"layer {number}: {error}") from None
+        yield values
+        start += pitch(values["kind"])

@@ -263,7 +263,7 @@ class Image:
                 f"n_layers_max"
             )
         descriptor = self.sections.get("descriptor")
-        needed = PITCH * (self.n_layers - 1) + DESCRIPTOR_WORDS
+        needed = PITCH * (self.n_layers - 1) + DESCRIPTOR_WORDS  # at least
         if descriptor is None or descriptor.n_words < needed:
             raise ImageError(
                 f"image section 'descriptor' must have at least {needed} words for {self.n_layers} "
@@ -345,6 +345,7 @@ _DEPTHS = {
     "scale": "channel_depth",
     "row_shift": "channel_depth",
     "descriptor": "n_layers_max",
+    "kernel": "kernel_depth",
 }
 """Which parameter of a configuration sets the depth of each memory of an image."""
 _SCALARS = ("build_id", "n_layers", "n_inputs", "input_scale", "output_scale", "max_pairs")

@@ -67,6 +67,8 @@ def memories(config: AcceleratorConfig) -> dict[str, Memory]:
         ("activation", 16, config.activation_depth, True, True, False, "inputs and outputs"),
         ("layer_cycles", 32, config.n_layers_max, True, False, False, "cycles of each layer"),
     ]
+    if config.maps:
+        table.append(("kernel", 8, config.kernel_depth, False, True, True, "depthwise kernels"))
     return {
         name: Memory(name, i, width, depth, readable, writable, in_image, doc)
         for i, (name, width, depth, readable, writable, in_image, doc) in enumerate(table)
