@@ -89,9 +89,12 @@ class ProgramLayer:
         need(d["padded_in"] <= depth, "padded_in", f"at most spectrum_depth = {depth}")
         group = d["group_out"]
         need(group > 0 and group % self.m == 0, "group_out", f"a positive multiple of {self.m}")
-        width = self.config.level_width
-        need(self.level < 1 << width, "level", f"at most {width} bits", self.level)
+        self._check_level()
         need(self.config.maps or d["maximum"] == 127, "maximum", "127 without maps")
+
+    def _check_level(self) -> None:
+        width = self.config.level_width
+        self.need(self.level < 1 << width, "level", f"at most {width} bits", self.level)
 
     def _check_rows(self) -> None:
         d, need = self.d, self.need
@@ -126,19 +129,30 @@ class ProgramLayer:
             counts = uniform * flags.reshape(-1)[:n_counts]
         return counts.reshape(self.n_groups, self.n_column_pairs, self.kinds)
 
+    @property
+    def n_entries(self) -> int:
+        """Entries of the layer: one more than the last one's number."""
+        return int(self.counts.sum())
+
     def _check_tables(self) -> None:
         d = self.d
-        n_entries = int(self.counts.sum())
+        n_entries = self.n_entries
         n_words = -(-n_entries // 2) if d["is_narrow"] else n_entries
         if n_words:
             self.need_range("coefficient_base", n_words, "coefficient")
             if d["is_indexed"]:
                 self.need_range("index_base", n_words, "index")
-        self.need_range("bias_base", d["n_out"], "bias")
+        if not d.get("no_bias"):
+            self.need_range("bias_base", d["n_out"], "bias")
         if d["per_channel_scale"]:
             self.need_range("scale_base", d["n_out"], "scale")
         if d["per_row_shift"]:
-            self.need_range("row_shift_base", d["padded_out"] // 2, "row_shift")
+            self.need_range("row_shift_base", self.n_row_shifts, "row_shift")
+
+    @property
+    def n_row_shifts(self) -> int:
+        """Words of row-shift memory: one for each row pair."""
+        return self.d["padded_out"] // 2
 
     def addresses(self, side: str, n_pairs: int, depth: int) -> Ints:
         d = self.d
@@ -151,8 +165,7 @@ class ProgramLayer:
 
     def entries(self) -> tuple[Ints, Ints, Ints]:
         """Coefficients a, b and indices of all entries of the layer, each (n_entries, n_lanes)."""
-        d, n_lanes = self.d, self.config.n_lanes
-        n_entries = int(self.counts.sum())
+        d, n_lanes, n_entries = self.d, self.config.n_lanes, self.n_entries
         n_words = -(-n_entries // 2) if d["is_narrow"] else n_entries
         words = _bytes(self.memories["coefficient"], d["coefficient_base"], n_words)
         words = words[:, : 2 * n_lanes].reshape(n_words, n_lanes, 2)
