@@ -37,7 +37,7 @@ def dense_image(
     ]
     n_pairs = config.activation_depth // (n_in + n_out) if max_pairs is None else max_pairs
     stride = n_in + n_out
-    values = dict.fromkeys((field.name for field in FIELDS), 0)
+    values = dict.fromkeys((field.name for field in FIELDS), 0) | {"maximum": 127}
     values |= {"n_in": n_in, "n_out": n_out, "padded_in": n_in, "padded_out": n_out}
     values |= {"group_out": n_out, "clear_depth": depth, "multiplier": 1, "shift": shift}
     values |= {"in_stride": stride, "out_base": n_in, "out_stride": stride}
