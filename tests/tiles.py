@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramac.compiler.layout_tiles import tile_layout, tile_passes, tile_tables, tile_values
-from spectramac.compiler.memory_image import MemoryImage
+from spectramac.compiler.lower_tiles import tile_passes
+from spectramac.compiler.map_view import MapView
+from spectramac.compiler.segment import Program
 from spectramac.model.map_node import Arithmetic, MapResult, Shape
 from spectramac.model.map_window import Window
 from spectramac.model.tiles import TileConvolution
@@ -124,55 +125,34 @@ def tile_program(
     most: int | None = None,
 ) -> TileProgram:
     """Lay a node out: as many descriptors as it needs, maps with gaps at random addresses."""
-    memory = MemoryImage(config)
-    for name in ("coefficient", "directory", "bias", "scale", "row_shift"):
-        memory.append(
-            name,
-            np.zeros(int(rng.integers(3)), np.int64)
-            if name != "coefficient"
-            else _words(rng, config),
-            "x",
-        )
+    program = Program(config)
     out_shape = node.output_shape(shape)
-    places, positions = {}, {}
     base = int(rng.integers(8))
-    for side, (height, width, channels) in (("in", shape), ("out", out_shape)):
+    views, positions = [], []
+    for height, width, channels in (shape, out_shape):
         pixel = channels + int(rng.integers(3))
         row = width * pixel + int(rng.integers(3))
         stride = height * row + int(rng.integers(3))
+        views.append(MapView((0, height), (0, width), channels, base, stride, row, pixel))
         y, x, c = np.indices((height, width, channels))
-        positions[side] = (y * row + x * pixel + c).reshape(-1)
-        places[side] = {"base": base, "stride": stride, "row_stride": row, "pixel_stride": pixel}
+        positions.append((y * row + x * pixel + c).reshape(-1))
         base += n_pairs * stride
-    passes = tile_passes(node, config, most=most)
-    for channels in passes:
-        layout = tile_layout(node, config, channels)
-        tables = tile_tables(node, layout, config, channels)
-        values = tile_values(node, layout, tables, shape, channels)
-        values |= {f"{n}_base": memory.append(n, words, "tiles") for n, words in tables.items()}
-        values |= {
-            f"{side}_{what}": v for side, place in places.items() for what, v in place.items()
-        }
-        values["out_base"] += channels.start
-        memory.append_descriptor(values, "tiles")
+    for some in tile_passes(node, *views, shape[:2], config, most=most):
+        program.append(some)
+    places = [
+        Placement(view.base, view.pair_stride, int(where.max()) + 1)
+        for view, where in zip(views, positions, strict=True)
+    ]
     image = Image(
         identity=config.identity(),
         build_id=config.build_id,
-        n_layers=len(passes),
-        layers=({},) * len(passes),
-        input=_placement(places["in"], positions["in"]),
-        output=_placement(places["out"], positions["out"]),
-        n_inputs=len(positions["in"]),
-        input_map=tuple(positions["in"].tolist()),
+        n_layers=len(program.passes),
+        layers=({},) * len(program.passes),
+        input=places[0],
+        output=places[1],
+        n_inputs=len(positions[0]),
+        input_map=tuple(positions[0].tolist()),
         max_pairs=n_pairs,
-        sections=memory.sections(),
+        sections=program.sections(),
     )
-    return TileProgram(node, image, positions["out"], shape)
-
-
-def _words(rng: np.random.Generator, config: AcceleratorConfig) -> NDArray[np.uint32]:
-    return np.zeros((int(rng.integers(3)), -(-16 * config.n_lanes // 32)), np.uint32)
-
-
-def _placement(place: dict[str, int], positions: Ints) -> Placement:
-    return Placement(place["base"], place["stride"], int(positions.max()) + 1)
+    return TileProgram(node, image, positions[1], shape)

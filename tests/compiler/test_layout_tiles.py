@@ -10,7 +10,9 @@ from tests.networks import program_memories, program_outputs, random_input
 from tests.tiles import random_tiles, tile_program
 
 from spectramac.compiler.layout import CompileError
-from spectramac.compiler.layout_tiles import tile_layout, tile_passes
+from spectramac.compiler.layout_tiles import channels_at_once, tile_layout
+from spectramac.compiler.lower_tiles import tile_passes
+from spectramac.compiler.map_view import MapView
 from spectramac.model.accelerator import ProgramError, run_program
 from spectramac.model.map_window import Window
 from spectramac.spec import descriptor as descriptors
@@ -34,13 +36,13 @@ NARROW = SMALL.replace(
 def compare(config: AcceleratorConfig, seed: int, **values: Any) -> tuple[Any, Any]:
     """A random node: its program and the node itself agree on everything that both know."""
     rng = np.random.default_rng(seed)
-    side = values.setdefault("side", int(rng.choice([4, 8, 16])))
+    values.setdefault("side", int(rng.choice([4, 8, 16])))
     extent = rng.integers(1, 20, 2).tolist()
-    shape = (*extent, int(rng.integers(1, 5)))
+    shape = (*extent, values.pop("channels", int(rng.integers(1, 5))))
     values.setdefault("n_out", int(rng.integers(1, 10)))
     values.setdefault("density", float(rng.choice([0.05, 0.3, 1.0])))
     values.setdefault("bits", int(rng.choice([4, 8])))
-    most = values.pop("most", None)
+    most = values.pop("most", int(rng.choice([3, 6, 99])))
     node = random_tiles(rng, config, shape=shape, **values)
     n_pairs = int(rng.integers(1, 3))
     program = tile_program(rng, node, config, shape, n_pairs, most=most)
@@ -80,13 +82,19 @@ def test_output_channels_in_passes() -> None:
     """256 rows and three lanes hold two rows of T = 16: six channels of 20 at a time."""
     rng = np.random.default_rng(0)
     node = random_tiles(rng, SMALL, side=16, shape=(5, 5, 1), n_out=20)
-    passes = tile_passes(node, SMALL)
-    assert [(s.start, s.stop) for s in passes] == [(0, 6), (6, 12), (12, 18), (18, 20)]
-    assert [(s.start, s.stop) for s in tile_passes(node, SMALL, most=5)][:2] == [(0, 3), (3, 6)]
-    result, _ = compare(SMALL, 3, side=16, n_out=20)
-    assert len(result.layers) == 4
-    result, _ = compare(SMALL, 4, side=8, n_out=20, most=7)
-    assert len(result.layers) == 4
+    assert channels_at_once(node, SMALL) == 6
+
+    def parts(config: AcceleratorConfig, seed: int, **values: Any) -> list[int]:
+        return [layer.descriptor["n_out"] for layer in compare(config, seed, **values)[0].layers]
+
+    assert parts(SMALL, 3, side=16, n_out=20) == [6, 6, 6, 2]
+    assert parts(SMALL, 4, side=8, n_out=20, most=7) == [6, 6, 6, 2]
+    assert parts(SMALL, 4, side=8, n_out=5, most=1) == [3, 2]
+    # 68 words for every three output channels, and 128 in the memory.
+    node = random_tiles(rng, SMALL, side=8, shape=(9, 9, 2), n_out=12, window=Window((3, 3)))
+    views = [MapView((0, n), (0, n), c, 0, 0, 0, 0) for n, c in ((9, 2), (7, 12))]
+    passes = tile_passes(node, *views, (9, 9), SMALL.replace(coefficient_depth=128))
+    assert [p.values["n_out"] for p in passes] == [3, 3, 3, 3]
 
 
 def test_dense_coefficients_have_no_indices() -> None:
@@ -111,7 +119,7 @@ def test_what_does_not_fit() -> None:
         values: dict[str, Any] = {"side": 8, "shape": (9, 9, 4), "n_out": 6} | changes
         node = random_tiles(rng, config, **values)
         with pytest.raises(CompileError, match=message):
-            tile_passes(node, config)
+            channels_at_once(node, config)
 
     refused(preset("small"), "points of the transform: 256 needed, 64 available", side=16)
     refused(SMALL.replace(accumulator_depth=64), "accumulators.*128 needed, 64 available", side=16)
