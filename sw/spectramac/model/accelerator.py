@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramac.model.program import Memories, ProgramError
+from spectramac.model.program_convolution import ConvolutionProgram
 from spectramac.model.program_layer import LayerProgram, LayerTrace
 from spectramac.spec import descriptor as descriptors
 from spectramac.spec.config import AcceleratorConfig
@@ -96,7 +97,10 @@ def _check_memories(config: AcceleratorConfig, memories: Memories) -> None:
             )
 
 
-_KINDS: dict[int, type[LayerProgram]] = {Kind.LAYER.value: LayerProgram}
+_KINDS: dict[int, type[LayerProgram]] = {
+    Kind.LAYER.value: LayerProgram,
+    Kind.CONVOLUTION.value: ConvolutionProgram,
+}
 
 
 def _kind(config: AcceleratorConfig, number: int, kind: int) -> type[LayerProgram]:
