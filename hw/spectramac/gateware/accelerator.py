@@ -23,6 +23,7 @@ from spectramac.gateware.serial_merge import SerialMerge
 from spectramac.gateware.spectrum import ColumnReader, SpectrumMemory
 from spectramac.gateware.stream import Queue, SkidBuffer, connect, connect_pipeline, layout
 from spectramac.gateware.threshold import Split, Threshold
+from spectramac.gateware.tile_gather import TileGather
 from spectramac.gateware.walk import N_PHASES, TapTable
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.memory import memories
@@ -103,7 +104,15 @@ class Engine(wiring.Component):
 
         # The datapath, from activations to activations.
         d = sequencer.descriptor
-        gathered = self._registered(m, "gather_buffer", gather.o)
+        gathered = gather.o
+        if config.maps:
+            m.submodules.tile_gather = tile_gather = TileGather(config)
+            gathered = gather.o.signature.create()
+            with m.If(sequencer.in_tiles):
+                connect(m, tile_gather.o, gathered)
+            with m.Else():
+                connect(m, gather.o, gathered)
+        gathered = self._registered(m, "gather_buffer", gathered)
         self._through_fft(m, d.in_log2_n != 0, gathered, forward_fft, spectrum.i)
         wiring.connect(m, reader.memory, spectrum.read)
         m.d.comb += [
@@ -149,7 +158,10 @@ class Engine(wiring.Component):
         ):
             wiring.connect(m, wiring.flipped(getattr(self, f"memory_{name}")), storage[name].write)
         wiring.connect(m, wiring.flipped(self.read_layer_cycles), storage["layer_cycles"].read)
-        self._share_activation(m, storage["activation"], gather, requantize)
+        reads: Any = gather.memory
+        if config.maps:
+            reads = self._tile_reads(m, sequencer, gather, tile_gather)
+        self._share_activation(m, storage["activation"], reads, requantize)
 
         # Descriptor fields to the components' inputs of the same name.
         aliases: dict[Any, dict[str, str]] = {
@@ -165,6 +177,7 @@ class Engine(wiring.Component):
             self._maps(m, sequencer, reader, scheduler, lanes, merge, requantize)
             m.submodules.taps = taps = self._taps(m, sequencer, reader, lanes)
             aliases[taps] = {}
+            aliases[tile_gather] = {"log2_n": "in_log2_n"}
         names = set(d.shape().members)
         for component, renamed in aliases.items():
             for port in component.signature.members:
@@ -210,6 +223,8 @@ class Engine(wiring.Component):
             sequencer.merge_released.eq(merge.released),
             sequencer.pair_done.eq(requantize.pair_done),
         ]
+        if config.maps:
+            self._tiles(m, sequencer, gather, tile_gather, spectrum)
         if not config.is_serial:
             m.d.comb += scheduler.rewind.eq(sequencer.start_layer)
         if config.fft_architecture == "iterative":
@@ -248,13 +263,48 @@ class Engine(wiring.Component):
             merge.in_ring.eq(sequencer.in_ring),
             merge.start_layer.eq(sequencer.start_layer),
             merge.sweep.eq(sequencer.sweep),
+            merge.shift_per_block.eq(sequencer.in_tiles),
             requantize.is_map.eq(sequencer.is_map),
+            requantize.in_tiles.eq(sequencer.in_tiles),
+            reader.bank_per_block.eq(sequencer.in_tiles),
             reader.empty.eq(sequencer.reader_empty),
             *(
                 getattr(reader, name).eq(getattr(sequencer, f"reader_{name}"))
                 for name in reader.position(self.config)
             ),
         ]
+
+    @staticmethod
+    def _tiles(
+        m: Module,
+        sequencer: Sequencer,
+        gather: Gather,
+        tile_gather: TileGather,
+        spectrum: SpectrumMemory,
+    ) -> None:
+        """The forward loop of tiles: a channel at a time, each in a bank of spectrum memory."""
+        d = sequencer.descriptor
+        m.d.comb += [
+            tile_gather.n_pairs.eq(sequencer.n_pairs),
+            tile_gather.start_layer.eq(sequencer.start_layer & sequencer.in_tiles),
+            tile_gather.start.eq(sequencer.gather_start & sequencer.in_tiles),
+            sequencer.tile_more.eq(tile_gather.more),
+            sequencer.gather_busy.eq(gather.busy | tile_gather.busy),
+        ]
+        with m.If(sequencer.in_tiles):
+            m.d.comb += [gather.start.eq(0), spectrum.padded_in.eq(1 << d.in_log2_n)]
+
+    @staticmethod
+    def _tile_reads(
+        m: Module, sequencer: Sequencer, gather: Gather, tile_gather: TileGather
+    ) -> Any:
+        """Activation memory read by either gather."""
+        reads = gather.memory.signature.create()
+        for name in ("address", "enable"):
+            ports = (getattr(g.memory, name) for g in (tile_gather, gather))
+            m.d.comb += getattr(reads, name).eq(Mux(sequencer.in_tiles, *ports))
+        m.d.comb += [g.memory.data.eq(reads.data) for g in (tile_gather, gather)]
+        return reads
 
     def _taps(
         self, m: Module, sequencer: Sequencer, reader: ColumnReader, lanes: Lanes
@@ -300,14 +350,14 @@ class Engine(wiring.Component):
             connect(m, source, sink)
 
     def _share_activation(
-        self, m: Module, storage: Storage, gather: Gather, requantize: Requantize
+        self, m: Module, storage: Storage, reads: Any, requantize: Requantize
     ) -> None:
         """The engine uses activation memory while busy, the host otherwise."""
         host_read, host_write = self.read_activation, self.memory_activation
         m.d.comb += [
-            storage.read.address.eq(Mux(self.busy, gather.memory.address, host_read.address)),
-            storage.read.enable.eq(Mux(self.busy, gather.memory.enable, host_read.enable)),
-            gather.memory.data.eq(storage.read.data),
+            storage.read.address.eq(Mux(self.busy, reads.address, host_read.address)),
+            storage.read.enable.eq(Mux(self.busy, reads.enable, host_read.enable)),
+            reads.data.eq(storage.read.data),
             host_read.data.eq(storage.read.data),
             storage.write.address.eq(Mux(self.busy, requantize.write.address, host_write.address)),
             storage.write.data.eq(Mux(self.busy, requantize.write.data, host_write.data)),

@@ -200,15 +200,21 @@ class ColumnReader(wiring.Component):
         ``base`` of its columns.
     ring, retires, writes, next_phase : :py:`In(…)`
         What accompanies them.
+
+    With ``config.maps``, for tiles:
+
+    bank_per_block : :py:`In(1)`
+        Each block is in a bank of its own, which is released after its last column pair.
     """
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
         self.address_width = (config.spectrum_depth - 1).bit_length()
         row = row_width(config)
+        maps = {"empty": In(1), "first_row": In(row), "bank_per_block": In(1)}
         super().__init__(
             {
-                **({"empty": In(1), "first_row": In(row)} if config.maps else {}),
+                **(maps if config.maps else {}),
                 **{name: In(shape) for name, shape in self.position(config).items()},
                 "start": In(1),
                 "final": In(1),
@@ -277,17 +283,23 @@ class ColumnReader(wiring.Component):
         last_pair = Signal()
         end = Signal(config.size_width)
         has_columns = Signal(init=1)
+        released: Any = issue & marker & self.final & has_columns
+        needed, place = end, block  # in the bank
+        if config.maps:
+            needed = Mux(self.bank_per_block, sizes.size, end)
+            place = Mux(self.bank_per_block, 0, block)
+            released = Mux(self.bank_per_block, issue & ~marker & phase & last_pair, released)
         m.d.comb += [
             last_pair.eq(pair == sizes.last[1:]),
             offset.eq(Mux(phase, second, first)),
             # Data is complete, or this is the second half of a pair whose first half was.
-            ready.eq(marker | phase | (self.available >= end)),
+            ready.eq(marker | phase | (self.available >= needed)),
             issue.eq(active & ready & advance),
             advance.eq(~self.o.valid | self.o.ready),
             self.busy.eq(active),
-            self.memory.address.eq(block[: self.address_width] | offset),
+            self.memory.address.eq(place[: self.address_width] | offset),
             self.memory.enable.eq(advance),
-            self.released.eq(issue & marker & self.final & has_columns),
+            self.released.eq(released),
         ]
         with m.If(issue & ~marker):
             m.d.sync += phase.eq(~phase)
