@@ -282,9 +282,9 @@ class Engine(wiring.Component):
         tile_gather: TileGather,
         spectrum: SpectrumMemory,
     ) -> None:
-        """The forward loop of tiles: a channel at a time, each in a bank of spectrum memory."""
-        d = sequencer.descriptor
+        """The forward loop of tiles: a channel at a time, each a frame in the ring of spectrum memory."""
         m.d.comb += [
+            spectrum.in_tiles.eq(sequencer.in_tiles),
             tile_gather.n_pairs.eq(sequencer.n_pairs),
             tile_gather.start_layer.eq(sequencer.start_layer & sequencer.in_tiles),
             tile_gather.start.eq(sequencer.gather_start & sequencer.in_tiles),
@@ -292,7 +292,7 @@ class Engine(wiring.Component):
             sequencer.gather_busy.eq(gather.busy | tile_gather.busy),
         ]
         with m.If(sequencer.in_tiles):
-            m.d.comb += [gather.start.eq(0), spectrum.padded_in.eq(1 << d.in_log2_n)]
+            m.d.comb += gather.start.eq(0)
 
     @staticmethod
     def _tile_reads(

@@ -21,6 +21,7 @@ from spectramac.spec.descriptor import (
     Kind,
     pitch,
 )
+from spectramac.spec.timing import TILE_BANKS, tile_banks
 
 __all__ = ["Sequencer", "descriptor_layout"]
 
@@ -225,7 +226,7 @@ class Sequencer(wiring.Component):
                 self.in_tiles.eq(kind == Kind.TILES),
             ]
             forward, lanes = self._walk(m, "forward_walk"), self._walk(m, "lanes_walk")
-        banks = Signal(2)  # of spectrum memory, in use
+        banks = Signal(range(TILE_BANKS + 1))  # of spectrum memory, in use
         self._forward_loop(m, forward, banks)
         self._lanes_loop(m, lanes, banks)
         self._backward_loop(m)
@@ -254,13 +255,15 @@ class Sequencer(wiring.Component):
     def _forward_loop(self, m: Module, walk: Walk | None, used: Signal) -> None:
         """Start a gather for each pair, pixel, or channel of a tile, when a spectrum bank is free."""
         pairs = Signal(16)
+        limit: Any = self.config.n_spectrum_banks
         pending: Any = pairs != 0
         if walk is not None:
+            limit = self._spectrum_banks(m)
             pending = Mux(self.in_tiles, self.tile_more, pending)
             pending = Mux(self.in_ring, walk.active & walk.used, pending)
             m.d.comb += walk.step.eq(self.running & walk.active & (self.gather_start | ~walk.used))
         m.d.comb += self.gather_start.eq(
-            self.running & pending & ~self.gather_busy & (used != self.config.n_spectrum_banks)
+            self.running & pending & ~self.gather_busy & (used != limit)
         )
         m.d.sync += used.eq(used + self.gather_start - self.spectrum_released)
         base = Signal(16)
@@ -274,6 +277,16 @@ class Sequencer(wiring.Component):
             ]
         with m.If(self.start_layer):
             m.d.sync += [pairs.eq(self.n_pairs), used.eq(0), base.eq(self.descriptor.in_base)]
+
+    def _spectrum_banks(self, m: Module) -> Signal:
+        """How many there are in this layer."""
+        limit = Signal(range(TILE_BANKS + 1), init=self.config.n_spectrum_banks)
+        m.d.sync += limit.eq(self.config.n_spectrum_banks)
+        with m.If(self.in_tiles), m.Switch(self.descriptor.in_log2_n):
+            for log2_n in range(4, self.config.log2_n_max + 1, 2):
+                with m.Case(log2_n):
+                    m.d.sync += limit.eq(tile_banks(self.config, log2_n))
+        return limit
 
     def _lanes_loop(self, m: Module, walk: Walk | None, spectra: Signal) -> None:
         """Start a reader for each row group of each pair, position, or tile, when an accumulator bank is free."""

@@ -12,6 +12,7 @@ from spectramac.compiler.layer_cycles import LayerCycles
 from spectramac.compiler.stage_cycles import Backward, Forward, Lanes
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.descriptor import MAP_WORDS
+from spectramac.spec.timing import tile_banks
 
 __all__ = ["predict_tiles"]
 
@@ -48,6 +49,7 @@ def predict_tiles(
     size, channels = 1 << descriptor["in_log2_n"], descriptor["n_in"]
     n_tiles = n_pairs * descriptor["walk_height"] * descriptor["walk_width"]
     kinds = counts.shape[2]
+    n_banks = tile_banks(config, descriptor["in_log2_n"])
     table = counts.reshape(channels, size // 2, kinds).tolist()
     everything = [[[True] * kinds] * (size // 2)] * channels
     forward = _Forward(config, {**descriptor, "padded_in": size})
@@ -60,7 +62,7 @@ def predict_tiles(
         if kept is not None:
             keep = kept[tile].reshape(channels, size // 2, kinds).tolist()
         for channel in range(channels):
-            free = len(spectrum_released) - config.n_spectrum_banks
+            free = len(spectrum_released) - n_banks
             written = forward.start(spectrum_released[free] + 1 if free >= 0 else 0)
             if channel == 0:
                 bank = tile - config.n_accumulator_banks
