@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from spectramac.model.program import Memories, ProgramError
 from spectramac.model.program_layer import LayerProgram, LayerTrace
+from spectramac.model.program_window import WindowProgram
 from spectramac.spec import descriptor as descriptors
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.descriptor import Kind
@@ -96,7 +97,12 @@ def _check_memories(config: AcceleratorConfig, memories: Memories) -> None:
             )
 
 
-_KINDS: dict[int, type[LayerProgram]] = {Kind.LAYER.value: LayerProgram}
+_KINDS: dict[int, type[LayerProgram]] = {
+    Kind.LAYER.value: LayerProgram,
+    Kind.WINDOW_SUM.value: WindowProgram,
+    Kind.WINDOW_MAXIMUM.value: WindowProgram,
+    Kind.ADDITION.value: WindowProgram,
+}
 
 
 def _kind(config: AcceleratorConfig, number: int, kind: int) -> type[LayerProgram]:

@@ -134,7 +134,8 @@ class ProgramLayer:
             self.need_range("coefficient_base", n_words, "coefficient")
             if d["is_indexed"]:
                 self.need_range("index_base", n_words, "index")
-        self.need_range("bias_base", d["n_out"], "bias")
+        if not d.get("no_bias"):
+            self.need_range("bias_base", d["n_out"], "bias")
         if d["per_channel_scale"]:
             self.need_range("scale_base", d["n_out"], "scale")
         if d["per_row_shift"]:

@@ -192,7 +192,10 @@ class LayerProgram(ProgramLayer):
     def _requantize(self, z: Ints, first: int) -> tuple[Ints, Bools]:
         d = self.d
         channel = first + np.arange(z.shape[-1])
-        bias = signed(self.memories["bias"][d["bias_base"] + channel, 0], self.config.bias.width)
+        bias = np.zeros_like(channel)
+        if not d.get("no_bias"):
+            words = self.memories["bias"][d["bias_base"] + channel, 0]
+            bias = signed(words, self.config.bias.width)
         multiplier: Any = d["multiplier"]
         shift: Any = d["shift"]
         if d["per_channel_scale"]:
