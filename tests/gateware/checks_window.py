@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The spectramac authors
 # SPDX-License-Identifier: BSD-2-Clause
-"""Comparison of :class:`~spectramac.gateware.window.WindowUnit` with the golden model; see :mod:`tests.gateware.checks`."""
+"""Comparison of the window unit with the golden model; see :mod:`tests.gateware.checks`."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +26,7 @@ WINDOWS = CONFIG.replace(
 
 @dataclass
 class WindowTiming:
-    """Of a layer: samples, cycles from ``start`` to the first offer, to the last transfer, and to the last of ``busy``."""
+    """Of a layer: samples; cycles from ``start`` to the first offer, the last transfer and the last of ``busy``."""
 
     descriptor: dict[str, int]
     n_samples: int

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Window sums, window maxima and additions of maps: activation memory to requantization."""
 
+from itertools import pairwise
 from typing import Any
 
 from amaranth import C, Cat, Module, Mux, Signal, signed
@@ -134,12 +135,12 @@ class WindowUnit(wiring.Component):
                 tap[0].complete.eq(walk.valid & walk.last),
                 tap[0].final.eq(walk.final),
                 tap[0].second.eq(walk.column_end),
-                *(after.eq(before) for before, after in zip(tap, tap[1:], strict=False)),
+                *(after.eq(before) for before, after in pairwise(tap)),
                 inside_2.eq(walk.inside),
                 word.eq(self.memory.data),
                 k.eq(self.kernels.data),
                 shifts[0].eq(Mux(self.per_row_shift, self.shifts.data, self.row_shift)),
-                *(after.eq(before) for before, after in zip(shifts, shifts[1:], strict=False)),
+                *(after.eq(before) for before, after in pairwise(shifts)),
             ]
             with m.If(is_addition):
                 factor = Mux(tap[1].second, self.second_multiplier, self.first_multiplier)

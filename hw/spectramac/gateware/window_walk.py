@@ -43,10 +43,10 @@ FACTOR_WIDTH = 8
 class WindowWalk(wiring.Component):
     """For pair, output row, output pixel, output channel, window row and window column, in this order: one tap.
 
-    After ``start`` the layer's constants are made (a stride of the map times ``stride_y``, ``stride_x``, ``top`` and
-    ``left``), then a tap is offered in each cycle in which ``enable`` is 1, without gaps; the first :attr:`SETUP` cycles
-    after ``start``. Taps beyond the map are offered too, with ``inside`` 0. An addition has two taps: the pixel of either
-    map.
+    After ``start`` the layer's constants are made (strides of the map times ``stride_y``, ``stride_x``, ``top`` and
+    ``left``), then there is a tap in each cycle in which ``enable`` is 1, without gaps; the first :attr:`SETUP` cycles
+    after ``start``. Taps beyond the map are offered too, with ``inside`` 0. An addition has two taps: the pixel of
+    either map.
 
     Two walks: the outer one is always one output pixel ahead, so that its sums have a register behind them, and what
     the inner one starts from at a pixel's end is there.

@@ -3,7 +3,7 @@
 """Compiles a network for one accelerator configuration: descriptors, memory contents, placements."""
 
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,17 @@ from spectramac.spec.descriptor import Kind
 from spectramac.spec.image import Image, Placement
 from spectramac.spec.memory import memories
 
-__all__ = ["CompileError", "compile_network", "ideal_cycles", "layer_tables"]
+__all__ = [
+    "CompileError",
+    "Requantized",
+    "check_layer",
+    "compile_network",
+    "exceeds",
+    "ideal_cycles",
+    "layer_tables",
+    "layer_values",
+    "requantization",
+]
 
 _MAX_SIZE = (1 << 16) - 1
 
@@ -48,18 +58,21 @@ def compile_network(
     """
     if len(network.layers) > config.n_layers_max:
         name = network.layers[config.n_layers_max].name
-        raise _exceeds(name, "layers", len(network.layers), config.n_layers_max, "merge layers")
+        raise exceeds(name, "layers", len(network.layers), config.n_layers_max, "merge layers")
     for layer in network.layers:
-        _check_layer(layer, config)
+        check_layer(layer, config)
     max_pairs, places = _place_activations(network, config)
     layouts = _lay_out_all(network, config, n_groups)
     memory = MemoryImage(config)
     reports = []
     for i, (layer, layout) in enumerate(zip(network.layers, layouts, strict=True)):
-        values, words = _store(memory, layer, layout, config)
+        tables = layer_tables(layer, layout, config)
+        values = layer_values(layer, layout, config)
+        values |= {f"{n}_base": memory.append(n, tables[n], layer.name) for n in tables}
         for side, place in (("in", places[i]), ("out", places[i + 1])):
             values |= {f"{side}_base": place.base, f"{side}_stride": place.stride}
         memory.append_descriptor(values, layer.name)
+        words = {n: len(table) for n, table in tables.items()}
         reports.append(_report(layer, layout, words, config))
     return Image(
         identity=config.identity(),
@@ -84,25 +97,25 @@ def ideal_cycles(layer: Layer, n_stored_pairs: int, n_lanes: int) -> int:
     return max(-(-n_stored_pairs // n_lanes), *padded)
 
 
-def _exceeds(layer: str, what: str, needed: int, available: int, remedy: str) -> CompileError:
+def exceeds(layer: str, what: str, needed: int, available: int, remedy: str) -> CompileError:
     return CompileError(
         f"layer {layer!r}: {what}: {needed} needed, {available} available; {remedy}, or use a "
         "larger preset"
     )
 
 
-def _check_layer(layer: Layer, config: AcceleratorConfig) -> None:
+def check_layer(layer: Layer, config: AcceleratorConfig) -> None:
     for side, transform in (("input", layer.t_in), ("output", layer.t_out)):
         if transform.log2_n > config.log2_n_max:
             what = f"points of the {side} transform"
-            raise _exceeds(layer.name, what, transform.n, config.n_max, "use shorter blocks")
+            raise exceeds(layer.name, what, transform.n, config.n_max, "use shorter blocks")
     padded_in, padded_out = layer.t_in.padded(layer.n_in), layer.t_out.padded(layer.n_out)
     if padded_in > config.spectrum_depth:
         remedy = "split the layer's inputs"
-        raise _exceeds(layer.name, "spectrum memory", padded_in, config.spectrum_depth, remedy)
+        raise exceeds(layer.name, "spectrum memory", padded_in, config.spectrum_depth, remedy)
     for what, size in (("padded inputs", padded_in), ("padded outputs", padded_out)):
         if size > _MAX_SIZE:
-            raise _exceeds(layer.name, what, size, _MAX_SIZE, "split the layer")
+            raise exceeds(layer.name, what, size, _MAX_SIZE, "split the layer")
     fmt = config.bias
     low, high = int(layer.bias.min()), int(layer.bias.max())
     if not (fmt.holds(low) and fmt.holds(high)):
@@ -128,7 +141,7 @@ def _place_activations(network: Network, config: AcceleratorConfig) -> tuple[int
         widest = int(np.argmax([a + b for a, b in pairwise(sizes)]))
         remedy = "use smaller layers"
         what = f"activation memory for a pair of inferences ({regions[0]} + {regions[1]} words)"
-        raise _exceeds(network.layers[widest].name, what, sum(regions), depth, remedy)
+        raise exceeds(network.layers[widest].name, what, sum(regions), depth, remedy)
     bases = 0, max_pairs * regions[0]
     places = [Placement(bases[i % 2], size, size) for i, size in enumerate(sizes)]
     return max_pairs, places
@@ -159,29 +172,58 @@ def layer_tables(
 ) -> dict[str, NDArray[Any]]:
     """What a layer stores besides its descriptor: words by memory, some empty."""
     empty = np.zeros(0, np.int64)
-    per_channel = _uniform(layer.multiplier) is None or _uniform(layer.shift) is None
-    scale = (np.asarray(layer.shift) << config.multiplier_width) | np.asarray(layer.multiplier)
     return {
         "coefficient": pack_coefficients(layout, config),
         "index": pack_indices(layout, config) if layout.is_indexed else empty,
         "directory": layout.directory,
-        "bias": layer.bias,
-        "scale": scale if per_channel else empty,
-        "row_shift": empty
-        if _uniform(layer.row_shift) is not None
-        else np.asarray(layer.row_shift),
+        **requantization(layer, config)[1],
     }
 
 
-def _store(
-    memory: MemoryImage, layer: Layer, layout: Layout, config: AcceleratorConfig
-) -> tuple[dict[str, int], dict[str, int]]:
-    """Put a layer into the memories: its descriptor without activation addresses, and words used."""
-    tables = layer_tables(layer, layout, config)
-    row_shift = _uniform(layer.row_shift)
-    multiplier, shift = _uniform(layer.multiplier), _uniform(layer.shift)
-    per_channel = len(tables["scale"]) > 0
-    values = {f"{n}_base": memory.append(n, tables[n], layer.name) for n in tables}
+class Requantized(Protocol):
+    """What has the numbers of a requantization, for each channel or for all."""
+
+    @property
+    def bias(self) -> NDArray[np.int32]: ...
+    @property
+    def multiplier(self) -> int | NDArray[np.int32]: ...
+    @property
+    def shift(self) -> int | NDArray[np.int32]: ...
+    @property
+    def row_shift(self) -> int | NDArray[np.int32]: ...
+    @property
+    def relu(self) -> bool: ...
+
+
+def requantization(
+    node: Requantized, config: AcceleratorConfig
+) -> tuple[dict[str, int], dict[str, NDArray[Any]]]:
+    """Descriptor fields and tables of biases, scales and row shifts; what is uniform is in the fields."""
+    empty = np.zeros(0, np.int64)
+    row_shift = _uniform(node.row_shift)
+    multiplier, shift = _uniform(node.multiplier), _uniform(node.shift)
+    per_channel = multiplier is None or shift is None
+    scale = (np.asarray(node.shift) << config.multiplier_width) | np.asarray(node.multiplier)
+    values = {
+        "per_channel_scale": int(per_channel),
+        "per_row_shift": int(row_shift is None),
+        "relu": int(node.relu),
+        "row_shift": row_shift or 0,
+        "multiplier": 0 if per_channel else multiplier or 0,
+        "shift": 0 if per_channel else shift or 0,
+        "maximum": 127,
+    }
+    tables = {
+        "bias": node.bias,
+        "scale": scale if per_channel else empty,
+        "row_shift": empty if row_shift is not None else np.asarray(node.row_shift),
+    }
+    return values, tables
+
+
+def layer_values(layer: Layer, layout: Layout, config: AcceleratorConfig) -> dict[str, int]:
+    """A layer's descriptor without addresses."""
+    values = requantization(layer, config)[0]
     for side, transform, size in (
         ("in", layer.t_in, layer.n_in),
         ("out", layer.t_out, layer.n_out),
@@ -190,19 +232,13 @@ def _store(
         values[f"{side}_two_d"] = int(transform.two_d)
         values[f"n_{side}"] = size
         values[f"padded_{side}"] = transform.padded(size)
-    values |= {
+    return values | {
         "is_complex": int(layout.is_complex),
         "is_narrow": int(layout.is_narrow),
         "is_indexed": int(layout.is_indexed),
         "bin_major": int(layout.bin_major),
-        "per_channel_scale": int(per_channel),
-        "per_row_shift": int(row_shift is None),
-        "relu": int(layer.relu),
-        "row_shift": row_shift or 0,
         "halve_in": layer.halve_in,
         "halve_out": layer.halve_out,
-        "multiplier": 0 if per_channel else multiplier or 0,
-        "shift": 0 if per_channel else shift or 0,
         "group_out": layout.group_out,
         "column_stride": layout.column_stride,
         "clear_depth": layout.clear_depth,
@@ -210,9 +246,7 @@ def _store(
         "level_high": layer.level >> 32,
         "uniform_count": layout.uniform_count,
         "kind": Kind.LAYER,
-        "maximum": 127,
     }
-    return values, {name: len(tables[name]) for name in tables}
 
 
 def _report(

@@ -10,7 +10,8 @@ allow. *Uniform*: columns are padded to one count, so that the directory needs a
 stores the fewest bits wins.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from itertools import product
 
@@ -23,7 +24,16 @@ from spectramac.model.spectrum import pair_map
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.payloads import COUNT_WIDTH, FLAGS_PER_WORD
 
-__all__ = ["CompileError", "Layout", "is_diagonal", "lay_out"]
+__all__ = [
+    "MAX_COUNT",
+    "CompileError",
+    "Directory",
+    "Layout",
+    "RowPlacement",
+    "is_diagonal",
+    "lay_out",
+    "make_layout",
+]
 
 MAX_COUNT = (1 << COUNT_WIDTH) - 1
 """Largest directory word."""
@@ -147,7 +157,7 @@ def lay_out(
     CompileError
         If one output block exceeds the accumulators, or a complex pattern is not one.
     """
-    directory = _Directory(layer)
+    directory = Directory(layer)
     orders = (True, False) if is_diagonal(layer) else (False,)
     choices = (False, True) if indexed is None else (indexed,)
     best: Layout | None = None
@@ -174,7 +184,7 @@ def lay_out(
 def _groupings(
     layer: Layer,
     config: AcceleratorConfig,
-    directory: "_Directory",
+    directory: "Directory",
     bin_major: bool,
     is_indexed: bool,
     n_groups: int,
@@ -187,19 +197,19 @@ def _groupings(
         if size in tried:
             continue
         tried.add(size)
-        place = _Placement.make(layer.t_out.n // 2, size, config.n_lanes, bin_major)
+        place = RowPlacement.make(layer.t_out.n // 2, size, config.n_lanes, bin_major)
         if place.depth > config.accumulator_depth:
             continue
-        layout = _make(layer, directory, place, is_indexed)
+        layout = make_layout(layer, directory, place, is_indexed)
         if layout.uniform_bits < layout.stored_bits:
-            layout = _make(layer, directory, place, is_indexed, int(layout.counts.max()))
+            layout = make_layout(layer, directory, place, is_indexed, int(layout.counts.max()))
         yield layout
         if len(tried) > MAX_GROUPS:
             return
 
 
 @dataclass(frozen=True)
-class _Placement:
+class RowPlacement:
     """Where the row pairs of a group of ``n_blocks`` output blocks are."""
 
     n_blocks: int
@@ -210,7 +220,7 @@ class _Placement:
     depth: int
 
     @classmethod
-    def make(cls, half: int, n_blocks: int, n_lanes: int, bin_major: bool) -> "_Placement":
+    def make(cls, half: int, n_blocks: int, n_lanes: int, bin_major: bool) -> "RowPlacement":
         if not bin_major:
             depth = -(-n_blocks * half // n_lanes)
             return cls(n_blocks, half, n_lanes, depth, 0, depth)
@@ -232,7 +242,7 @@ class _Placement:
         return padded.reshape(self.used, self.n_lanes, n_words)
 
 
-class _Directory:
+class Directory:
     """S by directory words: the coefficient pairs (a, b) of every row pair and word.
 
     Attributes
@@ -269,6 +279,18 @@ class _Directory:
         self.in_frame = np.repeat(np.arange(n_columns) % half, self.kinds)
         self.n_pairs = int(np.count_nonzero(self.a | self.b)) + twice
 
+    def stacked(self, others: Sequence["Directory"], n_rows: int) -> "Directory":
+        """Those of layers with the same columns below each other, each in ``n_rows`` row pairs."""
+        parts = (self, *others)
+        joined = copy(self)
+
+        def stack(arrays: Iterable[NDArray[np.int16]]) -> NDArray[np.int16]:
+            return np.concatenate([np.pad(v, ((0, n_rows - len(v)), (0, 0))) for v in arrays])
+
+        joined.a, joined.b = stack(p.a for p in parts), stack(p.b for p in parts)
+        joined.n_pairs = sum(p.n_pairs for p in parts)
+        return joined
+
 
 def _joint(layer: Layer, n_rows: int, n_columns: int) -> Bools:
     """Which 2x2 blocks of S join a complex row pair with a complex column pair."""
@@ -292,10 +314,10 @@ def _check_complex(layer: Layer, blocks: NDArray[np.int16], joint: Bools) -> Non
         )
 
 
-def _make(
+def make_layout(
     layer: Layer,
-    directory: _Directory,
-    place: _Placement,
+    directory: Directory,
+    place: RowPlacement,
     is_indexed: bool,
     uniform: int | None = None,
 ) -> Layout:

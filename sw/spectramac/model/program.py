@@ -126,9 +126,14 @@ class ProgramLayer:
             counts = uniform * flags.reshape(-1)[:n_counts]
         return counts.reshape(self.n_groups, self.n_column_pairs, self.kinds)
 
+    @property
+    def n_entries(self) -> int:
+        """Entries of the layer: one more than the last one's number."""
+        return int(self.counts.sum())
+
     def _check_tables(self) -> None:
         d = self.d
-        n_entries = int(self.counts.sum())
+        n_entries = self.n_entries
         n_words = -(-n_entries // 2) if d["is_narrow"] else n_entries
         if n_words:
             self.need_range("coefficient_base", n_words, "coefficient")
@@ -152,8 +157,7 @@ class ProgramLayer:
 
     def entries(self) -> tuple[Ints, Ints, Ints]:
         """Coefficients a, b and indices of all entries of the layer, each (n_entries, n_lanes)."""
-        d, n_lanes = self.d, self.config.n_lanes
-        n_entries = int(self.counts.sum())
+        d, n_lanes, n_entries = self.d, self.config.n_lanes, self.n_entries
         n_words = -(-n_entries // 2) if d["is_narrow"] else n_entries
         words = _bytes(self.memories["coefficient"], d["coefficient_base"], n_words)
         words = words[:, : 2 * n_lanes].reshape(n_words, n_lanes, 2)

@@ -34,9 +34,10 @@ class LayerTrace:
     descriptor : dict
         Decoded fields.
     counts : int array (n_groups, n_column_pairs, 2 or 3)
-        Directory: entries of columns (a, b), or of (complex, a, b).
+        Directory: entries of columns (a, b), or of (complex, a, b). Convolution: phases instead of groups.
     kept : bool array (n_pairs, n_column_pairs, 2 or 3)
-        For each pair of inferences, whether the entries of a directory word were executed.
+        For each pair of inferences, whether the entries of a directory word were executed. Convolution: for each
+        pixel of the map, (n_pairs, in_height, in_width, n_column_pairs, 2 or 3).
     counters : dict
         ``columns_skipped`` and ``saturations`` of this layer.
     overflows : dict
@@ -52,6 +53,13 @@ class LayerTrace:
 
 class LayerProgram(ProgramLayer):
     """The three loops that execute a layer."""
+
+    depth_field = "clear_depth"
+    """What :meth:`depth` is, for messages."""
+
+    def depth(self, group: int) -> int:
+        """Accumulator rows that the group's entries may address."""
+        return self.d["clear_depth"]
 
     # Execution.
 
@@ -131,7 +139,7 @@ class LayerProgram(ProgramLayer):
 
     def _weights(self, group: int, a: Ints, b: Ints, index: Ints) -> Ints:
         """The group's entries as a matrix: accumulators by columns, in order of execution."""
-        d, kinds, n_lanes = self.d, self.kinds, self.config.n_lanes
+        d, kinds, n_lanes, depth = self.d, self.kinds, self.config.n_lanes, self.depth(group)
         counts = self.counts[group].reshape(-1)
         word = np.repeat(np.arange(len(counts)), counts)
         pair, kind = word // kinds, word % kinds
@@ -143,9 +151,9 @@ class LayerProgram(ProgramLayer):
         row = position - before - 1 + (in_frame * d["column_stride"])[:, None]
         top = int(row.max(initial=-1))
         constraint = f"above every row of group {group}, padding included: {top}"
-        self.need(top < d["clear_depth"], "clear_depth", constraint)
+        self.need(top < depth, self.depth_field, constraint, depth)
         per_pair = 4 if kinds == 3 else 2
-        weights = np.zeros((d["clear_depth"], n_lanes, 2, self.n_column_pairs, per_pair), np.int64)
+        weights = np.zeros((depth, n_lanes, 2, self.n_column_pairs, per_pair), np.int64)
         lane = np.arange(n_lanes)[None, :]
         column = (np.where(kind > 0, kind + 1, 0) if kinds == 3 else kind)[:, None]
         weights[row, lane, 0, pair[:, None], column] = a
@@ -155,7 +163,7 @@ class LayerProgram(ProgramLayer):
             row, pair, a, b = row[joint], pair[joint, None], a[joint], b[joint]
             weights[row, lane, 0, pair, 1] = -b
             weights[row, lane, 1, pair, 1] = a
-        return weights.reshape(d["clear_depth"] * n_lanes * 2, -1)
+        return weights.reshape(depth * n_lanes * 2, -1)
 
     def _row_shifts(self, group: int, rho: Ints) -> Ints:
         d = self.d
