@@ -25,6 +25,7 @@ from spectramac.spec.timing import (
     SERIAL_SAMPLE_CYCLES,
     fft_latency,
     fft_phases,
+    lanes_latency,
 )
 
 __all__ = ["LayerCycles", "predict", "predict_layer", "total_cycles"]
@@ -33,8 +34,6 @@ FETCH_CYCLES = WORDS + 2
 """Reading a descriptor and starting the loops."""
 GATHER_LATENCY = 2
 """From starting a gather to its first sample."""
-LANES_LATENCY = 8
-"""From taking the marker that ends a row group to its accumulators being complete."""
 MERGE_LATENCY = 13
 """From walking over a sample to offering it to the inverse FFT."""
 SERIAL_MERGE_LATENCY = 7
@@ -155,6 +154,7 @@ class _Lanes:
         self.per_pair = 4 // config.n_threshold_multipliers
         self.depth = config.job_queue_depth
         self.is_complex = bool(d["is_complex"])
+        self.lanes_latency = lanes_latency(config)
         self.pairs_per_block = (1 << d["in_log2_n"]) // 2 if d["in_log2_n"] else 1
         self.reader_free = 0
         self.read = -1  # last transfer out of: reader, threshold; last step of the scheduler
@@ -234,7 +234,7 @@ class _Lanes:
         self.reader_free = issue + 1
         present = self._advance(issue + 1)
         self.step = max(self.step, present - 1)
-        complete = self._push(1) + LANES_LATENCY
+        complete = self._push(1) + 1 + self.lanes_latency
         self._leave()
         if final:
             self.counts_known = self.step + (3 if self.registered else 2)
