@@ -18,7 +18,7 @@ def test_equals_the_window_unit() -> None:
     around = FETCH_CYCLES - 1 + REQUANTIZE_CYCLES[2] + END_CYCLES
     for n_pairs in (1, 3):
         for timing in check_window(NODES, seed=n_pairs, n_pairs=n_pairs, size=4):
-            predicted = predict_window(WINDOWS, timing.descriptor, n_pairs)
+            predicted = predict_window(WINDOWS, timing.descriptor, None, None, n_pairs)
             assert predicted.cycles == around + timing.last
             assert predicted.lane_busy == predicted.columns_skipped == 0
             assert predicted.lane_stalled == predicted.cycles - FETCH_CYCLES

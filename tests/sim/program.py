@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The spectramac authors
 # SPDX-License-Identifier: BSD-2-Clause
-"""Runs a program from its memories on the simulated RTL and on the golden model and compares everything that both say."""
+"""Runs a program from its memories on the simulated RTL and on the golden model and compares all that both say."""
 
 from collections.abc import Mapping
 

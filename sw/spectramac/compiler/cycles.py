@@ -11,14 +11,15 @@ Time 0 is the first cycle in which the layer's loops run. Names of events follow
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spectramac.compiler.cycles_window import predict_window
+from spectramac.compiler.layer_cycles import LayerCycles
 from spectramac.spec.config import AcceleratorConfig
-from spectramac.spec.descriptor import WORDS
+from spectramac.spec.descriptor import WORDS, Kind
 from spectramac.spec.timing import (
     SERIAL_ENTRY_CYCLES,
     SERIAL_JUDGE_CYCLES,
@@ -40,26 +41,6 @@ SERIAL_MERGE_LATENCY = 7
 """The same, where the merge is serial."""
 CLEAR_DELAY = 3
 """From walking over a group's last sample to the cycle before its first row is cleared."""
-
-
-@dataclass(frozen=True)
-class LayerCycles:
-    """What the hardware counters show for one layer.
-
-    Attributes
-    ----------
-    cycles : int
-        From the first cycle of fetching the descriptor to the last of the layer.
-    lane_busy, lane_stalled : int
-        Cycles of the layer's loops with and without an entry in the lanes.
-    columns_skipped : int
-        Directory words with entries whose column was dropped.
-    """
-
-    cycles: int
-    lane_busy: int
-    lane_stalled: int
-    columns_skipped: int
 
 
 class _Forward:
@@ -330,10 +311,20 @@ def predict_layer(
     return LayerCycles(FETCH_CYCLES + run, lanes.busy, run - lanes.busy, lanes.skipped)
 
 
+_PREDICTIONS = {
+    Kind.LAYER: predict_layer,
+    Kind.WINDOW_SUM: predict_window,
+    Kind.WINDOW_MAXIMUM: predict_window,
+    Kind.ADDITION: predict_window,
+}
+
+
 def predict(config: AcceleratorConfig, layers: Sequence[Any], n_pairs: int) -> list[LayerCycles]:
     """Predict every layer of a run from the golden model's traces (``descriptor``, ``counts``, ``kept``)."""
     return [
-        predict_layer(config, trace.descriptor, trace.counts, trace.kept, n_pairs)
+        _PREDICTIONS[Kind(trace.descriptor["kind"])](
+            config, trace.descriptor, trace.counts, trace.kept, n_pairs
+        )
         for trace in layers
     ]
 

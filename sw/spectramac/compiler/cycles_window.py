@@ -4,7 +4,7 @@
 
 from collections.abc import Mapping
 
-from spectramac.compiler.cycles import LayerCycles
+from spectramac.compiler.layer_cycles import LayerCycles
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.descriptor import MAP_WORDS, Kind
 
@@ -30,7 +30,11 @@ def window_taps(descriptor: Mapping[str, int]) -> int:
 
 
 def predict_window(
-    config: AcceleratorConfig, descriptor: Mapping[str, int], n_pairs: int
+    config: AcceleratorConfig,
+    descriptor: Mapping[str, int],
+    counts: object,
+    kept: object,
+    n_pairs: int,
 ) -> LayerCycles:
     """Predict the hardware counters of a layer of kind 3, 4 or 5.
 
@@ -39,13 +43,13 @@ def predict_window(
     config : AcceleratorConfig
     descriptor : mapping
         Decoded fields (:mod:`spectramac.spec.descriptor`).
+    counts, kept
+        As of :func:`~spectramac.compiler.cycles.predict_layer`; there are none.
     n_pairs : int
         Inference pairs carried through the layer.
     """
-    names = ("out_height", "out_width", "n_out")
-    samples = n_pairs
-    for name in names:
-        samples *= descriptor[name]
+    d = descriptor
+    samples = n_pairs * d["out_height"] * d["out_width"] * d["n_out"]
     taps = window_taps(descriptor)
     interval = max(taps, 2 // config.n_requantize_multipliers)
     # Time 0 is the cycle after ``start``.
