@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramac.compiler.cycles_convolution import predict_convolution
+from spectramac.compiler.cycles_window import predict_window
 from spectramac.compiler.layer_cycles import LayerCycles
 from spectramac.compiler.stage_cycles import Backward, Forward, Lanes, SerialLanes
 from spectramac.spec.config import AcceleratorConfig
@@ -80,7 +81,13 @@ def predict_layer(
     return LayerCycles(FETCH_CYCLES + run, lanes.busy, run - lanes.busy, lanes.skipped)
 
 
-_PREDICTIONS = {Kind.LAYER: predict_layer, Kind.CONVOLUTION: predict_convolution}
+_PREDICTIONS = {
+    Kind.LAYER: predict_layer,
+    Kind.CONVOLUTION: predict_convolution,
+    Kind.WINDOW_SUM: predict_window,
+    Kind.WINDOW_MAXIMUM: predict_window,
+    Kind.ADDITION: predict_window,
+}
 
 
 def predict(config: AcceleratorConfig, layers: Sequence[Any], n_pairs: int) -> list[LayerCycles]:
