@@ -90,7 +90,7 @@ OTHER_CHANGES: list[tuple[type, dict[str, int], str]] = [
 def layer(kind: type) -> dict[str, int]:
     """A descriptor of a layer on a map of 4 × 5 × 3."""
     fields = random_program(np.random.default_rng(0), MAPS, 1, (kind,)).descriptors[0]
-    fields |= {name: 0 for name in ("relu", "per_row_shift", "per_channel_scale", "row_shift")}
+    fields |= dict.fromkeys(("relu", "per_row_shift", "per_channel_scale", "row_shift"), 0)
     fields |= {"in_height": 4, "in_width": 5, "n_in": 3, "out_height": 4, "out_width": 5}
     fields |= {"n_out": 3, "padded_out": 4, "group_out": 4, "multiplicity": 1}
     if kind is DepthwiseConvolution:

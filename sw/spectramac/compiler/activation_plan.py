@@ -4,58 +4,17 @@
 
 Maps get the first gap that is large enough, and leave it with the last node that reads them. If there is none, the
 maps that are needed last go to the host and are loaded again. A node that does not fit on its own is computed in
-rectangles of its output, mostly stripes of whole rows, each from the pixels that it sees.
+boxes of its output, mostly stripes of whole rows, each from what it sees.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import product
-from math import prod
+from dataclasses import dataclass, field, replace
 
-from spectramac.compiler.compile import exceeds
-from spectramac.compiler.lower_convolution import equal_parts
-from spectramac.compiler.map_view import MapView, Span, source_span
-from spectramac.model.convolution import FullyConnected
+from spectramac.compiler.boxes import Region, Run, boxes
 from spectramac.model.graph_network import GraphNetwork
 from spectramac.model.map_node import MapNode
-from spectramac.model.map_window import PIXEL
-from spectramac.model.tiles import TileConvolution, tile_outputs
 from spectramac.spec.config import AcceleratorConfig
 
-__all__ = ["ActivationPlan", "Load", "Region", "Run", "Store", "plan_activations"]
-
-
-@dataclass(frozen=True)
-class Region:
-    """A rectangle of a map in activation memory, nothing padded between pixels.
-
-    Parameters
-    ----------
-    map : str
-    rows, columns : (int, int)
-    channels : int
-    offset : int
-        First word, if memory held one pair of inferences; of n pairs, n times that.
-    """
-
-    map: str
-    rows: Span
-    columns: Span
-    channels: int
-    offset: int = 0
-
-    @property
-    def size(self) -> int:
-        """Words of a pair of inferences."""
-        (top, bottom), (left, right) = self.rows, self.columns
-        return (bottom - top) * (right - left) * self.channels
-
-    def view(self, n_pairs: int) -> MapView:
-        """Where it is, if memory holds ``n_pairs`` pairs of everything."""
-        row = (self.columns[1] - self.columns[0]) * self.channels
-        return MapView(
-            self.rows, self.columns, self.channels, self.offset * n_pairs, self.size, row, self.channels
-        )  # fmt: skip
+__all__ = ["ActivationPlan", "Load", "Store", "plan_activations"]
 
 
 @dataclass(frozen=True)
@@ -70,15 +29,6 @@ class Store:
     """From activation memory to the host."""
 
     region: Region
-
-
-@dataclass(frozen=True, eq=False)
-class Run:
-    """Compute ``output`` from ``inputs``."""
-
-    node: MapNode
-    inputs: tuple[Region, ...]
-    output: Region
 
 
 @dataclass(frozen=True)
@@ -134,14 +84,14 @@ class _Planner:
             for name in list(self.resident):
                 self._evict(name)
             if not (self._fits_alone(node) and self._whole(number, node)):
-                self._in_rectangles(node)
+                self._in_boxes(node)
         for name in [*node.inputs, node.name]:
             if not any(use > number for use in self.uses.get(name, [])):
                 self.resident.pop(name, None)
 
     def _region(self, name: str) -> Region:
         height, width, channels = self.network.shapes[name]
-        return Region(name, (0, height), (0, width), channels)
+        return Region(name, (0, height), (0, width), (0, channels))
 
     def _fits_alone(self, node: MapNode) -> bool:
         names = {*node.inputs, node.name}
@@ -190,78 +140,17 @@ class _Planner:
             self.actions.append(Store(region))
             self.on_host.add(name)
 
-    def _in_rectangles(self, node: MapNode) -> None:
-        shapes = [self.network.shapes[name] for name in node.inputs]
-        channels = self.network.shapes[node.name][2]
-        for rows, columns in _rectangles(self.network, node, self.config):
+    def _in_boxes(self, node: MapNode) -> None:
+        for box in boxes(self.network, node, self.config):
             offset, inputs = 0, []
-            for name, shape in zip(node.inputs, shapes, strict=True):
-                spans = _seen(node, rows, columns, shape[:2])
-                inputs.append(Region(name, *spans, shape[2], offset))
-                offset += inputs[-1].size
-            output = Region(node.name, rows, columns, channels, offset)
+            for region in box.inputs:
+                inputs.append(replace(region, offset=offset))
+                offset += region.size
+            output = replace(box.output, offset=offset)
             self.peak = max(self.peak, offset + output.size)
-            self.actions += [*map(Load, inputs), Run(node, tuple(inputs), output), Store(output)]
+            self.actions += [
+                *map(Load, inputs),
+                Run(box.node, tuple(inputs), output),
+                Store(output),
+            ]
         self.on_host.add(node.name)
-
-
-def _unit(node: MapNode) -> tuple[int, int]:
-    """Outputs that can only be computed together, on each axis."""
-    return tile_outputs(node.side, node.window) if isinstance(node, TileConvolution) else (1, 1)
-
-
-def _seen(node: MapNode, rows: Span, columns: Span, size: tuple[int, int]) -> tuple[Span, Span]:
-    """Rows and columns of an input that a rectangle of outputs sees."""
-    if isinstance(node, FullyConnected):
-        return (0, size[0]), (0, size[1])
-    window = getattr(node, "window", PIXEL)
-    spans = []
-    for axis, outputs in enumerate((rows, columns)):
-        kernel, stride = window.kernel[axis], window.stride[axis]
-        if isinstance(node, TileConvolution):
-            unit = _unit(node)[axis]
-            outputs = outputs[0] // unit, -(-outputs[1] // unit)
-            kernel, stride = node.side, unit * stride
-        before = window.padding[axis][0]
-        spans.append(source_span(outputs, kernel, stride, before, size[axis]).span)
-    return spans[0], spans[1]
-
-
-def _rectangles(
-    network: GraphNetwork, node: MapNode, config: AcceleratorConfig
-) -> Iterator[tuple[Span, Span]]:
-    """The output in as few rectangles as fit activation memory, stripes of whole rows if possible."""
-    height, width, channels = network.shapes[node.name]
-    shapes = [network.shapes[name] for name in node.inputs]
-    units = _unit(node)
-
-    def size(rows: Span, columns: Span) -> int:
-        total = prod(end - first for first, end in (rows, columns)) * channels
-        for shape in shapes:
-            spans = _seen(node, rows, columns, shape[:2])
-            total += prod(end - first for first, end in spans) * shape[2]
-        return total
-
-    def fits(rows: Sequence[Span], columns: Sequence[Span]) -> bool:
-        return all(size(*spans) <= config.activation_depth for spans in product(rows, columns))
-
-    stripes = _divisions(height, units[0])
-    for rows in stripes:
-        if fits(rows, [(0, width)]):
-            yield from product(rows, [(0, width)])
-            return
-    for columns in _divisions(width, units[1]):
-        if fits(stripes[-1], columns):
-            yield from product(stripes[-1], columns)
-            return
-    needed = size((0, min(units[0], height)), (0, min(units[1], width)))
-    raise exceeds(
-        node.name, "activation memory for one output of a pair of inferences and what it sees", needed,
-        config.activation_depth, "use fewer channels or smaller layers",
-    )  # fmt: skip
-
-
-def _divisions(size: int, unit: int) -> list[list[Span]]:
-    """More and more parts, down to single units."""
-    parts = [equal_parts(size, n, unit) for n in range(1, -(-size // unit) + 1)]
-    return [p for i, p in enumerate(parts) if not i or len(p) > len(parts[i - 1])]

@@ -18,8 +18,8 @@ from spectramac.spec.memory import memories
 
 __all__ = [
     "CompileError",
-    "check_bias",
     "Requantized",
+    "check_bias",
     "check_layer",
     "compile_network",
     "exceeds",

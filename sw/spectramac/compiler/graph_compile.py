@@ -10,14 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from spectramac.compiler.activation_plan import (
-    ActivationPlan,
-    Load,
-    Region,
-    Run,
-    Store,
-    plan_activations,
-)
+from spectramac.compiler.activation_plan import ActivationPlan, Load, Store, plan_activations
+from spectramac.compiler.boxes import Region, Run
 from spectramac.compiler.layout import CompileError
 from spectramac.compiler.lower_nodes import node_passes
 from spectramac.compiler.map_view import Pass
@@ -175,7 +169,7 @@ class _Builder:
 
     def _transfer(self, region: Region) -> Transfer:
         base = region.offset * self.plan.max_pairs
-        return Transfer(region.map, region.rows, region.columns, base, region.size)
+        return Transfer(region.map, region.rows, region.columns, region.channels, base, region.size)
 
     def _report(self, some: Pass) -> dict[str, Any]:
         table = memories(self.config)

@@ -24,7 +24,7 @@ from spectramac.model.map_window import PIXEL, Window
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.descriptor import Kind
 
-__all__ = ["node_passes"]
+__all__ = ["node_passes", "some_channels"]
 
 Size = tuple[int, int]
 _LARGEST_WINDOW = 255
@@ -109,7 +109,7 @@ def _depthwise(
     config: AcceleratorConfig,
 ) -> Iterator[Pass]:
     check_bias(node.name, node.bias, config)
-    for span, tables, values in _some_channels(node, config):
+    for span, tables, values in _cuts(node, config):
         per_input = node.n_out // node.channels
         first, end = span
         source = inputs[0].some_channels(first, end)
@@ -119,37 +119,43 @@ def _depthwise(
         yield Pass(node.name, fields, tables)
 
 
-def _some_channels(
+def some_channels(node: DepthwiseConvolution, first: int, end: int) -> DepthwiseConvolution:
+    """The node for input channels from ``first`` to ``end``; row shifts belong to pairs of output channels."""
+
+    def part(value: Any, where: slice) -> Any:
+        return value if isinstance(value, int) else np.asarray(value)[where]
+
+    per_input = node.n_out // node.channels
+    outputs = slice(first * per_input, end * per_input)
+    assert outputs.start % 2 == 0
+    return replace(
+        node,
+        channels=end - first,
+        coefficients=node.coefficients[outputs],
+        bias=node.bias[outputs],
+        multiplier=part(node.multiplier, outputs),
+        shift=part(node.shift, outputs),
+        row_shift=part(node.row_shift, slice(outputs.start // 2, -(-outputs.stop // 2))),
+    )
+
+
+def _cuts(
     node: DepthwiseConvolution, config: AcceleratorConfig
 ) -> list[tuple[Span, Tables, dict[str, int]]]:
-    """Input channels in as few parts as the memories allow; row shifts belong to pairs of output channels."""
-    per_input = node.n_out // node.channels
-    unit = 1 + per_input % 2
+    """Input channels in as few parts as the memories allow."""
+    unit = 1 + node.n_out // node.channels % 2
     n_units = -(-node.channels // unit)
     for parts in range(1, n_units + 1):
         cuts = []
         for first, end in equal_parts(node.channels, parts, unit):
-            outputs = slice(first * per_input, end * per_input)
-            pairs = slice(outputs.start // 2, -(-outputs.stop // 2))
-            numbers = {"bias": outputs, "multiplier": outputs, "shift": outputs, "row_shift": pairs}
-            some = replace(
-                node,
-                channels=end - first,
-                coefficients=node.coefficients[outputs],
-                **{name: _part(getattr(node, name), where) for name, where in numbers.items()},
-            )
+            some = some_channels(node, first, end)
             values, words = requantization(some, config)
             kernel = some.coefficients.reshape(-1)
-            cuts.append(
-                ((first, end), Tables({**words, "kernel": kernel}, -(-kernel.size // 2)), values)
-            )
+            tables = Tables({**words, "kernel": kernel}, -(-kernel.size // 2))
+            cuts.append(((first, end), tables, values))
         if all(fits(tables, config) for _, tables, _ in cuts):
             break
     return cuts
-
-
-def _part(value: Any, where: slice) -> Any:
-    return value if isinstance(value, int) else np.asarray(value)[where]
 
 
 def _average(

@@ -40,17 +40,14 @@ class HostMaps:
         target[:] = words[0::2]
         target[: self.batch // 2] |= words[1::2] << np.uint32(8)
 
-    def _part(self, transfer: Transfer) -> tuple[slice, ...]:
-        return (slice(None), slice(*transfer.rows), slice(*transfer.columns))
-
     def load(self, transfer: Transfer) -> Words:
         """Words of every pair, (n_pairs, n)."""
-        part = self.maps[transfer.map][self._part(transfer)]
+        part = self.maps[transfer.map][:, *transfer.box]
         return part.reshape(self.n_pairs, -1)
 
     def store(self, transfer: Transfer, words: Words) -> None:
         """Take words of every pair, (n_pairs, n)."""
-        target = self.maps[transfer.map][self._part(transfer)]
+        target = self.maps[transfer.map][:, *transfer.box]
         target[:] = words.reshape(target.shape)
 
     @property
@@ -110,9 +107,9 @@ def _run(
             memories["activation"] = result.activation
             programs.append(result)
         for transfer in segment.stores:
-            size = transfer.n_pixels * image.maps[transfer.map][2]
             parts = [
-                memories["activation"][at : at + size, 0] for at in _places(transfer, host.n_pairs)
+                memories["activation"][at : at + transfer.size, 0]
+                for at in _places(transfer, host.n_pairs)
             ]
             host.store(transfer, np.stack(parts))
     return host.outputs, tuple(programs)

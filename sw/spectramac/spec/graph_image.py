@@ -5,7 +5,7 @@
 The file is the container of :mod:`spectramac.spec.image` with another header: an object with the fields of
 :class:`GraphImage` and ``"format": "graph"``. ``sections`` is a list of ``[width, n_words]``; the payload holds the
 sections in this order. A segment has ``layers``, ``sections`` (an object from the name of a memory to the number of a
-section), ``loads`` and ``stores`` (lists of ``[map, [first row, end], [first column, end], base, stride]``).
+section), ``loads`` and ``stores`` (lists of ``[map, rows, columns, channels, base, stride]``, spans being ``[first, end]``).
 """
 
 import json
@@ -43,12 +43,12 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True)
 class Transfer:
-    """A rectangle of a map between host and activation memory, rows of pixels of channels one after the other.
+    """A box of a map between host and activation memory, rows of pixels of channels one after the other.
 
     Parameters
     ----------
     map : str
-    rows, columns : (int, int)
+    rows, columns, channels : (int, int)
         First, and one after the last.
     base, stride : int
         Activation word of the first pair's first value, and words between pairs.
@@ -57,13 +57,14 @@ class Transfer:
     map: str
     rows: Span
     columns: Span
+    channels: Span
     base: int
     stride: int
 
     def __post_init__(self) -> None:
         if not isinstance(self.map, str):
             raise ImageError(f"the map of a transfer must be a name, not {self.map!r}")
-        for name in ("rows", "columns"):
+        for name in ("rows", "columns", "channels"):
             span = tuple(getattr(self, name))
             object.__setattr__(self, name, span)
             if len(span) != 2:
@@ -74,9 +75,14 @@ class Transfer:
             check_integer(f"transfer {name}", getattr(self, name), 0, _MOST)
 
     @property
-    def n_pixels(self) -> int:
-        """Pixels of the rectangle."""
-        return (self.rows[1] - self.rows[0]) * (self.columns[1] - self.columns[0])
+    def box(self) -> tuple[slice, slice, slice]:
+        """Index into the map."""
+        return slice(*self.rows), slice(*self.columns), slice(*self.channels)
+
+    @property
+    def size(self) -> int:
+        """Words of a pair of inferences."""
+        return math.prod(end - first for first, end in (self.rows, self.columns, self.channels))
 
 
 @dataclass(frozen=True)
@@ -169,12 +175,10 @@ class GraphImage:
             for transfer in (*segment.loads, *segment.stores):
                 if transfer.map not in self.maps:
                     raise ImageError(f"segment {number}: {transfer.map!r} must be one of the maps")
-                for span, size in zip(
-                    (transfer.rows, transfer.columns), self.maps[transfer.map], strict=False
-                ):
-                    if span[1] > size:
+                for part, size in zip(transfer.box, self.maps[transfer.map], strict=True):
+                    if part.stop > size:
                         raise ImageError(
-                            f"segment {number}: a transfer of map {transfer.map!r} must end at {size}, not {span[1]}"
+                            f"segment {number}: a transfer of map {transfer.map!r} must end at {size}, not {part.stop}"
                         )
             for load in segment.loads:
                 if load.map not in known:
@@ -240,8 +244,7 @@ class GraphImage:
                     f"{config.n_layers_max}; use a configuration with a larger n_layers_max"
                 )
             for transfer in (*segment.loads, *segment.stores):
-                size = transfer.n_pixels * self.maps[transfer.map][2]
-                end = transfer.base + (self.max_pairs - 1) * transfer.stride + size
+                end = transfer.base + (self.max_pairs - 1) * transfer.stride + transfer.size
                 if end > config.activation_depth:
                     raise ImageTooLargeError(
                         f"segment {number}: map {transfer.map!r} of {self.max_pairs} pairs ends at word {end}, but "
@@ -317,7 +320,7 @@ _COMPOUND = ("format", "identity", "meta", "maps", "sections", "segments")
 
 
 def _transfer(t: Transfer) -> list[Any]:
-    return [t.map, list(t.rows), list(t.columns), t.base, t.stride]
+    return [t.map, list(t.rows), list(t.columns), list(t.channels), t.base, t.stride]
 
 
 def _fields(header: dict[str, Any], payload: bytes) -> dict[str, Any]:
