@@ -5,7 +5,8 @@
 The file is the container of :mod:`spectramac.spec.image` with another header: an object with the fields of
 :class:`GraphImage` and ``"format": "graph"``. ``sections`` is a list of ``[width, n_words]``; the payload holds the
 sections in this order. A segment has ``layers``, ``sections`` (an object from the name of a memory to the number of a
-section), ``loads`` and ``stores`` (lists of ``[map, rows, columns, channels, base, stride]``, spans being ``[first, end]``).
+section), ``loads`` and ``stores`` (lists of ``[map, rows, columns, channels, base, stride]``; rows, columns and
+channels are ``[first, end]``).
 """
 
 import json
