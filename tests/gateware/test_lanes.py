@@ -6,7 +6,7 @@ import pytest
 from tests.gateware.cases import CONFIG, SINGLE
 from tests.gateware.checks_back import check_lanes
 
-from spectramac.gateware.lanes import Lanes
+from spectramac.spec.timing import lanes_latency
 
 TINY = CONFIG.replace(n_lanes=1, accumulator_depth=4, accumulator_width=18)
 
@@ -32,4 +32,4 @@ def test_hazards(seed: int, block: bool) -> None:
 @pytest.mark.parametrize("config", [CONFIG, SINGLE], ids=["two-banks", "one-bank"])
 def test_latency(config) -> None:
     """A marker is issued in the cycle after its transfer; then LATENCY cycles to the last row."""
-    assert check_lanes(config).latency == 1 + Lanes.LATENCY
+    assert check_lanes(config).latency == 1 + lanes_latency(config)

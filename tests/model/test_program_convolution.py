@@ -7,58 +7,27 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.model.convolution_cases import CONFIG, prepare, random_node, whole
 from tests.model.map_cases import maps, random_layer
 
 from spectramac.compiler.layout import CompileError
 from spectramac.compiler.lower_convolution import convolution_passes
-from spectramac.compiler.map_view import MapView
 from spectramac.compiler.segment import Program
 from spectramac.model.accelerator import ProgramError, ProgramResult, run_program
 from spectramac.model.convolution import Convolution
-from spectramac.model.image import empty_memories, to_chunks
 from spectramac.model.map_node import Arithmetic
 from spectramac.model.map_window import Window
 from spectramac.model.network import Transform
-from spectramac.spec.config import AcceleratorConfig, preset
-from spectramac.spec.descriptor import MAP_WORDS, decode, encode, pitch
-
-CONFIG = preset("small").replace(
-    name="maps", maps=True, activation_depth=1 << 14, coefficient_depth=1 << 14, n_layers_max=64
-)
-
-
-def whole(shape: tuple[int, int, int], base: int) -> MapView:
-    height, width, channels = shape
-    return MapView(
-        (0, height), (0, width), channels, base, height * width * channels, width * channels, channels
-    )  # fmt: skip
+from spectramac.spec.config import AcceleratorConfig
 
 
 def run_node(
     node: Convolution, x: np.ndarray, config: AcceleratorConfig = CONFIG, **changes: int
 ) -> tuple[np.ndarray, ProgramResult, Program]:
     """Through the compiler and the golden model of programs; ``changes`` to every descriptor."""
-    pairs, (height, width, channels) = len(x) // 2, x.shape[1:]
-    shape = node.output_shape(x.shape[1:])
-    source = whole((height, width, channels), 3)
-    target = whole(shape, 3 + x[0].size * pairs)
-    program = Program(config)
-    for some in convolution_passes(node, source, target, (height, width), config):
-        program.append(some)
-    memories = empty_memories(config)
-    for name, section in program.sections().items():
-        memories[name][: section.n_words] = to_chunks(section)
-    for start in range(0, len(program.passes) * pitch(1), pitch(1)):
-        words = memories["descriptor"][start : start + MAP_WORDS, 0]
-        words[:] = encode(decode(words.tolist()) | changes)
-    low, high = (x[i::2].reshape(pairs, -1) & 0xFF for i in (0, 1))
-    words = memories["activation"][:, 0]
-    words[3 : 3 + x[0].size * pairs] = (low | high << 8).reshape(-1)
-    result = run_program(config, memories, len(program.passes), pairs)
-    size = int(np.prod(shape))
-    out = result.activation[target.base :, 0][: pairs * size].reshape(pairs, 1, *shape)
-    both = np.concatenate([out & 0xFF, out >> 8 & 0xFF], axis=1).astype(np.uint8).view(np.int8)
-    return both.reshape(len(x), *shape), result, program
+    p = prepare(node, x, config, **changes)
+    result = run_program(config, p.memories, p.n_layers, p.n_pairs)
+    return p.outputs(result.activation), result, p.program
 
 
 def check(node: Convolution, x: np.ndarray, config: AcceleratorConfig = CONFIG) -> Program:
@@ -70,32 +39,6 @@ def check(node: Convolution, x: np.ndarray, config: AcceleratorConfig = CONFIG) 
     return program
 
 
-def transforms(rng: np.random.Generator) -> Transform:
-    choices = [Transform(), Transform(), Transform("fft1d", 8), Transform("fft2d", 16)]
-    return choices[rng.integers(len(choices))]
-
-
-def random_node(rng: np.random.Generator) -> tuple[Convolution, np.ndarray]:
-    kernel = (int(rng.integers(1, 6)), int(rng.integers(1, 6)))
-    stride = (int(rng.integers(1, 3)), int(rng.integers(1, 3)))
-    pads = tuple((int(rng.integers(0, k)), int(rng.integers(0, k))) for k in kernel)
-    window = Window(kernel, stride, pads)  # type: ignore[arg-type]
-    size = [max(1, k - sum(p)) + int(rng.integers(0, 6)) for k, p in zip(kernel, pads, strict=True)]
-    channels, n_out = int(rng.integers(1, 20)), int(rng.integers(1, 20))
-    t_in, t_out = transforms(rng), transforms(rng)
-    layer = random_layer(rng, window.n_taps * t_in.padded(channels), n_out, t_in, t_out)
-    level = int(rng.choice([0, 1, 1, 20000]))
-    layer = replace(layer, level=level)
-    if rng.random() < 0.4:
-        codes = layer.coefficients * (rng.random(layer.coefficients.shape) < 0.2)
-        layer = replace(layer, coefficients=np.clip(codes, -8, 7), coefficient_bits=4)
-    node = Convolution(
-        name="c", inputs=("x",), layer=layer, channels=channels, window=window,
-        maximum=int(rng.choice([127, 50])),
-    )  # fmt: skip
-    return node, maps(rng, 2 * int(rng.integers(1, 3)), *size, channels)
-
-
 @pytest.mark.parametrize("seed", range(60))
 def test_random_convolutions(seed: int) -> None:
     node, x = random_node(np.random.default_rng(seed))
@@ -104,7 +47,7 @@ def test_random_convolutions(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_small_memories_cut_channels_and_columns(seed: int) -> None:
-    config = CONFIG.replace(accumulator_depth=64, coefficient_depth=256)
+    config = CONFIG.replace(accumulator_depth=64, tap_depth=64, coefficient_depth=256)
     rng = np.random.default_rng(100 + seed)
     window = Window((3, 4), (1 + seed % 2, 1 + seed // 2 % 2), ((1, 1), (1, 2)))
     layer = random_layer(rng, 12 * 8, 30, Transform("fft1d", 8), Transform("fft1d", 8))
@@ -182,22 +125,24 @@ def test_contradictions(changes: dict[str, int], message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("kernel", "t", "changes", "message"),
     [
         (
-            {"tap_depth": 8},
+            (3, 3), 8, {"n_lanes": 4, "tap_depth": 8},
             r"layer 'c': accumulator rows of a pixel's taps \(tap_depth\): 9 needed, 8",
         ),
-        ({"accumulator_depth": 64}, "layer 'c': accumulator rows of the outputs on the way: "),
+        (
+            (1, 1), 128,
+            {"n_lanes": 1, "log2_n_max": 7, "accumulator_depth": 64, "tap_depth": 64},
+            "layer 'c': accumulator rows of the outputs on the way: 128 needed, 64",
+        ),
     ],
-)
-def test_what_no_cut_makes_fit(changes: Any, message: str) -> None:
+)  # fmt: skip
+def test_what_no_cut_makes_fit(kernel: Any, t: int, changes: Any, message: str) -> None:
     rng = np.random.default_rng(0)
-    window = Window((3, 3)) if "tap_depth" in changes else Window((16, 5))
-    layer = random_layer(rng, window.n_taps * 4, 8, Transform(), Transform("fft1d", 8))
+    window = Window(kernel)
+    layer = random_layer(rng, window.n_taps * 4, t, Transform(), Transform("fft1d", t))
     node = Convolution(name="c", inputs=("x",), layer=layer, channels=4, window=window)
-    config = CONFIG.replace(
-        n_lanes=4 if "tap_depth" in changes else 3, **{"tap_depth": 256} | changes
-    )
+    config = CONFIG.replace(**changes)
     with pytest.raises(CompileError, match=message):
         run_node(node, maps(rng, 2, 16, 6, 4), config)

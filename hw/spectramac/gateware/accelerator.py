@@ -5,7 +5,7 @@
 from functools import partial
 from typing import Any
 
-from amaranth import Cat, Module, Mux, ResetInserter, Signal
+from amaranth import Array, Cat, Module, Mux, ResetInserter, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -23,6 +23,7 @@ from spectramac.gateware.serial_merge import SerialMerge
 from spectramac.gateware.spectrum import ColumnReader, SpectrumMemory
 from spectramac.gateware.stream import Queue, SkidBuffer, connect, connect_pipeline, layout
 from spectramac.gateware.threshold import Split, Threshold
+from spectramac.gateware.walk import N_PHASES, TapTable
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.memory import memories
 from spectramac.spec.payloads import job
@@ -160,6 +161,10 @@ class Engine(wiring.Component):
             merge: {"log2_n": "out_log2_n", "two_d": "out_two_d"},
             requantize: {"log2_n": "out_log2_n"},
         }
+        if config.maps:
+            self._maps(m, sequencer, reader, scheduler, lanes, merge, requantize)
+            m.submodules.taps = taps = self._taps(m, sequencer, reader, lanes)
+            aliases[taps] = {}
         names = set(d.shape().members)
         for component, renamed in aliases.items():
             for port in component.signature.members:
@@ -225,6 +230,46 @@ class Engine(wiring.Component):
         ]
         self._counters(m, sequencer, lanes, scheduler, requantize)
         return m
+
+    def _maps(
+        self,
+        m: Module,
+        sequencer: Sequencer,
+        reader: ColumnReader,
+        scheduler: Scheduler,
+        lanes: Lanes,
+        merge: Merge,
+        requantize: Requantize,
+    ) -> None:
+        """What layers over maps need besides."""
+        m.d.comb += [
+            scheduler.is_convolution.eq(sequencer.in_ring),
+            lanes.in_ring.eq(sequencer.in_ring),
+            merge.in_ring.eq(sequencer.in_ring),
+            merge.start_layer.eq(sequencer.start_layer),
+            merge.sweep.eq(sequencer.sweep),
+            requantize.is_map.eq(sequencer.is_map),
+            reader.empty.eq(sequencer.reader_empty),
+            *(
+                getattr(reader, name).eq(getattr(sequencer, f"reader_{name}"))
+                for name in reader.position(self.config)
+            ),
+        ]
+
+    def _taps(
+        self, m: Module, sequencer: Sequencer, reader: ColumnReader, lanes: Lanes
+    ) -> TapTable:
+        taps = TapTable(self.config)
+        firsts = Array(getattr(taps, f"first_{f}") for f in range(N_PHASES))
+        m.d.comb += [
+            taps.start.eq(sequencer.start_layer & sequencer.in_ring),
+            sequencer.taps.eq(taps.busy),
+            lanes.tap_write.eq(taps.write),
+            lanes.tap_index.eq(taps.index),
+            lanes.tap_offset.eq(taps.offset),
+            reader.first_row.eq(Mux(sequencer.in_ring, firsts[sequencer.reader_phase], 0)),
+        ]
+        return taps
 
     def _memories(self, m: Module) -> dict[str, Storage]:
         storage = {}

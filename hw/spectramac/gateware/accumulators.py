@@ -59,6 +59,14 @@ class _Accumulators(wiring.Component):
     drained : :py:`Out(4 * accumulator_width)`
         The row: a1, a2, b1, b2 from bit 0 up.
     overflow : :py:`Out(1)`
+
+    With ``config.maps`` (block RAM only), sampled with ``valid``:
+
+    retire : :py:`In(1)`
+        The row becomes zero; the products must be zero.
+    copy : :py:`In(1)`
+        With ``retire``: what it was goes to ``copy_row`` of bank 1, which the backward loop may own, but not clear.
+    copy_row : :py:`In(row)`
     """
 
     DRAIN_LATENCY = 3
@@ -68,8 +76,10 @@ class _Accumulators(wiring.Component):
         self.technology = technology
         row = row_width(config)
         self.product_width = config.coefficient_width + 1 + config.column_width
+        maps = {"retire": In(1), "copy": In(1), "copy_row": In(row)}
         super().__init__(
             {
+                **(maps if config.maps else {}),
                 "valid": In(1),
                 "bank": In(1),
                 "row": In(row),
@@ -202,6 +212,7 @@ class BlockAccumulators(_Accumulators):
         valid, bank, row = self._history(m, 3)
         draining, drain_row, clear, drain_select = self._requests(m)
         sums, sums_3 = Signal(4 * acc), Signal(4 * acc, reset_less=True)
+        kept = Signal(4 * acc)  # sums, or zero where a row retires
         read, drained = [], Value.cast(0)
         for b in range(config.n_accumulator_banks):
             storage = Storage(4 * acc, config.accumulator_depth, block=True)
@@ -220,6 +231,8 @@ class BlockAccumulators(_Accumulators):
                     storage.write.enable.eq(valid[3] & (bank[3] == b)),
                     storage.write.data.eq(sums_3),
                 ]
+            if config.maps and b == 1:
+                self._copy(m, storage, sums, clear)
             asked = Signal(name=f"asked_{b}")
             m.d.sync += asked.eq(drain_select & draining[b])
             drained = drained | Mux(asked, storage.read.data, 0)
@@ -231,16 +244,30 @@ class BlockAccumulators(_Accumulators):
         forward = Signal(4 * acc, reset_less=True)
         use_sums, use_forward = Signal(), Signal()
         m.d.sync += [
-            forward.eq(Mux(ahead[1], sums, sums_3)),
+            forward.eq(Mux(ahead[1], kept, sums_3)),
             use_sums.eq(ahead[0]),
             use_forward.eq(~ahead[0] & (ahead[1] | ahead[2])),
         ]
         operand = Signal(4 * acc, reset_less=True)
-        chosen = Mux(use_sums, sums, 0) | Mux(use_forward, forward, 0)
+        chosen = Mux(use_sums, kept, 0) | Mux(use_forward, forward, 0)
         for b, word in enumerate(read):
             use_read = Signal(name=f"use_read_{b}")
             m.d.sync += use_read.eq((bank[0] == b) & ~(ahead[0] | ahead[1] | ahead[2]))
             chosen = chosen | Mux(use_read, word, 0)
-        m.d.sync += [operand.eq(chosen), sums_3.eq(sums)]
-        m.d.comb += sums.eq(self._add(m, operand, valid[2]))
+        m.d.sync += [operand.eq(chosen), sums_3.eq(kept)]
+        m.d.comb += [sums.eq(self._add(m, operand, valid[2])), kept.eq(sums)]
+        if config.maps:
+            with m.If(delayed(m, self.retire, 2, "retire")):
+                m.d.comb += kept.eq(0)
         return m
+
+    def _copy(self, m: Module, storage: Storage, sums: Signal, clear: Any) -> None:
+        """A row that retires goes to this bank, when it would be written."""
+        copy, copy_row = delayed(m, self.copy, 3, "copy"), delayed(m, self.copy_row, 3, "copy_row")
+        sums_copied = delayed(m, sums, 1, "copied")
+        with m.If(copy & ~clear):
+            m.d.comb += [
+                storage.write.address.eq(copy_row),
+                storage.write.data.eq(sums_copied),
+                storage.write.enable.eq(1),
+            ]

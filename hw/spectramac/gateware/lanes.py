@@ -6,17 +6,18 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
-from amaranth import Cat, Module, Mux, Signal, Value, signed
+from amaranth import C, Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spectramac.gateware.accumulators import BlockAccumulators, accumulators
 from spectramac.gateware.delay import delayed, repeated
 from spectramac.gateware.fft.device import Multiplier
-from spectramac.gateware.memory import ReadPort
+from spectramac.gateware.memory import ReadPort, Storage
 from spectramac.gateware.stream import layout
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.payloads import ENTRY_WIDTH, job, row_width
+from spectramac.spec.timing import MAP_STAGES, lanes_latency
 
 __all__ = ["Lane", "Lanes"]
 
@@ -46,14 +47,38 @@ class Lane(wiring.Component):
     index : :py:`In(8)`
     draining, drain_row, drain_select, clear, drained, overflow
         See :class:`~spectramac.gateware.accumulators.BlockAccumulators`.
+
+    With ``config.maps`` the row address of a convolution's entry is looked up and added to the position's ring row, two
+    stages more for every entry:
+
+    in_ring : :py:`In(1)`
+        This layer is a convolution.
+    ring : :py:`In(row)`
+        At stage 0: what the row of the tap table is added to.
+    retire, copy : :py:`In(1)`
+        At stage 0: the row ``ring`` becomes zero; what it was goes to ``copy_row`` of bank 1.
+    copy_row : :py:`In(row)`
+    tap_write, tap_index, tap_offset : :py:`In(…)`
+        Writes the tap table.
     """
 
     def __init__(self, config: AcceleratorConfig, *, technology: str = "generic") -> None:
         self.config = config
         self.technology = technology
         row = row_width(config)
+        maps = {
+            "in_ring": In(1),
+            "ring": In(row),
+            "retire": In(1),
+            "copy": In(1),
+            "copy_row": In(row),
+            "tap_write": In(1),
+            "tap_index": In((config.tap_depth - 1).bit_length()),
+            "tap_offset": In(row),
+        }
         super().__init__(
             {
+                **(maps if config.maps else {}),
                 "valid": In(1),
                 "first": In(1),
                 "half": In(1),
@@ -111,8 +136,9 @@ class Lane(wiring.Component):
             repeated(m, getattr(self, name), f"{name}_1", technology=self.technology)
             for name in ("valid", "bank", "first", "swap", "base", "x1", "x2")
         )
-        valid += [valid_1, delayed(m, valid_1, 1, "valid_2")]
-        bank += [bank_1, delayed(m, bank_1, 1, "bank_2")]
+        more = MAP_STAGES if config.maps else 0
+        valid += [valid_1, delayed(m, valid_1, 1 + more, "valid_2")]
+        bank += [bank_1, delayed(m, bank_1, 1 + more, "bank_2")]
 
         # Stage 1: row address; operands.
         row = Signal(row_bits, reset_less=True)
@@ -121,14 +147,25 @@ class Lane(wiring.Component):
                 m.d.sync += row.eq(base_1 + step)
             with m.Elif(~swap_1):
                 m.d.sync += row.eq(row + 1 + step)
-        operands = [Signal(signed(operand_width), name=f"operand_{c}") for c in "ab"]
+        operands: list[Any] = [Signal(signed(operand_width), name=f"operand_{c}") for c in "ab"]
         m.d.comb += [
             operands[0].eq(Mux(swap_1, -pair[1], pair[0])),
             operands[1].eq(Mux(swap_1, pair[0], pair[1])),
         ]
-
-        # Stages 2 to 4 are the multipliers' registers.
         m.submodules.accumulators = sums = accumulators(config, technology=self.technology)
+        address: Any = row
+        if config.maps:
+            address, retire = self._ring(m, row, sums)
+            operands = [
+                delayed(m, Mux(retire, 0, value).as_signed(), more, f"operand_{c}")
+                for value, c in zip(operands, "ab", strict=True)
+            ]
+            x = [
+                delayed(m, value, more, f"{name}_2")
+                for value, name in zip(x, ("x1", "x2"), strict=True)
+            ]
+
+        # Stages 2 to 4 (with maps: 4 to 6) are the multipliers' registers.
         for k in range(4):
             m.submodules[f"multiplier_{k}"] = multiplier = Multiplier(
                 operand_width, config.column_width, technology=self.technology
@@ -141,7 +178,7 @@ class Lane(wiring.Component):
         m.d.comb += [
             sums.valid.eq(valid[2]),
             sums.bank.eq(bank[2]),
-            sums.row.eq(row),
+            sums.row.eq(address),
             sums.draining.eq(self.draining),
             sums.drain_row.eq(self.drain_row),
             sums.drain_select.eq(self.drain_select),
@@ -151,12 +188,44 @@ class Lane(wiring.Component):
         ]
         return m
 
+    def _ring(self, m: Module, row: Signal, sums: Any) -> tuple[Signal, Signal]:
+        """The accumulator row, :data:`MAP_STAGES` stages later; at stage 1, whether a row retires."""
+        config = self.config
+        ring, retire, copy, copy_row = (
+            repeated(m, getattr(self, name), f"{name}_1", technology=self.technology)
+            for name in ("ring", "retire", "copy", "copy_row")
+        )
+        in_ring = delayed(m, self.in_ring, 1, "in_ring")
+        m.submodules.taps = taps = Storage(row_width(config), config.tap_depth)
+        m.d.comb += [
+            taps.write.address.eq(self.tap_index),
+            taps.write.data.eq(self.tap_offset),
+            taps.write.enable.eq(self.tap_write),
+            taps.read.address.eq(row[: taps.address_width]),
+            taps.read.enable.eq(1),
+        ]
+        # Stage 2: the row is known. Stage 3: the table answers.
+        row_3 = delayed(m, row, 1, "row")
+        ring_3 = delayed(m, ring, 2, "ring")
+        table_3 = in_ring & ~delayed(m, retire, 2, "retire_2")
+        address = Signal.like(row_3, name="address", reset_less=True)
+        offset = Mux(table_3, taps.read.data, Mux(in_ring, 0, row_3))
+        m.d.sync += address.eq(Mux(in_ring, ring_3, 0) + offset)
+        later = 1 + MAP_STAGES
+        m.d.comb += [
+            sums.retire.eq(delayed(m, retire, later, "retire")),
+            sums.copy.eq(delayed(m, copy, later, "copy")),
+            sums.copy_row.eq(delayed(m, copy_row, later, "copy_row")),
+        ]
+        return address, retire
+
 
 class Lanes(wiring.Component):
     """Execute jobs on all lanes in lockstep.
 
-    Takes one cycle for a real entry and two for a complex one, without gaps between jobs. The result of an entry is in
-    the accumulators 7 cycles after it is issued. ``i.ready`` does not depend on anything downstream: lanes never stall.
+    Takes one cycle for a real entry and two for a complex one, without gaps between jobs. The result of an entry is
+    in the accumulators :attr:`latency` cycles after it is issued. ``i.ready`` does not depend on anything downstream:
+    lanes never stall.
 
     Parameters
     ----------
@@ -183,10 +252,19 @@ class Lanes(wiring.Component):
     drain_lane : :py:`In(range(n_lanes))`
     drained : :py:`Out(4 * accumulator_width)`
         ``drain_row`` of ``drain_lane``, :attr:`DRAIN_LATENCY` cycles later.
+
+    With ``config.maps``, in a convolution (docs/design.md), a marker moves the complete rows of an output out of the
+    ring, one a cycle, into one half of bank 1 if the output map has it; then ``group_done``, and the other half is
+    next:
+
+    in_ring : :py:`In(1)`
+        This layer is a convolution.
+    retire_rows : :py:`In(16)`
+        From the descriptor.
+    tap_write, tap_index, tap_offset : :py:`In(…)`
+        See :class:`~spectramac.gateware.walk.TapTable`.
     """
 
-    LATENCY = 7
-    """Cycles from issuing an entry to its row being written."""
     DRAIN_LATENCY = BlockAccumulators.DRAIN_LATENCY + 2
     NEIGHBOURS = 4
     """Lanes whose answers are joined before they travel: a lane's own wires stay short."""
@@ -196,8 +274,16 @@ class Lanes(wiring.Component):
         self.technology = technology
         address_width = (config.coefficient_depth - 1).bit_length()
         n_banks = config.n_accumulator_banks
+        maps = {
+            "in_ring": In(1),
+            "retire_rows": In(16),
+            "tap_write": In(1),
+            "tap_index": In((config.tap_depth - 1).bit_length()),
+            "tap_offset": In(row_width(config)),
+        }
         super().__init__(
             {
+                **(maps if config.maps else {}),
                 "i": In(stream.Signature(layout(job(config)))),
                 "start_layer": In(1),
                 "is_narrow": In(1),
@@ -219,6 +305,11 @@ class Lanes(wiring.Component):
             }
         )
 
+    @property
+    def latency(self) -> int:
+        """Cycles from issuing an entry to its row being written."""
+        return lanes_latency(self.config)
+
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         config = self.config
@@ -227,6 +318,7 @@ class Lanes(wiring.Component):
         entry = Signal(ENTRY_WIDTH, reset_less=True)
         remaining = Signal(len(self.i.payload.count), reset_less=True)
         bank = Signal()
+        in_ring = self.in_ring if config.maps else C(0)
         entry_end = ~current.is_complex | second_step
         m.d.comb += [
             self.i.ready.eq(~active | (entry_end & (remaining == 1))),
@@ -243,7 +335,7 @@ class Lanes(wiring.Component):
                 m.d.sync += remaining.eq(remaining - 1)
                 m.d.comb += entry_next.eq(entry + 1)
             if config.n_accumulator_banks > 1:
-                with m.If(current.marker):
+                with m.If(current.marker & ~in_ring):
                     m.d.sync += bank.eq(~bank)
         with m.If(self.i.ready):
             m.d.sync += active.eq(self.i.valid)
@@ -277,8 +369,9 @@ class Lanes(wiring.Component):
             Signal.like(current[name], name=f"{name}_0", reset_less=True)
             for name in ("base", "a1", "a2")
         )
+        retiring = active & current.marker & in_ring
         m.d.sync += [
-            valid.eq(self.busy),
+            valid.eq(self.busy | retiring),
             first_0.eq(first),
             swap.eq(second_step),
             bank_0.eq(bank),
@@ -291,9 +384,13 @@ class Lanes(wiring.Component):
             delayed(m, getattr(self, name), 1, name)
             for name in ("draining", "drain_row", "drain_lane", "clear")
         )
+        ring: dict[str, Any] = {}
+        if config.maps:
+            ring = self._ring(m, current, retiring, first, remaining)
         overflows, drained = [], []
         for i in range(config.n_lanes):
             m.submodules[f"lane_{i}"] = lane = Lane(config, technology=self.technology)
+            m.d.comb += [getattr(lane, name).eq(value) for name, value in ring.items()]
             # What chooses among the bits of a word has no register between the memory and the lane's own.
             half, is_narrow, is_indexed = (
                 repeated(m, value, f"{name}_{i}", technology=self.technology)
@@ -329,10 +426,41 @@ class Lanes(wiring.Component):
             m.d.sync += group.eq(reduce(or_, drained[i : i + self.NEIGHBOURS]))
             joined = joined | group
         m.d.comb += self.drained.eq(joined)
-        done = Signal(self.LATENCY)
+        done = Signal(self.latency)
+        complete = active & current.marker
+        if config.maps:
+            complete &= ~in_ring | (current.writes & (remaining == 1))
         m.d.sync += [
-            done.eq(Cat(active & current.marker, done[:-1])),
+            done.eq(Cat(complete, done[:-1])),
             self.overflow.eq(Cat(*overflows).any()),
         ]
         m.d.comb += self.group_done.eq(done[-1])
         return m
+
+    def _ring(
+        self, m: Module, current: Any, retiring: Any, first: Any, remaining: Any
+    ) -> dict[str, Signal]:
+        """What lanes get besides, at their stage 0: rows that go, and the tap table."""
+        row = row_width(self.config)
+        retire, copy, half = Signal(), Signal(), Signal()
+        ring, copy_row = Signal(row, reset_less=True), Signal(row, reset_less=True)
+        # A marker's first row is far back; the further ones follow.
+        gone = Signal(row, reset_less=True)
+        with m.If(retiring):
+            m.d.sync += gone.eq(gone + 1)
+            with m.If((remaining == 1) & current.writes):
+                m.d.sync += half.eq(~half)
+        with m.If(self.i.ready):
+            m.d.sync += gone.eq(self.i.payload.ring - self.retire_rows)
+        m.d.sync += [
+            retire.eq(retiring),
+            copy.eq(retiring & current.writes),
+            ring.eq(Mux(retiring, gone, current.ring)),
+            copy_row.eq(Mux(first, half << (row - 1), copy_row + 1)),
+        ]
+        with m.If(self.start_layer):
+            m.d.sync += half.eq(0)
+        values = {"retire": retire, "copy": copy, "ring": ring, "copy_row": copy_row}
+        for name in ("in_ring", "tap_write", "tap_index", "tap_offset"):
+            values[name] = delayed(m, getattr(self, name), 1, name)
+        return values

@@ -5,7 +5,7 @@
 from itertools import pairwise
 from typing import Any
 
-from amaranth import Module, Mux, Signal, Value, signed
+from amaranth import C, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -57,6 +57,12 @@ class Merge(wiring.Component):
     shifts : :py:`Out(ReadPort)`
         Row-shift memory.
     drain_row, drain_lane, clear, drained : see :class:`~spectramac.gateware.lanes.Lanes`
+    in_ring : :py:`In(1)`
+        With ``config.maps``: this layer is a convolution. A group is an output of the ring, in one half of bank 1,
+        the first half after ``start_layer``; its rows need not be cleared.
+    start_layer : :py:`In(1)`
+    sweep : :py:`In(1)`
+        With ``config.maps``: zero all rows, as after a reset; only when not ``busy``.
     o : :py:`Out(stream.Signature(sample(config)))`
     """
 
@@ -68,8 +74,10 @@ class Merge(wiring.Component):
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
         shift_address = (config.channel_depth - 1).bit_length()
+        maps = {"in_ring": In(1), "start_layer": In(1), "sweep": In(1)}
         super().__init__(
             {
+                **(maps if config.maps else {}),
                 "start": In(1),
                 "size": In(config.size_width),
                 "first_pair": In(16),
@@ -177,6 +185,14 @@ class Merge(wiring.Component):
         lane_1, lane_2 = Signal(range(config.n_lanes)), Signal(range(config.n_lanes))
         row_1, row_2 = Signal(row_width(config)), Signal(row_width(config))
         m.submodules.placement = placement = RowPlacement(config)
+        half_row: Any = C(0)
+        if config.maps:
+            half = Signal()
+            half_row = (half & self.in_ring) << (row_width(config) - 1)
+            with m.If(self.released):
+                m.d.sync += half.eq(~half)
+            with m.If(self.start_layer):
+                m.d.sync += half.eq(0)
         scaled = Value.cast(0)
         for bit in range(row_width(config)):  # pair * stride, the stride being a power of two
             scaled = scaled | Mux(self.column_stride[bit], walked.pair << bit, 0)
@@ -184,7 +200,7 @@ class Merge(wiring.Component):
             placement.number.eq(number_1),
             self.shifts.address.eq(shift_1),
             self.shifts.enable.eq(1),
-            self.drain_row.eq(Mux(self.bin_major, row_2, placement.row)),
+            self.drain_row.eq(Mux(self.bin_major, row_2, placement.row) | half_row),
             self.drain_lane.eq(Mux(self.bin_major, lane_2, placement.lane)),
         ]
         m.d.sync += [
@@ -252,8 +268,8 @@ class Merge(wiring.Component):
             clear_end.eq(
                 clear_row == Mux(self.sweeping, config.accumulator_depth, self.clear_depth) - 1
             ),
-            self.released.eq(clear_now & clear_end & ~self.sweeping),
         ]
+        released: Any = clear_now & clear_end & ~self.sweeping
         with m.If(clear_now):
             m.d.comb += self.drain_row.eq(clear_row)
             m.d.sync += clear_row.eq(clear_row + 1)
@@ -261,6 +277,13 @@ class Merge(wiring.Component):
                 m.d.sync += [clear_now.eq(0), clearing.eq(0), self.sweeping.eq(0)]
         with m.Elif(kinds[2].end):
             m.d.sync += [clear_now.eq(1), clear_row.eq(0)]
+        if config.maps:
+            released |= self.in_ring & kinds[2].end
+            with m.If(self.in_ring & kinds[2].end):
+                m.d.sync += [clear_now.eq(0), clearing.eq(0)]
+            with m.If(self.sweep):
+                m.d.sync += [clear_now.eq(1), clear_row.eq(0), self.sweeping.eq(1)]
+        m.d.comb += self.released.eq(released)
 
         with m.If(self.start):
             m.d.sync += [

@@ -9,6 +9,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spectramac.gateware.memory import ReadPort, WritePort
+from spectramac.gateware.output_walker import OutputWalker
 from spectramac.gateware.shift import Shift
 from spectramac.gateware.spectrum import reversed_low_bits
 from spectramac.gateware.stream import layout
@@ -20,6 +21,9 @@ __all__ = ["Requantize"]
 
 class Requantize(wiring.Component):
     """``sat8(round_half_even(relu((z + bias) * multiplier) / 2**shift))`` of both inferences, written to memory.
+
+    With ``config.maps`` outputs are at most ``maximum``, the bias may be left out (``no_bias``), and a layer over maps
+    (``is_map``) writes pixel after pixel (:class:`~spectramac.gateware.output_walker.OutputWalker`).
 
     Samples of a frame arrive in bit-reversed order (``log2_n`` = 0: in natural order); the channel number is
     recovered from the count. Channels from ``n_out`` on are dropped. After ``padded_out`` samples the next inference
@@ -60,8 +64,18 @@ class Requantize(wiring.Component):
         self.config = config
         channel_address = (config.channel_depth - 1).bit_length()
         activation_address = (config.activation_depth - 1).bit_length()
+        maps = {
+            "is_map": In(1),
+            "maximum": In(config.activation_width - 1),
+            "no_bias": In(1),
+            "out_height": In(16),
+            "out_width": In(16),
+            "out_pixel_stride": In(16),
+            "out_row_stride": In(16),
+        }
         super().__init__(
             {
+                **(maps if config.maps else {}),
                 "i": In(stream.Signature(layout(sample(config)))),
                 "start": In(1),
                 "log2_n": In(4),
@@ -99,14 +113,17 @@ class Requantize(wiring.Component):
         in_frame = Signal(config.log2_n_max)
         frame_base = Signal(config.size_width)
         channel = Signal(config.size_width)
-        out_pair = Signal(16)
+        m.submodules.walker = walker = OutputWalker(config)
+        for name in walker.signature.members:
+            if name in self.signature.members:
+                m.d.comb += getattr(walker, name).eq(getattr(self, name))
         second = Signal()  # with one multiplier: the second inference of the sample in stage 1
-        accept, frame_end, pair_end = Signal(), Signal(), Signal()
+        accept, frame_end, vector_end = Signal(), Signal(), Signal()
         frame_size, frame_last = Signal(config.size_width), Signal(config.log2_n_max)
         m.d.sync += [frame_size.eq(1 << self.log2_n), frame_last.eq((1 << self.log2_n) - 1)]
         m.d.comb += [
             frame_end.eq(in_frame == frame_last),
-            pair_end.eq(frame_end & (frame_base + frame_size == self.padded_out)),
+            vector_end.eq(frame_end & (frame_base + frame_size == self.padded_out)),
             # The base is a multiple of the frame, so that "or" adds.
             channel.eq(frame_base | reversed_low_bits(in_frame, self.log2_n, config.log2_n_max)),
             accept.eq(self.i.valid & self.i.ready),
@@ -123,16 +140,15 @@ class Requantize(wiring.Component):
             m.d.sync += [
                 in_frame.eq(Mux(frame_end, 0, in_frame + 1)),
                 z_1.eq(Cat(self.i.payload.data.re, self.i.payload.data.im)),
-                address_1.eq(out_pair + channel),
+                address_1.eq(walker.address + channel),
                 drop_1.eq(channel >= self.n_out),
-                end_1.eq(pair_end),
+                end_1.eq(vector_end & walker.final),
             ]
             with m.If(frame_end):
-                m.d.sync += frame_base.eq(Mux(pair_end, 0, frame_base + frame_size))
-            with m.If(pair_end):
-                m.d.sync += out_pair.eq(out_pair + self.out_stride)
+                m.d.sync += frame_base.eq(Mux(vector_end, 0, frame_base + frame_size))
+        m.d.comb += walker.step.eq(accept & vector_end)
         with m.If(self.start):
-            m.d.sync += [in_frame.eq(0), frame_base.eq(0), out_pair.eq(self.out_base)]
+            m.d.sync += [in_frame.eq(0), frame_base.eq(0)]
         if n_mult == 2:
             m.d.comb += self.i.ready.eq(1)
             m.d.sync += valid_1.eq(accept)
@@ -145,6 +161,8 @@ class Requantize(wiring.Component):
 
         # Stage 1: bias and scale have arrived; add. Stage 2: multiply. Stages 3 to 5: ReLU, shift, saturate.
         bias = self.biases.data.as_signed()
+        if config.maps:
+            bias = Mux(self.is_map & self.no_bias, 0, bias)
         multiplier = Mux(
             self.per_channel_scale, self.scales.data[: config.multiplier_width], self.multiplier
         )
@@ -186,14 +204,15 @@ class Requantize(wiring.Component):
         for k in range(1, depth + 1):
             m.d.sync += [flags[k].eq(flags[k - 1]), addresses[k].eq(addresses[k - 1])]
         valid, drop, end, is_second = flags[depth]
+        outputs = [self._limited(unit.o) for unit in results]
         if n_mult == 2:
-            values = Cat(results[0].o, results[1].o)
+            values = Cat(*outputs)
             clipped = Cat(results[0].overflow, results[1].overflow)
             complete = valid
         else:
             earlier = Signal(unsigned(config.activation_width + 1))
-            m.d.sync += earlier.eq(Cat(results[0].o, results[0].overflow))
-            values = Cat(earlier[:-1], results[0].o)
+            m.d.sync += earlier.eq(Cat(outputs[0], results[0].overflow))
+            values = Cat(earlier[:-1], outputs[0])
             clipped = Cat(earlier[-1], results[0].overflow)
             complete = valid & is_second
         written = complete & ~drop
@@ -205,3 +224,10 @@ class Requantize(wiring.Component):
             self.pair_done.eq(complete & end),
         ]
         return m
+
+    def _limited(self, value: Any) -> Any:
+        """At most ``maximum``."""
+        if not self.config.maps:
+            return value
+        limit = Cat(self.maximum, 0).as_signed()
+        return Mux(value > limit, limit, value)[: self.config.activation_width]

@@ -4,17 +4,34 @@
 
 from typing import Any
 
-from amaranth import Array, Module, Mux, Signal
+from amaranth import Array, C, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spectramac.gateware.directory import DirectoryReader
 from spectramac.gateware.memory import ReadPort
 from spectramac.gateware.stream import SkidBuffer, connect, layout
+from spectramac.gateware.walk import N_PHASES
 from spectramac.spec.config import AcceleratorConfig
-from spectramac.spec.payloads import COUNT_WIDTH, ENTRY_WIDTH, job, kept_columns
+from spectramac.spec.payloads import (
+    COUNT_WIDTH,
+    ENTRY_WIDTH,
+    job,
+    kept_columns,
+    position_fields,
+)
 
 __all__ = ["Scheduler"]
+
+
+_MAP_PORTS = {
+    "is_convolution": In(1),
+    "phase_words": In(16),
+    "pixel_rows": In(16),
+    "entry_1": In(ENTRY_WIDTH),
+    "entry_2": In(ENTRY_WIDTH),
+    "entry_3": In(ENTRY_WIDTH),
+}
 
 
 class Scheduler(wiring.Component):
@@ -47,6 +64,13 @@ class Scheduler(wiring.Component):
     o : :py:`Out(stream.Signature(job(config)))`
     skipped : :py:`Out(1)`
         Strobe: a column with entries was not kept.
+
+    With ``config.maps``: a marker of a convolution passes on only where an output ends, and has the count
+    ``pixel_rows``; a final marker rewinds to the first directory word and entry of its ``next_phase``.
+
+    is_convolution : :py:`In(1)`
+    phase_words, pixel_rows, entry_1, entry_2, entry_3 : :py:`In(…)`
+        From the descriptor.
     """
 
     def __init__(self, config: AcceleratorConfig) -> None:
@@ -62,6 +86,7 @@ class Scheduler(wiring.Component):
                 "i": In(stream.Signature(layout(kept_columns(config)))),
                 "o": Out(stream.Signature(layout(job(config)))),
                 "skipped": Out(1),
+                **(_MAP_PORTS if config.maps else {}),
             }
         )
 
@@ -96,11 +121,12 @@ class Scheduler(wiring.Component):
         done = Signal()
         take = Signal()
         rewind = Signal()
+        passes, marker_count, base, first_entry = self._phase(m, i)
         m.d.comb += [
             kind.eq(Mux(self.is_complex, step, step + 1)),
             keep.eq(Array([i.keep_a | i.keep_b, i.keep_a, i.keep_b, 0])[kind]),
             known.eq(source.valid & (i.marker | count_valid)),
-            self.o.valid.eq(known & (i.marker | (~count_zero & keep))),
+            self.o.valid.eq(known & Mux(i.marker, passes, ~count_zero & keep)),
             done.eq(known & (~self.o.valid | self.o.ready)),
             take.eq(done & ~i.marker),
             source.ready.eq(done & (i.marker | (kind == 2))),
@@ -109,13 +135,14 @@ class Scheduler(wiring.Component):
             o.marker.eq(i.marker),
             o.is_complex.eq((kind == 0) & ~i.marker),
             o.entry.eq(entry),
-            o.count.eq(Mux(i.marker, 1, count)),
+            o.count.eq(Mux(i.marker, marker_count, count)),
             o.base.eq(i.base),
             o.a1.eq(Mux(kind == 2, i.b1, i.a1)),
             o.a2.eq(Mux(kind == 2, i.b2, i.a2)),
             o.b1.eq(i.b1),
             o.b2.eq(i.b2),
-            directory.base.eq(self.directory_base),
+            *(o[field.name].eq(i[field.name]) for field in position_fields(self.config)),
+            directory.base.eq(base),
             directory.uniform_count.eq(self.uniform_count),
             directory.rewind.eq(rewind),
         ]
@@ -144,5 +171,20 @@ class Scheduler(wiring.Component):
             with m.If(rewind):
                 m.d.sync += count_valid.eq(0)
         with m.If(rewind):
-            m.d.sync += [fetched.eq(0), entry.eq(0), step.eq(0)]
+            m.d.sync += [fetched.eq(0), entry.eq(first_entry), step.eq(0)]
         return m
+
+    def _phase(self, m: Module, i: Any) -> tuple[Any, Any, Any, Any]:
+        """Whether a marker passes, its count, and where the directory and the entries begin after it."""
+        if not self.config.maps:
+            return C(1), C(1), self.directory_base, C(0)
+        bases = [Signal(16, name=f"base_{f}") for f in range(N_PHASES)]
+        # Facts of the layer, stable long before they matter.
+        m.d.sync += bases[0].eq(self.directory_base)
+        m.d.sync += [bases[f].eq(bases[f - 1] + self.phase_words) for f in range(1, N_PHASES)]
+        entries = [C(0), self.entry_1, self.entry_2, self.entry_3]
+        phase = Mux(self.is_convolution & ~self.rewind, i.next_phase, 0)
+        base = Mux(self.rewind, self.directory_base, Array(bases)[phase])
+        passes = ~self.is_convolution | i.retires
+        count = Mux(self.is_convolution, self.pixel_rows[:COUNT_WIDTH], 1)
+        return passes, count, base, Array(entries)[phase]

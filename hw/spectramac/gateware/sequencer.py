@@ -4,20 +4,31 @@
 
 from typing import Any
 
-from amaranth import Module, Mux, Signal, unsigned
+from amaranth import C, Module, Mux, Signal, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from spectramac.gateware.memory import ReadPort, WritePort
+from spectramac.gateware.spectrum import ColumnReader
+from spectramac.gateware.walk import Walk
 from spectramac.spec.config import AcceleratorConfig
-from spectramac.spec.descriptor import LAYER_FIELDS, PITCH, WORDS
+from spectramac.spec.descriptor import (
+    FIELDS,
+    LAYER_FIELDS,
+    MAP_WORDS,
+    PITCH,
+    WORDS,
+    Kind,
+    pitch,
+)
 
 __all__ = ["Sequencer", "descriptor_layout"]
 
 
-def descriptor_layout() -> data.StructLayout:
-    """All descriptor fields, as signals."""
-    return data.StructLayout({field.name: unsigned(field.width) for field in LAYER_FIELDS})
+def descriptor_layout(config: AcceleratorConfig) -> data.StructLayout:
+    """All descriptor fields that the configuration knows, as signals."""
+    fields = FIELDS if config.maps else LAYER_FIELDS
+    return data.StructLayout({field.name: unsigned(field.width) for field in fields})
 
 
 class Sequencer(wiring.Component):
@@ -26,6 +37,10 @@ class Sequencer(wiring.Component):
     A layer: fetch the descriptor (one word a cycle), then three loops at once until the last pair's last output is
     written. *Forward* starts a pair's gather when a spectrum bank is free. *Lanes* starts a row group's reader when
     an accumulator bank is free. *Backward* starts a row group's merge when its accumulators are complete.
+
+    With ``config.maps``, a convolution: the tap table is written first; *forward* starts a gather for each pixel that
+    is used, *lanes* a reader for each position, if a half of bank 1 is free for the output that ends there, *backward*
+    a merge for each output. After the last output all accumulators are made zero.
 
     Parameters
     ----------
@@ -43,7 +58,7 @@ class Sequencer(wiring.Component):
         A layer's loops are running.
     start_layer : :py:`Out(1)`
         Strobe: the descriptor is valid, everything starts afresh.
-    descriptor : :py:`Out(descriptor_layout())`
+    descriptor : :py:`Out(descriptor_layout(config))`
     descriptors : :py:`Out(ReadPort)`
     layer_cycles : :py:`Out(WritePort)`
     gather_start, gather_base, gather_busy : forward loop
@@ -52,14 +67,37 @@ class Sequencer(wiring.Component):
     merge_start, merge_size, merge_first_pair, merge_busy, merge_released : backward loop
     draining : :py:`Out(n_accumulator_banks)`
     pair_done : :py:`In(1)`
+    taps : :py:`In(1)`
+        With ``config.maps``: the tap table is being written.
+    in_ring : :py:`Out(1)`
+        The layer is a convolution.
+    is_map : :py:`Out(1)`
+        It is a layer over maps.
+    sweep : :py:`Out(1)`
+        See :class:`~spectramac.gateware.merge.Merge`.
+    reader_empty, reader_phase, reader_ring, … : lanes loop
+        The position, as of :class:`~spectramac.gateware.spectrum.ColumnReader`.
     """
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
+        maps = {
+            "taps": In(1),
+            "in_ring": Out(1),
+            "is_map": Out(1),
+            "sweep": Out(1),
+            "reader_empty": Out(1),
+            "reader_phase": Out(2),
+            **{
+                f"reader_{name}": Out(width)
+                for name, width in ColumnReader.position(config).items()
+            },
+        }
         descriptor_address = (PITCH * config.n_layers_max - 1).bit_length()
         layer_address = max(1, (config.n_layers_max - 1).bit_length())
         super().__init__(
             {
+                **(maps if config.maps else {}),
                 "start": In(1),
                 "n_layers": In(9),
                 "n_pairs": In(16),
@@ -68,7 +106,7 @@ class Sequencer(wiring.Component):
                 "waiting": Out(1),
                 "running": Out(1),
                 "start_layer": Out(1),
-                "descriptor": Out(descriptor_layout()),
+                "descriptor": Out(descriptor_layout(config)),
                 "descriptors": Out(ReadPort(descriptor_address, 32)),
                 "layer_cycles": Out(WritePort(layer_address, 32)),
                 "gather_start": Out(1),
@@ -92,12 +130,16 @@ class Sequencer(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         layer = Signal(9)
-        word = Signal(range(WORDS + 2))
-        arriving = Signal(range(WORDS + 1))
+        fields = FIELDS if self.config.maps else LAYER_FIELDS
+        most = MAP_WORDS if self.config.maps else WORDS
+        word = Signal(range(most + 2))
+        arriving = Signal(range(most + 1))
+        first_word = Signal(len(self.descriptors.address))
+        end = Mux(self.is_map, MAP_WORDS, WORDS) if self.config.maps else WORDS
         cycles = Signal(32)
         pairs_left = Signal(16)
         m.d.comb += [
-            self.descriptors.address.eq((layer << 4) + word),
+            self.descriptors.address.eq(first_word + word),
             self.descriptors.enable.eq(1),
             self.layer_cycles.address.eq(layer),
             self.layer_cycles.data.eq(cycles + 1),
@@ -109,7 +151,7 @@ class Sequencer(wiring.Component):
                     m.next = "wait"
             with m.State("wait"):
                 m.d.comb += [self.busy.eq(1), self.waiting.eq(1)]
-                m.d.sync += [layer.eq(0), word.eq(0), cycles.eq(0)]
+                m.d.sync += [layer.eq(0), word.eq(0), first_word.eq(0), cycles.eq(0)]
                 with m.If(~self.merge_busy):
                     with m.If((self.n_layers == 0) | (self.n_pairs == 0)):
                         m.next = "finish"
@@ -119,75 +161,138 @@ class Sequencer(wiring.Component):
                 m.d.comb += self.busy.eq(1)
                 m.d.sync += word.eq(word + 1)
                 with m.If(word != 0):
-                    for field in LAYER_FIELDS:
+                    for field in fields:
                         with m.If(arriving == field.word):
-                            end = field.offset + field.width
+                            top = field.offset + field.width
                             m.d.sync += self.descriptor[field.name].eq(
-                                self.descriptors.data[field.offset : end]
+                                self.descriptors.data[field.offset : top]
                             )
-                with m.If(word == WORDS):
+                with m.If(word == end):
                     m.next = "begin"
             with m.State("begin"):
                 m.d.comb += [self.busy.eq(1), self.start_layer.eq(1)]
-                m.d.sync += pairs_left.eq(self.n_pairs)
+                m.d.sync += [
+                    pairs_left.eq(self.n_pairs),
+                    first_word.eq(
+                        first_word
+                        + (Mux(self.is_map, pitch(1), pitch(0)) if self.config.maps else PITCH)
+                    ),
+                ]
                 m.next = "run"
+                if self.config.maps:
+                    with m.If(self.in_ring):
+                        m.next = "taps"
+            if self.config.maps:
+                with m.State("taps"):
+                    m.d.comb += self.busy.eq(1)
+                    with m.If(~self.taps):
+                        m.next = "run"
             with m.State("run"):
                 m.d.comb += [self.busy.eq(1), self.running.eq(1)]
                 with m.If(self.pair_done):
                     m.d.sync += pairs_left.eq(pairs_left - 1)
                 # Accumulators may still be being cleared when the last output is out.
                 with m.If((pairs_left == 0) & ~self.merge_busy):
-                    m.d.comb += self.layer_cycles.enable.eq(1)
-                    m.d.sync += [cycles.eq(0), layer.eq(layer + 1), word.eq(0)]
-                    with m.If(layer + 1 == self.n_layers):
-                        m.next = "finish"
-                    with m.Else():
-                        m.next = "fetch"
+                    if self.config.maps:
+                        with m.If(self.in_ring):
+                            m.d.comb += self.sweep.eq(1)
+                            m.next = "sweep"
+                        with m.Else():
+                            self._next(m, layer, word, cycles)
+                    else:
+                        self._next(m, layer, word, cycles)
+            if self.config.maps:
+                with m.State("sweep"):
+                    m.d.comb += self.busy.eq(1)
+                    with m.If(~self.merge_busy):
+                        self._next(m, layer, word, cycles)
             with m.State("finish"):
                 m.d.comb += [self.busy.eq(1), self.done.eq(1)]
                 m.next = "idle"
-        self._forward_loop(m)
-        self._lanes_loop(m)
+        forward, lanes = None, None
+        if self.config.maps:
+            kind = self.descriptor.kind
+            m.d.comb += [
+                self.is_map.eq(kind != Kind.LAYER),
+                self.in_ring.eq(kind == Kind.CONVOLUTION),
+            ]
+            forward, lanes = self._walk(m, "forward_walk"), self._walk(m, "lanes_walk")
+        self._forward_loop(m, forward)
+        self._lanes_loop(m, lanes)
         self._backward_loop(m)
         return m
 
-    def _forward_loop(self, m: Module) -> None:
-        """Start a gather for each pair when a spectrum bank is free."""
+    def _next(self, m: Module, layer: Signal, word: Signal, cycles: Signal) -> None:
+        """The layer is done: on to the next."""
+        m.d.comb += self.layer_cycles.enable.eq(1)
+        m.d.sync += [cycles.eq(0), layer.eq(layer + 1), word.eq(0)]
+        with m.If(layer + 1 == self.n_layers):
+            m.next = "finish"
+        with m.Else():
+            m.next = "fetch"
+
+    def _walk(self, m: Module, name: str) -> Walk:
+        m.submodules[name] = walk = Walk(self.config)
+        for field in FIELDS:
+            if field.name in walk.signature.members:
+                m.d.comb += getattr(walk, field.name).eq(self.descriptor[field.name])
+        m.d.comb += [
+            walk.start.eq(self.start_layer & self.in_ring),
+            walk.n_pairs.eq(self.n_pairs),
+        ]
+        return walk
+
+    def _forward_loop(self, m: Module, walk: Walk | None) -> None:
+        """Start a gather for each pair, or pixel, when a spectrum bank is free."""
         pairs = Signal(16)
         used = Signal(2)
+        pending: Any = pairs != 0
+        if walk is not None:
+            pending = Mux(self.in_ring, walk.active & walk.used, pending)
+            m.d.comb += walk.step.eq(self.running & walk.active & (self.gather_start | ~walk.used))
         m.d.comb += self.gather_start.eq(
-            self.running & (pairs != 0) & ~self.gather_busy & (used != self.config.n_spectrum_banks)
+            self.running & pending & ~self.gather_busy & (used != self.config.n_spectrum_banks)
         )
         m.d.sync += used.eq(used + self.gather_start - self.spectrum_released)
+        base = Signal(16)
+        m.d.comb += self.gather_base.eq(
+            base if walk is None else Mux(self.in_ring, walk.address, base)
+        )
         with m.If(self.gather_start):
             m.d.sync += [
                 pairs.eq(pairs - 1),
-                self.gather_base.eq(self.gather_base + self.descriptor.in_stride),
+                base.eq(base + self.descriptor.in_stride),
             ]
         with m.If(self.start_layer):
-            m.d.sync += [
-                pairs.eq(self.n_pairs),
-                used.eq(0),
-                self.gather_base.eq(self.descriptor.in_base),
-            ]
+            m.d.sync += [pairs.eq(self.n_pairs), used.eq(0), base.eq(self.descriptor.in_base)]
 
-    def _lanes_loop(self, m: Module) -> None:
-        """Start a reader for each row group of each pair when an accumulator bank is free."""
+    def _lanes_loop(self, m: Module, walk: Walk | None) -> None:
+        """Start a reader for each row group of each pair, or for each position, when an accumulator bank is free."""
         pairs = Signal(16)
         used = Signal(2)
         offset, following = (
             Signal(self.config.size_width + 1, name=n) for n in ("offset", "following")
         )
+        pending: Any = (pairs != 0) & (used != self.config.n_accumulator_banks)
+        takes: Any = self.reader_start  # a bank
+        if walk is not None:
+            free = ~walk.writes | (used != self.config.n_accumulator_banks)
+            pending = Mux(self.in_ring, walk.active & free, pending)
+            takes = self.reader_start & (~self.in_ring | walk.writes)
+            m.d.comb += [
+                walk.step.eq(self.reader_start & self.in_ring),
+                self.reader_empty.eq(self.in_ring & ~walk.used),
+                self.reader_phase.eq(Mux(self.in_ring, walk.phase, 0)),
+                *(
+                    getattr(self, f"reader_{name}").eq(getattr(walk, name))
+                    for name in ColumnReader.position(self.config)
+                ),
+            ]
         m.d.comb += [
             following.eq(offset + self.descriptor.group_out),
-            self.reader_start.eq(
-                self.running
-                & (pairs != 0)
-                & ~self.reader_busy
-                & (used != self.config.n_accumulator_banks)
-            ),
+            self.reader_start.eq(self.running & pending & ~self.reader_busy),
         ]
-        m.d.sync += used.eq(used + self.reader_start - self.merge_released)
+        m.d.sync += used.eq(used + takes - self.merge_released)
         with m.If(self.reader_start):
             m.d.sync += [self.reader_final.eq(0), offset.eq(following)]
             with m.If(following >= self.descriptor.padded_out):
@@ -216,7 +321,10 @@ class Sequencer(wiring.Component):
         m.d.sync += complete.eq(complete + self.group_done - self.merge_start)
         with m.If(self.merge_start):
             m.d.sync += offset.eq(Mux(following >= self.descriptor.padded_out, 0, following))
-            m.d.sync += [self.draining[b].eq(bank == b) for b in range(n_banks)]
+            ring = self.in_ring if self.config.maps else C(0)  # whose outputs are in the last bank
+            m.d.sync += [
+                self.draining[b].eq(Mux(ring, b == n_banks - 1, bank == b)) for b in range(n_banks)
+            ]
         with m.If(self.merge_released):
             m.d.sync += self.draining.eq(0)
             if n_banks > 1:

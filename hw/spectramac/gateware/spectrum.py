@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In, Out
 from spectramac.gateware.memory import ReadPort, Storage
 from spectramac.gateware.stream import layout
 from spectramac.spec.config import AcceleratorConfig
-from spectramac.spec.payloads import bins, row_width, sample
+from spectramac.spec.payloads import bins, position_fields, row_width, sample
 
 __all__ = ["ColumnReader", "FrameSizes", "SpectrumMemory", "reversed_low_bits"]
 
@@ -191,13 +191,25 @@ class ColumnReader(wiring.Component):
     memory : :py:`Out(ReadPort)`
         Spectrum memory.
     o : :py:`Out(stream.Signature(bins(config)))`
+
+    With ``config.maps``, for a position of a convolution, sampled at ``start``:
+
+    empty : :py:`In(1)`
+        It has no pixel: nothing but the marker.
+    first_row : :py:`In(row)`
+        ``base`` of its columns.
+    ring, retires, writes, next_phase : :py:`In(…)`
+        What accompanies them.
     """
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
         self.address_width = (config.spectrum_depth - 1).bit_length()
+        row = row_width(config)
         super().__init__(
             {
+                **({"empty": In(1), "first_row": In(row)} if config.maps else {}),
+                **{name: In(shape) for name, shape in self.position(config).items()},
                 "start": In(1),
                 "final": In(1),
                 "log2_n": In(4),
@@ -211,6 +223,13 @@ class ColumnReader(wiring.Component):
                 "o": Out(stream.Signature(layout(bins(config)))),
             }
         )
+
+    @staticmethod
+    def position(config: AcceleratorConfig) -> dict[str, int]:
+        """Bits of what accompanies the columns of a position, by name."""
+        if not config.maps:
+            return {}
+        return {f.name: f.width for f in position_fields(config)} | {"next_phase": 2}
 
     def _addresses(
         self, m: Module, pair: Signal, sizes: "FrameSizes"
@@ -247,7 +266,8 @@ class ColumnReader(wiring.Component):
         phase = Signal()
         pair = Signal(config.log2_n_max)
         block = Signal(config.size_width)
-        row_base = Signal(row_width(config))
+        row_base, first_row = Signal(row_width(config)), Signal(row_width(config))
+        position = {name: Signal(width, name=name) for name, width in self.position(config).items()}
         sizes = FrameSizes(m, self.log2_n, self.two_d, config.log2_n_max)
         first, second, joint = self._addresses(m, pair, sizes)
         offset = Signal(config.log2_n_max)
@@ -256,6 +276,7 @@ class ColumnReader(wiring.Component):
         issue = Signal()
         last_pair = Signal()
         end = Signal(config.size_width)
+        has_columns = Signal(init=1)
         m.d.comb += [
             last_pair.eq(pair == sizes.last[1:]),
             offset.eq(Mux(phase, second, first)),
@@ -266,7 +287,7 @@ class ColumnReader(wiring.Component):
             self.busy.eq(active),
             self.memory.address.eq(block[: self.address_width] | offset),
             self.memory.enable.eq(advance),
-            self.released.eq(issue & marker & self.final),
+            self.released.eq(issue & marker & self.final & has_columns),
         ]
         with m.If(issue & ~marker):
             m.d.sync += phase.eq(~phase)
@@ -278,7 +299,7 @@ class ColumnReader(wiring.Component):
                 with m.If(last_pair):
                     m.d.sync += [block.eq(end), end.eq(end + sizes.size)]
                     with m.If(self.log2_n != 0):
-                        m.d.sync += row_base.eq(0)
+                        m.d.sync += row_base.eq(first_row)
                     with m.If(end >= self.padded_in):
                         m.d.sync += marker.eq(1)
         with m.If(issue & marker):
@@ -287,6 +308,14 @@ class ColumnReader(wiring.Component):
             m.d.sync += [active.eq(1), marker.eq(0)]
             m.d.sync += [s.eq(0) for s in (phase, pair, block, row_base)]
             m.d.sync += end.eq(sizes.size)
+            if config.maps:
+                m.d.sync += [
+                    marker.eq(self.empty),
+                    has_columns.eq(~self.empty),
+                    first_row.eq(self.first_row),
+                    row_base.eq(self.first_row),
+                    *(position[name].eq(getattr(self, name)) for name in position),
+                ]
         # Second stage: the memory's output register.
         held = Signal(layout(bins(config)), reset_less=True)
         first_value = Signal(2 * config.data_width, reset_less=True)
@@ -302,6 +331,7 @@ class ColumnReader(wiring.Component):
                     held.base.eq(row_base),
                     held.marker.eq(marker),
                     held.final.eq(self.final),
+                    *(held[name].eq(value) for name, value in position.items()),
                 ]
         with m.If(arriving):
             m.d.sync += first_value.eq(self.memory.data)

@@ -10,11 +10,14 @@ from amaranth.lib.wiring import In, Out
 
 from spectramac.gateware.stream import layout
 from spectramac.spec.config import AcceleratorConfig
-from spectramac.spec.payloads import bins, columns, kept_columns
+from spectramac.spec.payloads import bins, columns, control_fields, kept_columns
 
 __all__ = ["Split", "Threshold"]
 
-CONTROL = ("joint", "base", "marker", "final")
+
+def _control(config: AcceleratorConfig) -> list[str]:
+    """Names of what passes through unchanged."""
+    return [field.name for field in control_fields(config)]
 
 
 class Split(wiring.Component):
@@ -50,7 +53,7 @@ class Split(wiring.Component):
         i, o = self.i.payload, self.o.payload
         first, second = i.first, i.second
         m.d.comb += [self.o.valid.eq(self.i.valid), self.i.ready.eq(self.o.ready)]
-        m.d.comb += [o[name].eq(i[name]) for name in CONTROL]
+        m.d.comb += [o[name].eq(i[name]) for name in _control(self.config)]
         with m.If(i.joint):
             m.d.comb += [
                 o.a1.eq(first.re + second.re),
@@ -226,5 +229,5 @@ class Threshold(wiring.Component):
             o.keep_a.eq(result_keep[0] | result_keep[2]),
             o.keep_b.eq(result_keep[1] | result_keep[3]),
         ]
-        m.d.comb += [o[name].eq(result[name]) for name in CONTROL]
+        m.d.comb += [o[name].eq(result[name]) for name in _control(self.config)]
         return m

@@ -179,6 +179,11 @@ class AcceleratorConfig:
                 f"accumulator_depth must be at least {RING_DEPTH_MIN} with maps, "
                 f"not {self.accumulator_depth!r}"
             )
+        if self.tap_depth > self.accumulator_depth:
+            raise ValueError(
+                f"tap_depth must be at most accumulator_depth = {self.accumulator_depth}, "
+                f"not {self.tap_depth!r}"
+            )
 
     # Derived facts.
 

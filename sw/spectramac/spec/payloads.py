@@ -11,11 +11,13 @@ from spectramac.spec.stream import Field, Payload, complex_payload, frame, sampl
 __all__ = [
     "bins",
     "columns",
+    "control_fields",
     "fft_exponent",
     "fft_input",
     "fft_output",
     "job",
     "kept_columns",
+    "position_fields",
     "sample",
 ]
 
@@ -59,23 +61,40 @@ def row_width(config: AcceleratorConfig) -> int:
     return (config.accumulator_depth - 1).bit_length()
 
 
-def _control(config: AcceleratorConfig) -> tuple[Field, ...]:
+def position_fields(config: AcceleratorConfig) -> tuple[Field, ...]:
+    """What accompanies the column pairs and the marker of a position of a convolution, where there are maps.
+
+    ``ring``: its ring row; ``retires``: an output ends here; ``writes``: the output map has it.
+    """
+    if not config.maps:
+        return ()
+    return (
+        Field("ring", Format(row_width(config), signed=False)),
+        Field("retires", _BIT),
+        Field("writes", _BIT),
+    )
+
+
+def control_fields(config: AcceleratorConfig) -> tuple[Field, ...]:
     """What accompanies a column pair: its kind, its first accumulator row, and group marks.
 
-    ``marker``: not a column pair but the end of a row group; ``final``: of the inference pair's last group.
+    ``marker``: not a column pair but the end of a row group (of a position of a convolution); ``final``: of the
+    inference pair's last group; ``next_phase``: whose directory comes next.
     """
     return (
         Field("joint", _BIT),
         Field("base", Format(row_width(config), signed=False)),
         Field("marker", _BIT),
         Field("final", _BIT),
+        *position_fields(config),
+        *((Field("next_phase", Format(2, signed=False)),) if config.maps else ()),
     )
 
 
 def bins(config: AcceleratorConfig) -> Payload:
     """The two spectral values of a column pair, as read from spectrum memory."""
     value = complex_payload(config.data)
-    return Payload((Field("first", value), Field("second", value), *_control(config)))
+    return Payload((Field("first", value), Field("second", value), *control_fields(config)))
 
 
 def _values(config: AcceleratorConfig) -> tuple[Field, ...]:
@@ -84,13 +103,13 @@ def _values(config: AcceleratorConfig) -> tuple[Field, ...]:
 
 def columns(config: AcceleratorConfig) -> Payload:
     """A column pair (a, b) of both inferences."""
-    return Payload((*_values(config), *_control(config)))
+    return Payload((*_values(config), *control_fields(config)))
 
 
 def kept_columns(config: AcceleratorConfig) -> Payload:
     """A column pair after the threshold; ``keep_a``, ``keep_b``: not dropped by both inferences."""
     keep = (Field("keep_a", _BIT), Field("keep_b", _BIT))
-    return Payload((*_values(config), *keep, *_control(config)))
+    return Payload((*_values(config), *keep, *control_fields(config)))
 
 
 def job(config: AcceleratorConfig) -> Payload:
@@ -103,5 +122,6 @@ def job(config: AcceleratorConfig) -> Payload:
             Field("base", Format(row_width(config), signed=False)),
             Field("is_complex", _BIT),
             Field("marker", _BIT),
+            *position_fields(config),
         )
     )

@@ -9,12 +9,14 @@ exact, and the compiler's cycle prediction is built on them.
 from dataclasses import dataclass
 from typing import Literal
 
+from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.fft_config import FFTConfig
 from spectramac.spec.fft_plan import StagePlan, plan
 from spectramac.spec.fft_real import final_narrowing
 
 __all__ = [
     "DISTRIBUTED_DEPTH_MAX",
+    "MAP_STAGES",
     "REAL_LATENCY",
     "SERIAL_ENTRY_CYCLES",
     "SERIAL_JUDGE_CYCLES",
@@ -30,6 +32,7 @@ __all__ = [
     "fft_phases",
     "fft_real_latency",
     "fft_real_pair_latency",
+    "lanes_latency",
     "pipeline_latency",
     "reorder_delay",
     "twiddle_latency",
@@ -61,6 +64,10 @@ SERIAL_SAMPLE_CYCLES = 8
 """Cycles of the serial merge for a sample, the last of them offering it."""
 
 
+MAP_STAGES = 2
+"""Stages of the lanes in which the address in the ring is made, where there are maps."""
+
+
 @dataclass(frozen=True)
 class FFTPhases:
     """How the iterative transform spends its time on a frame, if nothing stalls.
@@ -75,6 +82,11 @@ class FFTPhases:
     load: int
     compute: int
     unload: int
+
+
+def lanes_latency(config: AcceleratorConfig) -> int:
+    """Cycles from issuing an entry to its row being written, with parallel lanes."""
+    return 7 + (MAP_STAGES if config.maps else 0)
 
 
 def fft_phases(log2_n: int) -> FFTPhases:

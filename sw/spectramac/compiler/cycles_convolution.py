@@ -1,0 +1,116 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Exact cycle prediction of a convolution: position after position, as the sequencer walks (docs/design.md)."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectramac.compiler.layer_cycles import LayerCycles
+from spectramac.compiler.stage_cycles import Backward, Forward, Lanes
+from spectramac.spec.config import AcceleratorConfig
+from spectramac.spec.descriptor import MAP_WORDS
+
+__all__ = ["predict_convolution"]
+
+FETCH_CYCLES = MAP_WORDS + 2
+"""Reading a descriptor and starting the loops."""
+
+
+@dataclass(frozen=True)
+class _Position:
+    """A position of the walk.
+
+    Attributes
+    ----------
+    pixel : (int, int) or None
+        Row and column, if there is one that taps see.
+    phase : int
+    retires, writes : bool
+        An output ends here; the output map has it.
+    """
+
+    pixel: tuple[int, int] | None
+    phase: int
+    retires: bool
+    writes: bool
+
+
+def _walk(d: Mapping[str, int]) -> Iterator[_Position]:
+    """The positions of one pair."""
+    kernel = d["kernel_height"], d["kernel_width"]
+    stride = d["stride_y"], d["stride_x"]
+    for y in range(d["walk_height"]):
+        for x in range(d["walk_width"]):
+            phases = y % stride[0], x % stride[1]
+            pixel = y - d["top"], x - d["left"]
+            inside = 0 <= pixel[0] < d["in_height"] and 0 <= pixel[1] < d["in_width"]
+            seen = all(p < k for p, k in zip(phases, kernel, strict=True))
+            ends = all(p == (k - 1) % s for p, k, s in zip(phases, kernel, stride, strict=True))
+            yield _Position(
+                pixel=pixel if inside and seen else None,
+                phase=phases[0] * stride[1] + phases[1],
+                retires=ends,
+                writes=ends and y >= kernel[0] - 1 and x >= kernel[1] - 1,
+            )
+
+
+def _table_cycles(d: Mapping[str, int]) -> int:
+    """Writing the tap table, and noticing that it is written."""
+    phases = d["stride_y"] * d["stride_x"]
+    return phases + d["kernel_height"] * d["kernel_width"] * d["pixel_rows"] + 1
+
+
+def predict_convolution(
+    config: AcceleratorConfig,
+    descriptor: Mapping[str, int],
+    counts: NDArray[Any],
+    kept: NDArray[np.bool_] | None,
+    n_pairs: int,
+) -> LayerCycles:
+    """Predict the hardware counters of one convolution.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+    descriptor : mapping
+        Decoded fields.
+    counts : int array (phases, n_column_pairs, 2 or 3)
+        The directory of each phase.
+    kept : bool array (n_pairs, in_height, in_width, n_column_pairs, 2 or 3), or None
+        Columns of every pixel that the threshold keeps; None keeps all, an upper bound for every input.
+    n_pairs : int
+    """
+    d = descriptor
+    tables = counts.tolist()
+    everything = [[True] * counts.shape[2]] * counts.shape[1]
+    forward, lanes, backward = Forward(config, d), Lanes(config, d), Backward(config, d)
+    released: list[int] = []  # spectrum banks, halves of the bank of complete outputs
+    half_released: list[int] = []
+    at = 0  # when the forward loop's walk is at the position
+    for p in range(n_pairs):
+        for position in _walk(d):
+            written: list[int] = []
+            if position.pixel is not None:
+                free = len(released) - config.n_spectrum_banks
+                written = forward.start(max(at, released[free] + 1 if free >= 0 else 0))
+                at = forward.started
+            at += 1
+            half = len(half_released) - 2
+            wait = position.writes and half >= 0
+            lanes.begin(half_released[half] + 1 if wait else 0)
+            if position.pixel is not None:
+                keep = everything if kept is None else kept[p][position.pixel].tolist()
+                lanes.columns(written, tables[position.phase], keep)
+            release, complete = lanes.end(True, d["pixel_rows"] if position.retires else None)
+            if position.pixel is not None:
+                released.append(release)
+            if position.writes:
+                half_released.append(backward.start(complete + 1, d["padded_out"]))
+    run = max(backward.last_write + 1, backward.next_start) + 1
+    sweep = config.accumulator_depth + 1
+    cycles = FETCH_CYCLES + _table_cycles(d) + run + sweep
+    return LayerCycles(cycles, lanes.busy, run - lanes.busy, lanes.skipped)
