@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The spectramac authors
 # SPDX-License-Identifier: BSD-2-Clause
-"""Random programs of window sums, window maxima and additions, from nodes of graphs to memories, without the compiler."""
+"""Random programs of window sums, window maxima and additions, from nodes to memories, without the compiler."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -31,6 +31,7 @@ PIXEL = {
     "left": 0,
 }
 """The window of an addition."""
+Bools = NDArray[np.bool_]
 
 
 class WindowProgram(MapProgram):
@@ -100,20 +101,30 @@ class WindowProgram(MapProgram):
     def run(self, activation: NDArray[np.uint32], n_pairs: int) -> LayerTrace:
         """Carry all pairs of inferences through the layer; writes ``activation``."""
         depth = len(activation)
-        sources = [self.map_addresses("in", n_pairs, depth)]
-        if self.d["kind"] == Kind.ADDITION:
-            second = self.map_addresses("in", n_pairs, depth, "second_base", "second_stride")
-            sources.append(second)
+        sources = self._sources(n_pairs, depth)
         target = self.map_addresses("out", n_pairs, depth)
         self.check_output(target, *sources)
-        v = check(self._sums(*(_maps(activation[source]) for source in sources)), SUM, "sum")
-        z, clipped = saturate(round_shift(v, self._shifts()), self.config.data)
+        z, clipped = self.samples(activation, n_pairs)
         y, saturated = self._requantize(z, 0)
         self.write(activation, target, y)
         counters = {"columns_skipped": 0, "saturations": int(saturated.sum())}
         overflows = dict.fromkeys(OVERFLOWS, False) | {"merge": bool(clipped.any())}
         kept = np.zeros((n_pairs, 0, 2), np.bool_)
         return LayerTrace(self.d, self.counts, kept, counters, overflows)
+
+    def _sources(self, n_pairs: int, depth: int) -> list[Ints]:
+        """Addresses of the maps that are read."""
+        sources = [self.map_addresses("in", n_pairs, depth)]
+        if self.d["kind"] == Kind.ADDITION:
+            second = self.map_addresses("in", n_pairs, depth, "second_base", "second_stride")
+            sources.append(second)
+        return sources
+
+    def samples(self, activation: NDArray[np.uint32], n_pairs: int) -> tuple[Ints, Bools]:
+        """What goes to requantization, (n_pairs, 2, rows, columns, n_out), and where it saturated."""
+        sources = self._sources(n_pairs, len(activation))
+        v = check(self._sums(*(_maps(activation[source]) for source in sources)), SUM, "sum")
+        return saturate(round_shift(v, self._shifts()), self.config.data)
 
     def _sums(self, x: Ints, *second: Ints) -> Ints:
         """v, (n_pairs, 2, rows, columns, n_out)."""
