@@ -14,7 +14,8 @@ from math import prod
 from spectramac.compiler.compile import exceeds
 from spectramac.compiler.lower_convolution import equal_parts
 from spectramac.compiler.lower_nodes import some_channels
-from spectramac.compiler.map_view import MapView, Span, source_span
+from spectramac.compiler.lower_tiles import tile_sources
+from spectramac.compiler.map_view import MapView, Span, sources
 from spectramac.model.convolution import Convolution, FullyConnected
 from spectramac.model.depthwise import DepthwiseConvolution
 from spectramac.model.graph_network import GraphNetwork
@@ -151,17 +152,11 @@ def _seen(node: MapNode, rows: Span, columns: Span, size: tuple[int, int]) -> tu
     """Rows and columns of an input that a rectangle of outputs sees."""
     if isinstance(node, FullyConnected):
         return (0, size[0]), (0, size[1])
-    window = getattr(node, "window", PIXEL)
-    spans = []
-    for axis, outputs in enumerate((rows, columns)):
-        kernel, stride = window.kernel[axis], window.stride[axis]
-        if isinstance(node, TileConvolution):
-            unit = _units(node)[axis]
-            outputs = outputs[0] // unit, -(-outputs[1] // unit)
-            kernel, stride = node.side, unit * stride
-        before = window.padding[axis][0]
-        spans.append(source_span(outputs, kernel, stride, before, size[axis]).span)
-    return spans[0], spans[1]
+    if isinstance(node, TileConvolution):
+        sees = tile_sources(node, rows, columns, size)
+    else:
+        sees = sources(getattr(node, "window", PIXEL), rows, columns, size)
+    return sees[0].span, sees[1].span
 
 
 def _divisions(size: int, unit: int) -> list[list[Span]]:

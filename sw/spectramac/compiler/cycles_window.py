@@ -4,7 +4,7 @@
 
 from collections.abc import Mapping
 
-from spectramac.compiler.cycles import LayerCycles
+from spectramac.compiler.layer_cycles import LayerCycles
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.descriptor import MAP_WORDS, Kind
 

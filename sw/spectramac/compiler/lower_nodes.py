@@ -15,12 +15,14 @@ from spectramac.compiler.lower_convolution import (
     equal_parts,
     fits,
 )
+from spectramac.compiler.lower_tiles import tile_passes
 from spectramac.compiler.map_view import MapView, Pass, Span, Tables, map_values, sources
 from spectramac.model.convolution import Convolution, FullyConnected
 from spectramac.model.depthwise import AveragePooling, DepthwiseConvolution
 from spectramac.model.map_elementwise import Addition, MaxPooling, Rectifier
 from spectramac.model.map_node import MapNode
 from spectramac.model.map_window import PIXEL, Window
+from spectramac.model.tiles import TileConvolution
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.descriptor import Kind
 
@@ -215,10 +217,21 @@ def _addition(
     )
 
 
+def _tiles(
+    node: TileConvolution,
+    inputs: Sequence[MapView],
+    target: MapView,
+    sizes: Sequence[Size],
+    config: AcceleratorConfig,
+) -> Iterator[Pass]:
+    return tile_passes(node, inputs[0], target, sizes[0], config)
+
+
 Lower = Callable[..., Iterator[Pass]]
 _LOWER: tuple[tuple[Any, Lower], ...] = (
     (FullyConnected, _dense),
     (Convolution, _convolution),
+    (TileConvolution, _tiles),
     (DepthwiseConvolution, _depthwise),
     (AveragePooling, _average),
     (MaxPooling | Rectifier, _maximum),
