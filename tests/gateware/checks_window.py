@@ -19,7 +19,12 @@ from spectramac.spec.payloads import sample
 __all__ = ["WINDOWS", "WindowTiming", "check_window"]
 
 WINDOWS = CONFIG.replace(
-    maps=True, accumulator_depth=64, activation_depth=1024, kernel_depth=256, n_layers_max=16
+    maps=True,
+    accumulator_depth=64,
+    tap_depth=64,
+    activation_depth=1024,
+    kernel_depth=256,
+    n_layers_max=16,
 )
 """Small, and with so few bits that some sums saturate."""
 

@@ -16,7 +16,9 @@ from spectramac.spec.config import preset
 from spectramac.spec.descriptor import encode
 
 MAPS = preset("small").replace(maps=True)
-NARROW = CONFIG.replace(maps=True, accumulator_depth=64, activation_depth=2048, n_layers_max=16)
+NARROW = CONFIG.replace(
+    maps=True, accumulator_depth=64, tap_depth=64, activation_depth=2048, n_layers_max=16
+)
 """Twelve bits: some sums saturate on their way to requantization."""
 COUNTERS = ("columns_skipped", "saturations")
 

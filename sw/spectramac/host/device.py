@@ -160,7 +160,7 @@ class Device:
     def _collect(
         self, outputs: list[Read | Write], tally: Tally, first: int, n_layers: int
     ) -> list[Words]:
-        """Read ``outputs`` after a finished pass; adds what was counted for layers ``first`` to ``first + n_layers``."""
+        """Read ``outputs`` after a finished pass; adds what was counted for ``n_layers`` layers from ``first`` on."""
         transfers: list[Read | Write] = [Read(self._map[name].address) for name in COUNTERS]
         transfers += self._select("layer_cycles", 0)
         transfers.append(Read(self._map["memory_data"].address, n_layers))
