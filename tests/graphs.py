@@ -37,7 +37,7 @@ CONFIGS = {
     "least": _MAPS.replace(
         name="least-maps",
         activation_depth=512,
-        coefficient_depth=128,
+        coefficient_depth=512,
         accumulator_depth=128,
         directory_depth=512,
         channel_depth=64,
