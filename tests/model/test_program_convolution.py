@@ -47,7 +47,7 @@ def test_random_convolutions(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_small_memories_cut_channels_and_columns(seed: int) -> None:
-    config = CONFIG.replace(accumulator_depth=64, coefficient_depth=256)
+    config = CONFIG.replace(accumulator_depth=64, tap_depth=64, coefficient_depth=256)
     rng = np.random.default_rng(100 + seed)
     window = Window((3, 4), (1 + seed % 2, 1 + seed // 2 % 2), ((1, 1), (1, 2)))
     layer = random_layer(rng, 12 * 8, 30, Transform("fft1d", 8), Transform("fft1d", 8))
@@ -125,22 +125,24 @@ def test_contradictions(changes: dict[str, int], message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("kernel", "t", "changes", "message"),
     [
         (
-            {"tap_depth": 8},
+            (3, 3), 8, {"n_lanes": 4, "tap_depth": 8},
             r"layer 'c': accumulator rows of a pixel's taps \(tap_depth\): 9 needed, 8",
         ),
-        ({"accumulator_depth": 64}, "layer 'c': accumulator rows of the outputs on the way: "),
+        (
+            (1, 1), 128,
+            {"n_lanes": 1, "log2_n_max": 7, "accumulator_depth": 64, "tap_depth": 64},
+            "layer 'c': accumulator rows of the outputs on the way: 256 needed, 64",
+        ),
     ],
-)
-def test_what_no_cut_makes_fit(changes: Any, message: str) -> None:
+)  # fmt: skip
+def test_what_no_cut_makes_fit(kernel: Any, t: int, changes: Any, message: str) -> None:
     rng = np.random.default_rng(0)
-    window = Window((3, 3)) if "tap_depth" in changes else Window((16, 5))
-    layer = random_layer(rng, window.n_taps * 4, 8, Transform(), Transform("fft1d", 8))
+    window = Window(kernel)
+    layer = random_layer(rng, window.n_taps * 4, t, Transform(), Transform("fft1d", t))
     node = Convolution(name="c", inputs=("x",), layer=layer, channels=4, window=window)
-    config = CONFIG.replace(
-        n_lanes=4 if "tap_depth" in changes else 3, **{"tap_depth": 256} | changes
-    )
+    config = CONFIG.replace(**changes)
     with pytest.raises(CompileError, match=message):
         run_node(node, maps(rng, 2, 16, 6, 4), config)

@@ -16,7 +16,11 @@ SHORT, LONG = 24, 120
 
 CONFIGS = {
     "small": preset("small").replace(
-        maps=True, log2_n_max=8, coefficient_depth=1 << 14, directory_depth=1 << 14
+        maps=True,
+        log2_n_max=8,
+        coefficient_depth=1 << 14,
+        directory_depth=1 << 14,
+        activation_depth=1 << 14,
     ),
     "odd": AcceleratorConfig(
         name="odd",
@@ -32,13 +36,18 @@ CONFIGS = {
         job_queue_depth=2,
         coefficient_depth=4096,
         directory_depth=4096,
+        activation_depth=1 << 14,
         spectrum_depth=64,
         accumulator_depth=64,
         tap_depth=64,
         kernel_depth=64,
     ),
     "large": preset("large").replace(
-        maps=True, accumulator_depth=256, coefficient_depth=4096, directory_depth=1 << 14
+        maps=True,
+        accumulator_depth=256,
+        coefficient_depth=1 << 13,
+        directory_depth=1 << 14,
+        activation_depth=1 << 16,
     ),
 }
 
@@ -49,13 +58,16 @@ def run(config: AcceleratorConfig, seeds: range) -> None:
         for seed in seeds:
             rng = np.random.default_rng(seed)
             side = int(rng.choice([s for s in (4, 8, 16) if s * s <= config.n_max]))
-            shape = (*rng.integers(1, 2 * side + 4, 2).tolist(), int(rng.integers(1, 5)))
+            shape = (*rng.integers(1, side + 9, 2).tolist(), int(rng.integers(1, 5)))
             n_out = int(rng.integers(1, 2 * config.n_lanes + 3))
             node = random_tiles(
                 rng, config, side=side, shape=shape, n_out=n_out, bits=int(rng.choice([4, 8])),
                 density=float(rng.choice([0.05, 0.3, 1.0])),
             )  # fmt: skip
-            n_pairs = int(rng.integers(1, 4))
+            # Words of a pair, with the gaps that tile_program may leave.
+            maps = [shape, node.output_shape(shape)]
+            words = sum(h * (w * (c + 2) + 2) + 2 for h, w, c in maps) + 4
+            n_pairs = min(int(rng.integers(1, 4)), config.activation_depth // words)
             most = int(rng.choice([config.n_lanes, 1 << 16]))
             p = tile_program(rng, node, config, shape, n_pairs, most=most)
             x = random_input(rng, 2 * n_pairs, p.image.n_inputs)

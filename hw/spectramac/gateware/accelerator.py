@@ -25,6 +25,7 @@ from spectramac.gateware.stream import Queue, SkidBuffer, connect, connect_pipel
 from spectramac.gateware.threshold import Split, Threshold
 from spectramac.gateware.tile_gather import TileGather
 from spectramac.gateware.walk import N_PHASES, TapTable
+from spectramac.gateware.window import WindowUnit
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.memory import memories
 from spectramac.spec.payloads import job
@@ -100,13 +101,19 @@ class Engine(wiring.Component):
             m.submodules.merge = merge = Merge(config)
         m.submodules.inverse_fft = inverse_fft = transform()
         m.submodules.requantize = requantize = Requantize(config)
+        activations, row_shifts = gather.memory, merge.shifts
+        if config.maps:
+            m.submodules.window = window = WindowUnit(config)
+            m.submodules.tile_gather = tile_gather = TileGather(config)
+            activations = self._shared(m, sequencer.in_tiles, activations, tile_gather.memory)
+            activations = self._shared(m, sequencer.in_window, activations, window.memory)
+            row_shifts = self._shared(m, sequencer.in_window, row_shifts, window.shifts)
         storage = self._memories(m)
 
         # The datapath, from activations to activations.
         d = sequencer.descriptor
         gathered = gather.o
         if config.maps:
-            m.submodules.tile_gather = tile_gather = TileGather(config)
             gathered = gather.o.signature.create()
             with m.If(sequencer.in_tiles):
                 connect(m, tile_gather.o, gathered)
@@ -143,7 +150,7 @@ class Engine(wiring.Component):
         wiring.connect(m, directory, storage["directory"].read)
         wiring.connect(m, lanes.coefficients, storage["coefficient"].read)
         wiring.connect(m, lanes.indices, storage["index"].read)
-        wiring.connect(m, merge.shifts, storage["row_shift"].read)
+        wiring.connect(m, row_shifts, storage["row_shift"].read)
         wiring.connect(m, requantize.biases, storage["bias"].read)
         wiring.connect(m, requantize.scales, storage["scale"].read)
         wiring.connect(m, sequencer.layer_cycles, storage["layer_cycles"].write)
@@ -155,13 +162,11 @@ class Engine(wiring.Component):
             "row_shift",
             "bias",
             "scale",
+            *(("kernel",) if config.maps else ()),
         ):
             wiring.connect(m, wiring.flipped(getattr(self, f"memory_{name}")), storage[name].write)
         wiring.connect(m, wiring.flipped(self.read_layer_cycles), storage["layer_cycles"].read)
-        reads: Any = gather.memory
-        if config.maps:
-            reads = self._tile_reads(m, sequencer, gather, tile_gather)
-        self._share_activation(m, storage["activation"], reads, requantize)
+        self._share_activation(m, storage["activation"], activations, requantize)
 
         # Descriptor fields to the components' inputs of the same name.
         aliases: dict[Any, dict[str, str]] = {
@@ -176,14 +181,16 @@ class Engine(wiring.Component):
         if config.maps:
             self._maps(m, sequencer, reader, scheduler, lanes, merge, requantize)
             m.submodules.taps = taps = self._taps(m, sequencer, reader, lanes)
-            aliases[taps] = {}
-            aliases[tile_gather] = {"log2_n": "in_log2_n"}
+            aliases |= {taps: {}, window: {}, tile_gather: {"log2_n": "in_log2_n"}}
         names = set(d.shape().members)
         for component, renamed in aliases.items():
             for port in component.signature.members:
                 field = renamed.get(port, port)
                 if field in names:
                     m.d.comb += getattr(component, port).eq(d[field])
+        if config.maps:
+            self._window(m, sequencer, window, requantize)
+            wiring.connect(m, window.kernels, storage["kernel"].read)
         m.d.comb += [
             threshold.level.eq(Cat(d.level_low, d.level_high)),
             forward_fft.log2_n.eq(d.in_log2_n),
@@ -243,6 +250,8 @@ class Engine(wiring.Component):
             self.overflow_merge.eq(merge.overflow),
             self.overflow_inverse_fft.eq(inverse_fft.overflow),
         ]
+        if config.maps:
+            m.d.comb += self.overflow_merge.eq(merge.overflow | window.overflow)
         self._counters(m, sequencer, lanes, scheduler, requantize)
         return m
 
@@ -294,18 +303,6 @@ class Engine(wiring.Component):
         with m.If(sequencer.in_tiles):
             m.d.comb += gather.start.eq(0)
 
-    @staticmethod
-    def _tile_reads(
-        m: Module, sequencer: Sequencer, gather: Gather, tile_gather: TileGather
-    ) -> Any:
-        """Activation memory read by either gather."""
-        reads = gather.memory.signature.create()
-        for name in ("address", "enable"):
-            ports = (getattr(g.memory, name) for g in (tile_gather, gather))
-            m.d.comb += getattr(reads, name).eq(Mux(sequencer.in_tiles, *ports))
-        m.d.comb += [g.memory.data.eq(reads.data) for g in (tile_gather, gather)]
-        return reads
-
     def _taps(
         self, m: Module, sequencer: Sequencer, reader: ColumnReader, lanes: Lanes
     ) -> TapTable:
@@ -320,6 +317,36 @@ class Engine(wiring.Component):
             reader.first_row.eq(Mux(sequencer.in_ring, firsts[sequencer.reader_phase], 0)),
         ]
         return taps
+
+    @staticmethod
+    def _window(
+        m: Module, sequencer: Sequencer, window: WindowUnit, requantize: Requantize
+    ) -> None:
+        """The window unit takes the place of everything before requantization; all of its samples are outputs."""
+        m.d.comb += [
+            window.start.eq(sequencer.start_layer & sequencer.in_window),
+            window.n_pairs.eq(sequencer.n_pairs),
+            # Not ``connect``: where requantization always takes a sample, the window unit needs no enable.
+            window.o.ready.eq(requantize.i.ready),
+        ]
+        with m.If(sequencer.in_window):
+            m.d.comb += [
+                requantize.i.payload.eq(window.o.payload),
+                requantize.i.valid.eq(window.o.valid),
+                requantize.padded_out.eq(sequencer.descriptor.n_out),
+            ]
+
+    @staticmethod
+    def _shared(m: Module, choose: Any, first: Any, second: Any) -> Any:
+        """One read port for two users, the second if ``choose`` (which changes between layers only)."""
+        port = first.signature.create()
+        m.d.comb += [
+            port.address.eq(Mux(choose, second.address, first.address)),
+            port.enable.eq(Mux(choose, second.enable, first.enable)),
+            first.data.eq(port.data),
+            second.data.eq(port.data),
+        ]
+        return port
 
     def _memories(self, m: Module) -> dict[str, Storage]:
         storage = {}

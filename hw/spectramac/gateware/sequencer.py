@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In, Out
 from spectramac.gateware.memory import ReadPort, WritePort
 from spectramac.gateware.spectrum import ColumnReader
 from spectramac.gateware.walk import Walk
-from spectramac.spec.config import AcceleratorConfig
+from spectramac.spec.config import OUTPUT_SLOTS, AcceleratorConfig
 from spectramac.spec.descriptor import (
     FIELDS,
     LAYER_FIELDS,
@@ -40,9 +40,10 @@ class Sequencer(wiring.Component):
     an accumulator bank is free. *Backward* starts a row group's merge when its accumulators are complete.
 
     With ``config.maps``, a convolution: the tap table is written first; *forward* starts a gather for each pixel that
-    is used, *lanes* a reader for each position, if a half of bank 1 is free for the output that ends there, *backward*
+    is used, *lanes* a reader for each position, if a part of bank 1 is free for the output that ends there, *backward*
     a merge for each output. After the last output all accumulators are made zero. Tiles: *forward* starts a gather for
-    each channel of each tile, *lanes* a reader for each tile that has begun.
+    each channel of each tile, *lanes* a reader for each tile that has begun. A layer of the window unit: no loop
+    runs but requantization.
 
     Parameters
     ----------
@@ -73,6 +74,8 @@ class Sequencer(wiring.Component):
         With ``config.maps``: the tap table is being written.
     in_ring : :py:`Out(1)`
         The layer is a convolution.
+    in_window : :py:`Out(1)`
+        The window unit runs the layer.
     is_map : :py:`Out(1)`
         It is a layer over maps.
     in_tiles : :py:`Out(1)`
@@ -90,6 +93,7 @@ class Sequencer(wiring.Component):
         maps = {
             "taps": In(1),
             "in_ring": Out(1),
+            "in_window": Out(1),
             "is_map": Out(1),
             "in_tiles": Out(1),
             "tile_more": In(1),
@@ -224,6 +228,7 @@ class Sequencer(wiring.Component):
                 self.is_map.eq(kind != Kind.LAYER),
                 self.in_ring.eq(kind == Kind.CONVOLUTION),
                 self.in_tiles.eq(kind == Kind.TILES),
+                self.in_window.eq(kind >= Kind.WINDOW_SUM),
             ]
             forward, lanes = self._walk(m, "forward_walk"), self._walk(m, "lanes_walk")
         banks = Signal(range(TILE_BANKS + 1))  # of spectrum memory, in use
@@ -240,6 +245,11 @@ class Sequencer(wiring.Component):
             m.next = "finish"
         with m.Else():
             m.next = "fetch"
+
+    @property
+    def _n_pairs(self) -> Any:
+        """Inference pairs for the loops before requantization."""
+        return Mux(self.in_window, 0, self.n_pairs) if self.config.maps else self.n_pairs
 
     def _walk(self, m: Module, name: str) -> Walk:
         m.submodules[name] = walk = Walk(self.config)
@@ -276,7 +286,7 @@ class Sequencer(wiring.Component):
                 base.eq(base + self.descriptor.in_stride),
             ]
         with m.If(self.start_layer):
-            m.d.sync += [pairs.eq(self.n_pairs), used.eq(0), base.eq(self.descriptor.in_base)]
+            m.d.sync += [pairs.eq(self._n_pairs), used.eq(0), base.eq(self.descriptor.in_base)]
 
     def _spectrum_banks(self, m: Module) -> Signal:
         """How many there are in this layer."""
@@ -291,7 +301,7 @@ class Sequencer(wiring.Component):
     def _lanes_loop(self, m: Module, walk: Walk | None, spectra: Signal) -> None:
         """Start a reader for each row group of each pair, position, or tile, when an accumulator bank is free."""
         pairs = Signal(16)
-        used = Signal(2)
+        used = Signal(range(OUTPUT_SLOTS + 1))
         offset, following = (
             Signal(self.config.size_width + 1, name=n) for n in ("offset", "following")
         )
@@ -302,7 +312,7 @@ class Sequencer(wiring.Component):
         pending: Any = remain & (used != self.config.n_accumulator_banks)
         takes: Any = self.reader_start  # a bank
         if walk is not None:
-            free = ~walk.writes | (used != self.config.n_accumulator_banks)
+            free = ~walk.writes | (used != OUTPUT_SLOTS)
             pending = Mux(self.in_ring, walk.active & free, pending)
             takes = self.reader_start & (~self.in_ring | walk.writes)
             m.d.comb += [
@@ -324,12 +334,12 @@ class Sequencer(wiring.Component):
             with m.If(following >= self.descriptor.padded_out):
                 m.d.sync += [self.reader_final.eq(1), offset.eq(0), pairs.eq(pairs - 1)]
         with m.If(self.start_layer):
-            m.d.sync += [pairs.eq(self.n_pairs), used.eq(0), offset.eq(0)]
+            m.d.sync += [pairs.eq(self._n_pairs), used.eq(0), offset.eq(0)]
 
     def _backward_loop(self, m: Module) -> None:
         """Start a merge for each complete row group."""
         n_banks = self.config.n_accumulator_banks
-        complete = Signal(2)
+        complete = Signal(range(OUTPUT_SLOTS + 1))
         offset, following = (
             Signal(self.config.size_width + 1, name=n) for n in ("offset", "following")
         )

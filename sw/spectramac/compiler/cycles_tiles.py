@@ -8,16 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramac.compiler.layer_cycles import LayerCycles
+from spectramac.compiler.layer_cycles import MAP_FETCH_CYCLES, LayerCycles
 from spectramac.compiler.stage_cycles import Backward, Forward, Lanes
 from spectramac.spec.config import AcceleratorConfig
-from spectramac.spec.descriptor import MAP_WORDS
 from spectramac.spec.timing import tile_banks
 
 __all__ = ["predict_tiles"]
-
-FETCH_CYCLES = MAP_WORDS + 2
-"""Reading a descriptor and starting the loops."""
 
 
 class _Forward(Forward):
@@ -72,4 +68,4 @@ def predict_tiles(
         _, complete = lanes.end(final=True)
         bank_released.append(backward.start(complete + 1, descriptor["padded_out"]))
     run = max(backward.last_write + 1, backward.next_start) + 1
-    return LayerCycles(FETCH_CYCLES + run, lanes.busy, run - lanes.busy, lanes.skipped)
+    return LayerCycles(MAP_FETCH_CYCLES + run, lanes.busy, run - lanes.busy, lanes.skipped)
