@@ -3,9 +3,9 @@
 """``python -m spectramac.host.bench_conv``: convolutional networks on the simulated accelerator, cycles counted.
 
 The four MLPerf Tiny topologies with random weights, from ONNX, and single layers whose speed is of interest. Each is
-quantized, compiled and run for one pair of inferences on the Verilated RTL. The outputs must be those of the golden model of
-graphs, the cycles of every layer the predicted ones; the tables compare them with a perfect dense int8 engine of as
-many multipliers. Exit status 1 if anything differs.
+quantized, compiled and run for one pair of inferences on the Verilated RTL. The outputs must be those of the golden
+model of graphs, the cycles of every layer the predicted ones; the tables compare them with a perfect dense int8 engine
+of as many multipliers. Exit status 1 if anything differs.
 """
 
 import argparse
@@ -161,11 +161,9 @@ def speed_layers(config: AcceleratorConfig) -> dict[str, Callable[[], tuple[Any,
 
 
 def _table(measured: Sequence[Measured]) -> list[str]:
-    lines = [
-        "| network | configuration, multipliers | different | cycles of a pair: predicted | counted "
-        "| perfect dense int8 | times fewer |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    head = ["network", "configuration, multipliers", "different", "cycles of a pair: predicted"]
+    head += ["counted", "perfect dense int8", "times fewer"]
+    lines = [f"| {' | '.join(head)} |", "|---|---|---|---|---|---|---|"]
     for m in measured:
         counted, ideal = m.total("counted"), m.total("ideal")
         lines.append(
