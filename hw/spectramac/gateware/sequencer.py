@@ -231,7 +231,8 @@ class Sequencer(wiring.Component):
                 self.in_window.eq(kind >= Kind.WINDOW_SUM),
             ]
             forward, lanes = self._walk(m, "forward_walk"), self._walk(m, "lanes_walk")
-        banks = Signal(range(TILE_BANKS + 1))  # of spectrum memory, in use
+        most_banks = max(self.config.n_spectrum_banks, TILE_BANKS if self.config.maps else 0)
+        banks = Signal(range(most_banks + 1))  # of spectrum memory, in use
         self._forward_loop(m, forward, banks)
         self._lanes_loop(m, lanes, banks)
         self._backward_loop(m)
