@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In, Out
 from spectramac.gateware.memory import ReadPort, WritePort
 from spectramac.gateware.spectrum import ColumnReader
 from spectramac.gateware.walk import Walk
-from spectramac.spec.config import AcceleratorConfig
+from spectramac.spec.config import OUTPUT_SLOTS, AcceleratorConfig
 from spectramac.spec.descriptor import (
     FIELDS,
     LAYER_FIELDS,
@@ -39,8 +39,9 @@ class Sequencer(wiring.Component):
     an accumulator bank is free. *Backward* starts a row group's merge when its accumulators are complete.
 
     With ``config.maps``, a convolution: the tap table is written first; *forward* starts a gather for each pixel that
-    is used, *lanes* a reader for each position, if a half of bank 1 is free for the output that ends there, *backward*
-    a merge for each output. After the last output all accumulators are made zero.
+    is used, *lanes* a reader for each position, if a part of bank 1 is free for the output that ends there, *backward*
+    a merge for each output. After the last output all accumulators are made zero. A layer of the window unit: no loop
+    runs but requantization.
 
     Parameters
     ----------
@@ -71,6 +72,8 @@ class Sequencer(wiring.Component):
         With ``config.maps``: the tap table is being written.
     in_ring : :py:`Out(1)`
         The layer is a convolution.
+    in_window : :py:`Out(1)`
+        The window unit runs the layer.
     is_map : :py:`Out(1)`
         It is a layer over maps.
     sweep : :py:`Out(1)`
@@ -84,6 +87,7 @@ class Sequencer(wiring.Component):
         maps = {
             "taps": In(1),
             "in_ring": Out(1),
+            "in_window": Out(1),
             "is_map": Out(1),
             "sweep": Out(1),
             "reader_empty": Out(1),
@@ -215,6 +219,7 @@ class Sequencer(wiring.Component):
             m.d.comb += [
                 self.is_map.eq(kind != Kind.LAYER),
                 self.in_ring.eq(kind == Kind.CONVOLUTION),
+                self.in_window.eq(kind >= Kind.WINDOW_SUM),
             ]
             forward, lanes = self._walk(m, "forward_walk"), self._walk(m, "lanes_walk")
         self._forward_loop(m, forward)
@@ -231,6 +236,11 @@ class Sequencer(wiring.Component):
         with m.Else():
             m.next = "fetch"
 
+    @property
+    def _n_pairs(self) -> Any:
+        """Inference pairs for the loops before requantization."""
+        return Mux(self.in_window, 0, self.n_pairs) if self.config.maps else self.n_pairs
+
     def _walk(self, m: Module, name: str) -> Walk:
         m.submodules[name] = walk = Walk(self.config)
         for field in FIELDS:
@@ -245,7 +255,7 @@ class Sequencer(wiring.Component):
     def _forward_loop(self, m: Module, walk: Walk | None) -> None:
         """Start a gather for each pair, or pixel, when a spectrum bank is free."""
         pairs = Signal(16)
-        used = Signal(2)
+        used = Signal(range(self.config.n_spectrum_banks + 1))
         pending: Any = pairs != 0
         if walk is not None:
             pending = Mux(self.in_ring, walk.active & walk.used, pending)
@@ -264,19 +274,19 @@ class Sequencer(wiring.Component):
                 base.eq(base + self.descriptor.in_stride),
             ]
         with m.If(self.start_layer):
-            m.d.sync += [pairs.eq(self.n_pairs), used.eq(0), base.eq(self.descriptor.in_base)]
+            m.d.sync += [pairs.eq(self._n_pairs), used.eq(0), base.eq(self.descriptor.in_base)]
 
     def _lanes_loop(self, m: Module, walk: Walk | None) -> None:
         """Start a reader for each row group of each pair, or for each position, when an accumulator bank is free."""
         pairs = Signal(16)
-        used = Signal(2)
+        used = Signal(range(OUTPUT_SLOTS + 1))
         offset, following = (
             Signal(self.config.size_width + 1, name=n) for n in ("offset", "following")
         )
         pending: Any = (pairs != 0) & (used != self.config.n_accumulator_banks)
         takes: Any = self.reader_start  # a bank
         if walk is not None:
-            free = ~walk.writes | (used != self.config.n_accumulator_banks)
+            free = ~walk.writes | (used != OUTPUT_SLOTS)
             pending = Mux(self.in_ring, walk.active & free, pending)
             takes = self.reader_start & (~self.in_ring | walk.writes)
             m.d.comb += [
@@ -298,12 +308,12 @@ class Sequencer(wiring.Component):
             with m.If(following >= self.descriptor.padded_out):
                 m.d.sync += [self.reader_final.eq(1), offset.eq(0), pairs.eq(pairs - 1)]
         with m.If(self.start_layer):
-            m.d.sync += [pairs.eq(self.n_pairs), used.eq(0), offset.eq(0)]
+            m.d.sync += [pairs.eq(self._n_pairs), used.eq(0), offset.eq(0)]
 
     def _backward_loop(self, m: Module) -> None:
         """Start a merge for each complete row group."""
         n_banks = self.config.n_accumulator_banks
-        complete = Signal(2)
+        complete = Signal(range(OUTPUT_SLOTS + 1))
         offset, following = (
             Signal(self.config.size_width + 1, name=n) for n in ("offset", "following")
         )
