@@ -221,7 +221,8 @@ def _divide(node: Convolution, width: int, config: AcceleratorConfig) -> tuple[i
         if not blocks:
             continue
         parts = len(equal_parts(n_blocks, -(-n_blocks // blocks)))
-        cost = parts * sum(walks)
+        sx = window.stride[1]
+        cost = parts * sum(-(-walk // sx) * sx for walk in walks)
         if best is None or cost < best[0]:
             best = cost, n, parts
     if best is None:
