@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from spectramac.model.program import Memories, ProgramError
 from spectramac.model.program_convolution import ConvolutionProgram
 from spectramac.model.program_layer import LayerProgram, LayerTrace
+from spectramac.model.program_tiles import TilesProgram
 from spectramac.model.program_window import WindowProgram
 from spectramac.spec import descriptor as descriptors
 from spectramac.spec.config import AcceleratorConfig
@@ -101,6 +102,7 @@ def _check_memories(config: AcceleratorConfig, memories: Memories) -> None:
 _KINDS: dict[int, type[LayerProgram]] = {
     Kind.LAYER.value: LayerProgram,
     Kind.CONVOLUTION.value: ConvolutionProgram,
+    Kind.TILES.value: TilesProgram,
     Kind.WINDOW_SUM.value: WindowProgram,
     Kind.WINDOW_MAXIMUM.value: WindowProgram,
     Kind.ADDITION.value: WindowProgram,

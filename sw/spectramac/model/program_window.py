@@ -123,10 +123,10 @@ class WindowProgram(MapProgram):
     def samples(self, activation: NDArray[np.uint32], n_pairs: int) -> tuple[Ints, Bools]:
         """What goes to requantization, (n_pairs, 2, rows, columns, n_out), and where it saturated."""
         sources = self._sources(n_pairs, len(activation))
-        v = check(self._sums(*(_maps(activation[source]) for source in sources)), SUM, "sum")
+        v = check(self._window_sums(*(_maps(activation[source]) for source in sources)), SUM, "sum")
         return saturate(round_shift(v, self._shifts()), self.config.data)
 
-    def _sums(self, x: Ints, *second: Ints) -> Ints:
+    def _window_sums(self, x: Ints, *second: Ints) -> Ints:
         """v, (n_pairs, 2, rows, columns, n_out)."""
         d = self.d
         if d["kind"] == Kind.ADDITION:
