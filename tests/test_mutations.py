@@ -11,13 +11,14 @@ import textwrap
 from typing import Any
 
 import pytest
-from tests.gateware import mutations, mutations_fft
+from tests.gateware import mutations, mutations_fft, mutations_tiles, mutations_window
 from tests.gateware.mutation import Mutation
 
 from spectramac.gateware.threshold import Split
 
-CHECKS = mutations.CHECKS | mutations_fft.CHECKS
-MUTATIONS = mutations.MUTATIONS | mutations_fft.MUTATIONS
+MODULES = (mutations, mutations_fft, mutations_tiles, mutations_window)
+CHECKS = {name: check for module in MODULES for name, check in module.CHECKS.items()}
+MUTATIONS = {name: some for module in MODULES for name, some in module.MUTATIONS.items()}
 
 
 def mutate(monkeypatch: pytest.MonkeyPatch, mutation: Mutation) -> None:

@@ -19,6 +19,7 @@ from spectramac.spec.memory import memories
 __all__ = [
     "CompileError",
     "Requantized",
+    "check_bias",
     "check_layer",
     "compile_network",
     "exceeds",
@@ -116,18 +117,23 @@ def check_layer(layer: Layer, config: AcceleratorConfig) -> None:
     for what, size in (("padded inputs", padded_in), ("padded outputs", padded_out)):
         if size > _MAX_SIZE:
             raise exceeds(layer.name, what, size, _MAX_SIZE, "split the layer")
-    fmt = config.bias
-    low, high = int(layer.bias.min()), int(layer.bias.max())
-    if not (fmt.holds(low) and fmt.holds(high)):
-        raise CompileError(
-            f"layer {layer.name!r}: bias must fit {fmt} (data_width of configuration "
-            f"{config.name!r}), not {low if not fmt.holds(low) else high}; use larger row shifts or "
-            "a larger data_width"
-        )
+    check_bias(layer.name, layer.bias, config)
     if layer.level >= 1 << config.level_width:
         raise CompileError(
             f"layer {layer.name!r}: level must fit {config.level_width} bits, not {layer.level!r}; "
             "no column can reach it"
+        )
+
+
+def check_bias(layer: str, bias: NDArray[np.int32], config: AcceleratorConfig) -> None:
+    """Raise unless all biases fit the data width."""
+    fmt = config.bias
+    low, high = int(bias.min()), int(bias.max())
+    if not (fmt.holds(low) and fmt.holds(high)):
+        raise CompileError(
+            f"layer {layer!r}: bias must fit {fmt} (data_width of configuration "
+            f"{config.name!r}), not {low if not fmt.holds(low) else high}; use larger row shifts or "
+            "a larger data_width"
         )
 
 

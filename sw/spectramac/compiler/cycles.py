@@ -17,12 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramac.compiler.cycles_convolution import predict_convolution
+from spectramac.compiler.cycles_window import predict_window
 from spectramac.compiler.layer_cycles import LayerCycles
 from spectramac.compiler.stage_cycles import Backward, Forward, Lanes, SerialLanes
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.descriptor import WORDS, Kind
 
-__all__ = ["LayerCycles", "predict", "predict_layer", "total_cycles"]
+__all__ = ["LayerCycles", "predict", "predict_descriptor", "predict_layer", "total_cycles"]
 
 FETCH_CYCLES = WORDS + 2
 """Reading a descriptor and starting the loops."""
@@ -80,17 +81,33 @@ def predict_layer(
     return LayerCycles(FETCH_CYCLES + run, lanes.busy, run - lanes.busy, lanes.skipped)
 
 
-_PREDICTIONS = {Kind.LAYER: predict_layer, Kind.CONVOLUTION: predict_convolution}
+_PREDICTIONS = {
+    Kind.LAYER: predict_layer,
+    Kind.CONVOLUTION: predict_convolution,
+    Kind.WINDOW_SUM: predict_window,
+    Kind.WINDOW_MAXIMUM: predict_window,
+    Kind.ADDITION: predict_window,
+}
+_UNKNOWN = LayerCycles(0, 0, 0, 0)
+
+
+def predict_descriptor(config: AcceleratorConfig, trace: Any, n_pairs: int) -> LayerCycles | None:
+    """Predict a layer of any kind from the golden model's trace of it (``descriptor``, ``counts``, ``kept``).
+
+    Returns
+    -------
+    LayerCycles or None
+        None if there is no prediction for its kind.
+    """
+    kind = Kind(trace.descriptor["kind"])
+    if kind not in _PREDICTIONS:
+        return None
+    return _PREDICTIONS[kind](config, trace.descriptor, trace.counts, trace.kept, n_pairs)
 
 
 def predict(config: AcceleratorConfig, layers: Sequence[Any], n_pairs: int) -> list[LayerCycles]:
-    """Predict every layer of a run from the golden model's traces (``descriptor``, ``counts``, ``kept``)."""
-    return [
-        _PREDICTIONS[Kind(trace.descriptor["kind"])](
-            config, trace.descriptor, trace.counts, trace.kept, n_pairs
-        )
-        for trace in layers
-    ]
+    """Predict every layer of a run (:func:`predict_descriptor`); 0 where there is no prediction."""
+    return [predict_descriptor(config, trace, n_pairs) or _UNKNOWN for trace in layers]
 
 
 def total_cycles(layers: Sequence[LayerCycles]) -> int:

@@ -10,47 +10,22 @@
         result = accelerator.run(x)
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from numpy.typing import NDArray
 
+from spectramac.host.device import DEFAULT_TIMEOUT, Device, Identity, Progress, Tally
 from spectramac.host.inputs import check_inputs, flatten_batch, pack_pairs, unpack_pairs
-from spectramac.host.transport import Read, Transport, Words, Write
+from spectramac.host.transport import Transport
 from spectramac.model.batch import quantize_input as quantize
 from spectramac.model.image import to_chunks
-from spectramac.spec.config import ARCHITECTURE_VERSION, AcceleratorConfig
-from spectramac.spec.errors import (
-    BuildIdMismatchError,
-    DeviceError,
-    DeviceIdentityError,
-    DeviceTimeoutError,
-    NoModelError,
-)
+from spectramac.spec.config import AcceleratorConfig
+from spectramac.spec.errors import NoModelError
 from spectramac.spec.image import Image
-from spectramac.spec.memory import memories
-from spectramac.spec.registers import COUNTERS, ID, OVERFLOWS, Access, register_map
 
 __all__ = ["Accelerator", "Identity", "RunResult"]
-
-DEFAULT_TIMEOUT = 60.0
-"""Seconds that one pass over the program may take; the longest real ones take a fraction."""
-
-Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class Identity:
-    """What a device says of itself."""
-
-    version: int
-    build_id: int
-    n_lanes: int
-    log2_n_max: int
-    data_width: int
-    n_layers_max: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +67,7 @@ class RunResult:
         return self.counters["lane_busy"] / cycles if cycles else 0.0
 
 
-class Accelerator:
+class Accelerator(Device):
     """One device and at most one loaded model.
 
     Parameters
@@ -103,58 +78,14 @@ class Accelerator:
     """
 
     def __init__(self, transport: Transport, config: AcceleratorConfig) -> None:
-        self.transport = transport
-        self.config = config
-        self._map = register_map(config)
-        self._memories = memories(config)
+        super().__init__(transport, config)
         self._image: Image | None = None
         self._why_no_model = "load an image first"
-        self._identified = False
 
     @property
     def image(self) -> Image | None:
         """The loaded model."""
         return self._image
-
-    # Identity.
-
-    def identify(self) -> Identity:
-        """Read the identification registers and check them.
-
-        Raises
-        ------
-        DeviceIdentityError
-            If no accelerator of this architecture version answers.
-        BuildIdMismatchError
-            If its configuration is not ``config``.
-        """
-        names = ("id", "version", "build_id", "geometry")
-        answers = self.transport.transact([Read(self._map[name].address) for name in names])
-        fields: dict[str, int] = {}
-        for name, answer in zip(names, answers, strict=True):
-            fields |= self._map[name].decode(int(answer[0]))
-        if fields["id"] != ID:
-            raise DeviceIdentityError(
-                f"register 'id' must read 0x{ID:08x}, not 0x{fields['id']:08x}: no spectramac "
-                "accelerator answers; check the bus address and whether the bitstream is loaded"
-            )
-        if fields["version"] != ARCHITECTURE_VERSION:
-            raise DeviceIdentityError(
-                f"the device must have architecture version {ARCHITECTURE_VERSION}, not "
-                f"{fields['version']}; use gateware and software of the same release"
-            )
-        if fields["build_id"] != self.config.build_id:
-            raise BuildIdMismatchError(
-                "device",
-                fields["build_id"],
-                self.config.build_id,
-                f"it has {fields['n_lanes']} lanes and {fields['data_width']} bit data; open it "
-                "with the configuration it was built with, or build configuration "
-                f"{self.config.name!r}",
-            )
-        self._identified = True
-        del fields["id"]
-        return Identity(**fields)
 
     # Loading.
 
@@ -177,12 +108,7 @@ class Accelerator:
         self._image = None
         self._why_no_model = "loading an image failed half-way; load it again"
         self._stop()
-        transfers: list[Read | Write] = []
-        for name, chunks in contents.items():
-            transfers += self._select(name, 0)
-            transfers.append(Write(self._map["memory_data"].address, chunks.reshape(-1)))
-        transfers.append(Read(self._map["status"].address))
-        self._check_bus(self.transport.transact(transfers)[0], "while the image was written")
+        self._write_memories(contents)
         self._image = image
 
     # Running.
@@ -232,130 +158,33 @@ class Accelerator:
         inputs = check_inputs(x, image.n_inputs)
         words = pack_pairs(image, inputs)
         results = np.zeros((len(words), image.output.count), np.uint32)
-        counters = dict.fromkeys(COUNTERS, 0)
-        layer_cycles = np.zeros(image.n_layers, np.int64)
-        overflows: set[str] = set()
+        tally = Tally(image.n_layers)
         total, n_passes = len(inputs), 0
         if progress is not None:
             progress(0, total)
         self._stop()
         for first in range(0, len(words), image.max_pairs):
             part = words[first : first + image.max_pairs]
-            self._start(image, part)
-            self._wait(image, timeout, max_cycles)
-            results[first : first + len(part)] = self._collect(
-                image, len(part), counters, layer_cycles, overflows
-            )
+            place = image.input
+            self._start(image.n_layers, len(part), self._vectors(place.base, place.stride, part))
+            self._wait(image.n_layers, timeout, max_cycles)
+            place = image.output
+            outputs = self._vectors(place.base, place.stride, len(part), place.count)
+            vectors = np.concatenate(self._collect(outputs, tally, 0, image.n_layers))
+            results[first : first + len(part)] = vectors.reshape(len(part), place.count)
             n_passes += 1
             if progress is not None:
                 progress(min(2 * (first + len(part)), total), total)
         return RunResult(
             outputs=unpack_pairs(results, total),
-            counters=counters,
-            layer_cycles=layer_cycles,
+            counters=tally.counters,
+            layer_cycles=tally.layer_cycles,
             n_passes=n_passes,
             n_pairs=len(words),
-            warnings=tuple(place for place in OVERFLOWS if place in overflows),
+            warnings=tally.warnings,
         )
-
-    def _start(self, image: Image, words: Words) -> None:
-        transfers = self._vectors(image.input.base, image.input.stride, words)
-        program = self._map["program"]
-        setting = program.encode(n_layers=image.n_layers, n_pairs=len(words))
-        transfers.append(Write(program.address, setting))
-        control = self._map["control"]
-        transfers.append(Read(self._map["status"].address))
-        transfers.append(Write(control.address, control.encode(start=1)))
-        status = self.transport.transact(transfers)[0]
-        self._check_bus(status, "while inputs were written")
-
-    def _wait(self, image: Image, timeout: float, max_cycles: int | None) -> None:
-        status = self._map["status"]
-        done = status.encode(done=1)
-        finished = self.transport.wait(
-            status.address, done, done, timeout=timeout, max_cycles=max_cycles
-        )
-        if finished:
-            return
-        reason = self.transport.diagnosis()
-        self._stop()
-        limit = f"{timeout:g} s" + (f" or {max_cycles} cycles" if max_cycles is not None else "")
-        raise DeviceTimeoutError(
-            f"a run of {image.n_layers} layers must finish within {limit}, and did "
-            f"not{': ' + reason if reason else ''}; the device was stopped and the model is still "
-            "loaded; give more time if the model is large, or compile it again"
-        )
-
-    def _collect(
-        self,
-        image: Image,
-        n_pairs: int,
-        counters: dict[str, int],
-        layer_cycles: NDArray[np.int64],
-        overflows: set[str],
-    ) -> Words:
-        """Outputs of a finished pass; adds what was counted."""
-        transfers: list[Read | Write] = [Read(self._map[name].address) for name in COUNTERS]
-        transfers += self._select("layer_cycles", 0)
-        transfers.append(Read(self._map["memory_data"].address, image.n_layers))
-        transfers += self._vectors(image.output.base, image.output.stride, n_pairs, image.n_outputs)
-        transfers.append(Read(self._map["status"].address))
-        answers = self.transport.transact(transfers)
-        self._check_bus(answers[-1], "while outputs were read")
-        status = self._map["status"].decode(int(answers[-1][0]))
-        overflows |= {place for place in OVERFLOWS if status[f"overflow_{place}"]}
-        for name, answer in zip(COUNTERS, answers, strict=False):
-            counters[name] += int(answer[0])
-        layer_cycles += answers[len(COUNTERS)].astype(np.int64)
-        vectors = np.concatenate(answers[len(COUNTERS) + 1 : -1])
-        return vectors.reshape(n_pairs, image.n_outputs)
-
-    # Small steps.
 
     def _loaded(self) -> Image:
         if self._image is None:
             raise NoModelError(f"a run needs a loaded model: {self._why_no_model}")
         return self._image
-
-    def _select(self, name: str, address: int) -> list[Read | Write]:
-        """Aim the memory port."""
-        return [
-            Write(self._map["memory_select"].address, self._memories[name].select),
-            Write(self._map["memory_address"].address, address),
-        ]
-
-    def _vectors(
-        self, base: int, stride: int, data: Words | int, count: int = 0
-    ) -> list[Read | Write]:
-        """Write the rows of ``data`` to activation memory, or read ``data`` rows of ``count``."""
-        port = self._map["memory_data"].address
-        n_rows, width = (data, count) if isinstance(data, int) else data.shape
-        transfers = self._select("activation", base)
-        contiguous = stride == width
-        for row in range(1 if contiguous else n_rows):
-            if row:
-                transfers.append(Write(self._map["memory_address"].address, base + row * stride))
-            if isinstance(data, int):
-                transfers.append(Read(port, n_rows * width if contiguous else width))
-            else:
-                transfers.append(Write(port, data.reshape(-1) if contiguous else data[row]))
-        return transfers
-
-    def _stop(self) -> None:
-        """End whatever runs and clear the sticky flags."""
-        control, status = self._map["control"], self._map["status"]
-        sticky = {f.name: 1 for f in status.fields if f.access is Access.STICKY}
-        self.transport.transact(
-            [
-                Write(control.address, control.encode(reset=1)),
-                Write(status.address, status.encode(**sticky)),
-            ]
-        )
-
-    def _check_bus(self, word: Words, when: str) -> None:
-        if self._map["status"].decode(int(word[0]))["bus_error"]:
-            self._stop()
-            raise DeviceError(
-                f"the device refused a bus access {when}; another user may be driving it: load the "
-                "model again"
-            )

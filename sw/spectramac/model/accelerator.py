@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from spectramac.model.program import Memories, ProgramError
 from spectramac.model.program_convolution import ConvolutionProgram
 from spectramac.model.program_layer import LayerProgram, LayerTrace
+from spectramac.model.program_tiles import TilesProgram
+from spectramac.model.program_window import WindowProgram
 from spectramac.spec import descriptor as descriptors
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.descriptor import Kind
@@ -100,6 +102,10 @@ def _check_memories(config: AcceleratorConfig, memories: Memories) -> None:
 _KINDS: dict[int, type[LayerProgram]] = {
     Kind.LAYER.value: LayerProgram,
     Kind.CONVOLUTION.value: ConvolutionProgram,
+    Kind.TILES.value: TilesProgram,
+    Kind.WINDOW_SUM.value: WindowProgram,
+    Kind.WINDOW_MAXIMUM.value: WindowProgram,
+    Kind.ADDITION.value: WindowProgram,
 }
 
 

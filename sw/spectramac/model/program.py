@@ -89,9 +89,12 @@ class ProgramLayer:
         need(d["padded_in"] <= depth, "padded_in", f"at most spectrum_depth = {depth}")
         group = d["group_out"]
         need(group > 0 and group % self.m == 0, "group_out", f"a positive multiple of {self.m}")
-        width = self.config.level_width
-        need(self.level < 1 << width, "level", f"at most {width} bits", self.level)
+        self._check_level()
         need(self.config.maps or d["maximum"] == 127, "maximum", "127 without maps")
+
+    def _check_level(self) -> None:
+        width = self.config.level_width
+        self.need(self.level < 1 << width, "level", f"at most {width} bits", self.level)
 
     def _check_rows(self) -> None:
         d, need = self.d, self.need
@@ -144,7 +147,12 @@ class ProgramLayer:
         if d["per_channel_scale"]:
             self.need_range("scale_base", d["n_out"], "scale")
         if d["per_row_shift"]:
-            self.need_range("row_shift_base", d["padded_out"] // 2, "row_shift")
+            self.need_range("row_shift_base", self.n_row_shifts, "row_shift")
+
+    @property
+    def n_row_shifts(self) -> int:
+        """Words of row-shift memory: one for each row pair."""
+        return self.d["padded_out"] // 2
 
     def addresses(self, side: str, n_pairs: int, depth: int) -> Ints:
         d = self.d

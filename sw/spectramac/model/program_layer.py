@@ -89,8 +89,8 @@ class LayerProgram(ProgramLayer):
         """Gather to threshold: columns (pairs, 2, padded_in); which directory words are kept."""
         d = self.d
         z = np.zeros((2, len(words), d["padded_in"]), np.int64)
-        z[0, :, : d["n_in"]] = signed(words, 8)
-        z[1, :, : d["n_in"]] = signed(words >> 8, 8)
+        z[0, :, : words.shape[1]] = signed(words, 8)
+        z[1, :, : words.shape[1]] = signed(words >> 8, 8)
         re, im = z.reshape(2, len(words), -1, self.n)
         two_d = bool(d["in_two_d"])
         if d["in_log2_n"]:
@@ -122,8 +122,7 @@ class LayerProgram(ProgramLayer):
             n_entries = int(self.counts[group].sum())
             part = slice(start, start + n_entries)
             start += n_entries
-            weights = self._weights(group, a[part], b[part], index[part])
-            sums, saturated = accumulate(weights, matrix, self.config.accumulator)
+            sums, saturated = self._sums(group, a[part], b[part], index[part], matrix)
             overflows["accumulator"] |= saturated
             outputs = min(d["group_out"], d["padded_out"] - group * d["group_out"])
             rho = np.arange(outputs // 2)
@@ -137,8 +136,13 @@ class LayerProgram(ProgramLayer):
             groups.append((v, self._row_shifts(group, rho).reshape(-1, self.m // 2)))
         return groups
 
-    def _weights(self, group: int, a: Ints, b: Ints, index: Ints) -> Ints:
-        """The group's entries as a matrix: accumulators by columns, in order of execution."""
+    def _sums(self, group: int, a: Ints, b: Ints, index: Ints, matrix: Ints) -> tuple[Ints, bool]:
+        """The group's accumulators (row, lane, a or b; inferences), and whether one saturated."""
+        weights = self._weights(group, a, b, index)
+        return accumulate(weights, matrix, self.config.accumulator)
+
+    def _rows(self, group: int, index: Ints) -> tuple[Ints, Ints, Ints]:
+        """The group's entries: accumulator rows (n_entries, n_lanes), column pair and kind of directory word."""
         d, kinds, n_lanes, depth = self.d, self.kinds, self.config.n_lanes, self.depth(group)
         counts = self.counts[group].reshape(-1)
         word = np.repeat(np.arange(len(counts)), counts)
@@ -152,6 +156,12 @@ class LayerProgram(ProgramLayer):
         top = int(row.max(initial=-1))
         constraint = f"above every row of group {group}, padding included: {top}"
         self.need(top < depth, self.depth_field, constraint, depth)
+        return row, pair, kind
+
+    def _weights(self, group: int, a: Ints, b: Ints, index: Ints) -> Ints:
+        """The group's entries as a matrix: accumulators by columns, in order of execution."""
+        kinds, n_lanes, depth = self.kinds, self.config.n_lanes, self.depth(group)
+        row, pair, kind = self._rows(group, index)
         per_pair = 4 if kinds == 3 else 2
         weights = np.zeros((depth, n_lanes, 2, self.n_column_pairs, per_pair), np.int64)
         lane = np.arange(n_lanes)[None, :]

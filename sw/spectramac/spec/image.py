@@ -53,10 +53,61 @@ __all__ = ["Image", "Placement", "Section"]
 MAX_SECTION_WIDTH = 1 << 12
 
 
-def _integer(what: str, value: Any, low: int, high: int) -> int:
+def check_integer(what: str, value: Any, low: int, high: int) -> int:
+    """``value``, if it is an integer in this range."""
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise ImageError(f"{what} must be an integer from {low} to {high}, not {value!r}")
     return value
+
+
+def check_identity(identity: Mapping[str, Any], build_id: int, config: AcceleratorConfig) -> None:
+    """Raise unless an image was compiled for ``config``.
+
+    Raises
+    ------
+    BuildIdMismatchError
+    """
+    if build_id != config.build_id or dict(identity) != config.identity():
+        differing = [
+            f"{key} is {identity.get(key)!r} there and {value!r} here"
+            for key, value in config.identity().items()
+            if identity.get(key) != value
+        ]
+        if len(differing) > 5:
+            differing[4:] = [f"and {len(differing) - 4} more"]
+        raise BuildIdMismatchError(
+            "image",
+            build_id,
+            config.build_id,
+            f"{'; '.join(differing) or 'the image contradicts itself'}; compile the network "
+            f"for configuration {config.name!r}",
+        )
+
+
+def check_section(name: str, section: "Section", config: AcceleratorConfig) -> None:
+    """Raise unless a section fits memory ``name`` of ``config``.
+
+    Raises
+    ------
+    ImageTooLargeError, ImageError
+    """
+    known = {name: m for name, m in memories(config).items() if m.in_image}
+    if name not in known:
+        raise ImageError(
+            f"image section {name!r} must be one of {', '.join(known)}; compile the network again"
+        )
+    memory = known[name]
+    if section.width != memory.width:
+        raise ImageError(
+            f"image section {name!r} must have words of {memory.width} bits, not {section.width}; "
+            "compile the network again"
+        )
+    if section.n_words > memory.depth:
+        raise ImageTooLargeError(
+            f"image section {name!r} has {section.n_words} words, but memory {name!r} of "
+            f"configuration {config.name!r} has a depth of {memory.depth}; compress the network "
+            f"further or compile it for a configuration with a larger {_DEPTHS[name]}"
+        )
 
 
 @dataclass(frozen=True)
@@ -77,8 +128,8 @@ class Section:
     data: bytes
 
     def __post_init__(self) -> None:
-        _integer("section width", self.width, 1, MAX_SECTION_WIDTH)
-        _integer("section n_words", self.n_words, 0, 8 * MAX_PAYLOAD_BYTES // self.width)
+        check_integer("section width", self.width, 1, MAX_SECTION_WIDTH)
+        check_integer("section n_words", self.n_words, 0, 8 * MAX_PAYLOAD_BYTES // self.width)
         bits = self.width * self.n_words
         if len(self.data) != -(-bits // 8):
             raise ImageError(
@@ -93,7 +144,7 @@ class Section:
         """Pack unsigned integers."""
         packed = 0
         for i, word in enumerate(words):
-            packed |= _integer(f"word {i}", word, 0, (1 << width) - 1) << (i * width)
+            packed |= check_integer(f"word {i}", word, 0, (1 << width) - 1) << (i * width)
         return cls(width, len(words), packed.to_bytes(-(-len(words) * width // 8), "little"))
 
     def words(self) -> list[int]:
@@ -114,7 +165,7 @@ class Placement:
 
     def __post_init__(self) -> None:
         for name, low in (("base", 0), ("stride", 0), ("count", 1)):
-            _integer(f"placement {name}", getattr(self, name), low, (1 << 16) - 1)
+            check_integer(f"placement {name}", getattr(self, name), low, (1 << 16) - 1)
 
     def end(self, n_pairs: int) -> int:
         """First word after the last pair."""
@@ -172,10 +223,10 @@ class Image:
         object.__setattr__(self, "layers", tuple(self.layers))
         if self.input_map is not None:
             object.__setattr__(self, "input_map", tuple(int(i) for i in self.input_map))
-        _integer("build_id", self.build_id, 0, (1 << 32) - 1)
-        _integer("n_layers", self.n_layers, 1, 1 << 16)
-        _integer("n_inputs", self.n_inputs, 1, self.input.count)
-        _integer("max_pairs", self.max_pairs, 1, (1 << 16) - 1)
+        check_integer("build_id", self.build_id, 0, (1 << 32) - 1)
+        check_integer("n_layers", self.n_layers, 1, 1 << 16)
+        check_integer("n_inputs", self.n_inputs, 1, self.input.count)
+        check_integer("max_pairs", self.max_pairs, 1, (1 << 16) - 1)
         if len(self.layers) != self.n_layers:
             raise ImageError(f"layers must have {self.n_layers} entries, not {len(self.layers)}")
         for name in ("input_scale", "output_scale"):
@@ -187,7 +238,7 @@ class Image:
             if len(self.input_map) != self.n_inputs or len(set(self.input_map)) != self.n_inputs:
                 raise ImageError(f"input_map must have {self.n_inputs} different positions")
             for position in self.input_map:
-                _integer("an input_map position", position, 0, self.input.count - 1)
+                check_integer("an input_map position", position, 0, self.input.count - 1)
 
     @property
     def n_outputs(self) -> int:
@@ -218,41 +269,9 @@ class Image:
         ImageError
             If a section has no memory or the wrong width.
         """
-        if self.build_id != config.build_id or dict(self.identity) != config.identity():
-            differing = [
-                f"{key} is {self.identity.get(key)!r} there and {value!r} here"
-                for key, value in config.identity().items()
-                if self.identity.get(key) != value
-            ]
-            if len(differing) > 5:
-                differing[4:] = [f"and {len(differing) - 4} more"]
-            raise BuildIdMismatchError(
-                "image",
-                self.build_id,
-                config.build_id,
-                f"{'; '.join(differing) or 'the image contradicts itself'}; compile the network "
-                f"for configuration {config.name!r}",
-            )
-        known = {name: m for name, m in memories(config).items() if m.in_image}
+        check_identity(self.identity, self.build_id, config)
         for name, section in self.sections.items():
-            if name not in known:
-                raise ImageError(
-                    f"image section {name!r} must be one of {', '.join(known)}; compile the "
-                    f"network again"
-                )
-            memory = known[name]
-            if section.width != memory.width:
-                raise ImageError(
-                    f"image section {name!r} must have words of {memory.width} bits, not "
-                    f"{section.width}; compile the network again"
-                )
-            if section.n_words > memory.depth:
-                raise ImageTooLargeError(
-                    f"image section {name!r} has {section.n_words} words, but memory {name!r} of "
-                    f"configuration {config.name!r} has a depth of {memory.depth}; compress the "
-                    f"network further or compile it for a configuration with a larger "
-                    f"{_DEPTHS[name]}"
-                )
+            check_section(name, section, config)
         self._check_program(config)
 
     def _check_program(self, config: AcceleratorConfig) -> None:
@@ -313,7 +332,7 @@ class Image:
         """
         text, payload = unwrap(data, name)
         try:
-            header = json.loads(text, parse_constant=_refuse_constant)
+            header = json.loads(text, parse_constant=refuse_constant)
             if canonical_json(header) != text:
                 raise ImageError("the header must be canonical JSON")
             return cls(**_fields(header, payload))
@@ -352,7 +371,8 @@ _SCALARS = ("build_id", "n_layers", "n_inputs", "input_scale", "output_scale", "
 _COMPOUND = ("identity", "layers", "meta", "input_map", "sections", "input", "output")
 
 
-def _refuse_constant(text: str) -> None:
+def refuse_constant(text: str) -> None:
+    """For :func:`json.loads`: NaN and infinities are no JSON."""
     raise ImageError(f"the header must hold finite numbers only, not {text}")
 
 
@@ -372,8 +392,8 @@ def _fields(header: dict[str, Any], payload: bytes) -> dict[str, Any]:
     sections: dict[str, Section] = {}
     offset = 0
     for name, width, n_words in header["sections"]:
-        _integer("section width", width, 1, MAX_SECTION_WIDTH)
-        _integer("section n_words", n_words, 0, 8 * MAX_PAYLOAD_BYTES // width)
+        check_integer("section width", width, 1, MAX_SECTION_WIDTH)
+        check_integer("section n_words", n_words, 0, 8 * MAX_PAYLOAD_BYTES // width)
         if not isinstance(name, str) or name in sections:
             raise ImageError(f"section names must be different strings, not {name!r}")
         end = offset + -(-width * n_words // 8)
