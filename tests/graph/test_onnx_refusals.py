@@ -210,3 +210,11 @@ def test_inputs_of_another_kind(kind: int, shape: Any, message: str) -> None:
         message
         in refused(model([node("Add", ["x", "x"], ["y"])], shape=shape, kind=kind))[0].problem
     )
+
+
+def test_an_input_that_is_no_tensor() -> None:
+    made = model([node("Identity", ["x"], ["y"])])
+    kind = helper.make_sequence_type_proto(helper.make_tensor_type_proto(TensorProto.FLOAT, [2, 4]))
+    for info in (made.graph.input[0], made.graph.output[0]):
+        info.CopyFrom(helper.make_value_info(info.name, kind))
+    assert refused(made)[0].problem == "it is no tensor"

@@ -78,11 +78,11 @@ def from_onnx(
     """
     model, name, folder = onnx_file.read_model(source)
     try:
-        onnx_file.opset(model, name)
+        opset = onnx_file.opset(model, name)
     except ModelFileError:
         _refuse_unknown(model.graph, name)  # no other opset would help these
         raise
-    return _Importer(model, name, folder, input_shape).run()
+    return _Importer(model, name, folder, opset, input_shape).run()
 
 
 class _Importer:
@@ -91,9 +91,10 @@ class _Importer:
         model: onnx.ModelProto,
         name: str,
         folder: Path | None,
+        opset: int,
         input_shape: Sequence[int] | None,
     ) -> None:
-        self.model, self.name, self.folder = model, name, folder
+        self.model, self.name, self.folder, self.opset = model, name, folder, opset
         self.input_shape = None if input_shape is None else tuple(input_shape)
         self.refusals: list[Refusal] = []
         self.batch: int | None = None
@@ -236,6 +237,7 @@ class _Importer:
             },
             inputs=tuple(self.values[i] for i in proto.input),
             batch=self.batch,
+            opset=self.opset,
             file=self.name,
         )
         try:

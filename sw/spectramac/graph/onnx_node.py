@@ -159,6 +159,7 @@ class OnnxNode:
         None where an optional input is left out.
     batch : int or None
         The batch size that the file fixes, if it does.
+    opset : int
     file : str
         Name of the file, for messages.
     """
@@ -168,6 +169,7 @@ class OnnxNode:
     attributes: dict[str, Any]
     inputs: tuple[Operand | None, ...]
     batch: int | None
+    opset: int
     file: str
 
     def has(self, i: int) -> bool:
