@@ -90,26 +90,17 @@ _PREDICTIONS = {
     Kind.WINDOW_MAXIMUM: predict_window,
     Kind.ADDITION: predict_window,
 }
-_UNKNOWN = LayerCycles(0, 0, 0, 0)
 
 
-def predict_descriptor(config: AcceleratorConfig, trace: Any, n_pairs: int) -> LayerCycles | None:
-    """Predict a layer of any kind from the golden model's trace of it (``descriptor``, ``counts``, ``kept``).
-
-    Returns
-    -------
-    LayerCycles or None
-        None if there is no prediction for its kind.
-    """
+def predict_descriptor(config: AcceleratorConfig, trace: Any, n_pairs: int) -> LayerCycles:
+    """Predict a layer of any kind from the golden model's trace of it (``descriptor``, ``counts``, ``kept``)."""
     kind = Kind(trace.descriptor["kind"])
-    if kind not in _PREDICTIONS:
-        return None
     return _PREDICTIONS[kind](config, trace.descriptor, trace.counts, trace.kept, n_pairs)
 
 
 def predict(config: AcceleratorConfig, layers: Sequence[Any], n_pairs: int) -> list[LayerCycles]:
-    """Predict every layer of a run (:func:`predict_descriptor`); 0 where there is no prediction."""
-    return [predict_descriptor(config, trace, n_pairs) or _UNKNOWN for trace in layers]
+    """Predict every layer of a run (:func:`predict_descriptor`)."""
+    return [predict_descriptor(config, trace, n_pairs) for trace in layers]
 
 
 def total_cycles(layers: Sequence[LayerCycles]) -> int:
