@@ -30,8 +30,8 @@ class NodePlan:
         Descriptors.
     stored_pairs, n_bytes : int
         Coefficient pairs without padding (complex ones twice); bytes of all tables. Descriptors are not counted.
-    cycles : int or None
-        Predicted, for a pair of inferences; None if a descriptor has no prediction.
+    cycles : int
+        Predicted, for a pair of inferences.
     work : dict
         Clocks of a pair for which each of :data:`STAGES` has something to do. The greatest bounds the node.
     multiplications : int
@@ -44,7 +44,7 @@ class NodePlan:
     n_passes: int = 0
     stored_pairs: int = 0
     n_bytes: int = 0
-    cycles: int | None = 0
+    cycles: int = 0
     work: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STAGES, 0))
     multiplications: int = 0
 
@@ -80,7 +80,7 @@ def explain_graph(
         plan.stored_pairs += report["stored_pairs"]
         plan.n_bytes += report["bytes"]
         plan.multiplications += report["multiplications"]
-        plan.cycles = (plan.cycles or 0) + predict_descriptor(config, trace, 1).cycles
+        plan.cycles += predict_descriptor(config, trace, 1).cycles
         for stage, clocks in _work(trace).items():
             plan.work[stage] += clocks
     return list(plans.values())

@@ -24,9 +24,8 @@ def plan_table(
     plans = explain_graph(image, config, x)
     rows = [_plan_row(plan, config) for plan in plans]
     if len(rows) > 1:
-        known = [plan.cycles for plan in plans if plan.cycles is not None]
         ideal = sum(plan.ideal_dense_cycles(config) for plan in plans)
-        total = round(sum(known) / 2, 1) if len(known) == len(plans) else "not predicted"
+        total = round(sum(plan.cycles for plan in plans) / 2, 1)
         passes, pairs, n_bytes = (
             sum(getattr(plan, name) for plan in plans)
             for name in ("n_passes", "stored_pairs", "n_bytes")
@@ -57,7 +56,7 @@ def form_table(chosen: Mapping[str, Any], tried: Sequence[Any]) -> Table:
 
 
 def _plan_row(plan: NodePlan, config: AcceleratorConfig) -> tuple[object, ...]:
-    cycles = "not predicted" if plan.cycles is None else round(plan.cycles / 2, 1)
+    cycles = round(plan.cycles / 2, 1)
     ideal = round(plan.ideal_dense_cycles(config), 1)
     return (
         plan.node, plan.form, plan.n_passes, plan.stored_pairs, plan.n_bytes, cycles, plan.bound, ideal,
