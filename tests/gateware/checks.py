@@ -246,6 +246,8 @@ class Spectrum(wiring.Component):
             name: component.signature.members[name] for name, component in names.items()
         }
         ports |= {"log2_n": In(4), "two_d": In(1), "padded_in": In(16), "column_stride": In(16)}
+        ports |= {"in_tiles": In(1)} if config.maps else {}
+        self.config = config
         super().__init__(
             ports | {"final": In(1), "busy": Out(1), "start": In(1), "released": Out(1)}
         )
@@ -270,6 +272,11 @@ class Spectrum(wiring.Component):
             self.released.eq(reader.released),
             self.busy.eq(reader.busy),
         ]
+        if self.config.maps:
+            m.d.comb += [
+                spectrum.in_tiles.eq(self.in_tiles),
+                reader.bank_per_block.eq(self.in_tiles),
+            ]
         return m
 
 
@@ -281,8 +288,12 @@ def check_reader(
     n_frames: int = 2,
     stalls: str = "none",
     seed: int = 0,
+    in_tiles: bool = False,
 ) -> StreamRun:
-    """Frames in bit-reversed order through the memory: the pairs of every frame, then the marker."""
+    """Frames in bit-reversed order through the memory: the pairs of every frame, then the marker.
+
+    ``in_tiles``: more frames than the memory holds, slowly; each is let go of.
+    """
     rng = np.random.default_rng(seed)
     n = 1 << log2_n if log2_n else 2
     re, im = amplitudes(rng, config.data, (2, n_frames, n))
@@ -302,7 +313,9 @@ def check_reader(
             control = {"joint": int(pairs.joint[r]), "marker": 0, "final": 0}
             base = row * stride % config.accumulator_depth
             first, second = value[pairs.first[r]], value[pairs.second[r]]
-            expected.append({"first": first, "second": second, "base": base} | control)
+            position = dict.fromkeys(ColumnReader.position(config), 0)
+            columns = {"first": first, "second": second, "base": base}
+            expected.append(columns | control | position)
             labels.append(f"{n} points{', 2-D' * two_d}, frame {f}, pair {r}")
             number += 1
     dut = Spectrum(config)
@@ -317,16 +330,22 @@ def check_reader(
             "two_d": int(two_d),
             "padded_in": len(inputs),
             "column_stride": stride,
+            **({"in_tiles": 1} if in_tiles else {}),
         },
         strobes=("busy", "released"),
         processes=(_strobe(dut.start),),
         source_delay=SETTLE,
+        source_every=3 if in_tiles else 1,
         budget=400 + 16 * len(inputs),
     )
     *columns, marker = (wide.unpack(word) for word in run.outputs)
     assert_same(columns, expected, labels.__getitem__)
     assert marker["marker"] == 1, f"a marker must end the group, not {marker}"
-    assert run.strobes["released"] == [], "not final: the spectrum is kept"
+    released = len(run.strobes["released"])
+    if in_tiles:
+        assert released == n_frames, f"released: rtl {released} times, model {n_frames}"
+    else:
+        assert released == 0, "not final: the spectrum must be kept"
     return run
 
 
