@@ -18,6 +18,7 @@ from spectramac.spec.payloads import position_fields
 __all__ = [
     "Entries",
     "LanesCase",
+    "MapOutputs",
     "MergeCase",
     "RequantizeCase",
     "lanes_case",
@@ -271,6 +272,30 @@ class RequantizeCase:
     n_pairs: int
 
 
+@dataclass(frozen=True)
+class MapOutputs:
+    """Fields of a configuration with maps; a layer's output is a vector, 1 by 1, whatever they say."""
+
+    height: int = 1
+    width: int = 1
+    is_map: bool = True
+    no_bias: bool = False
+    maximum: int = 127
+
+    def settings(self, rng: np.random.Generator) -> dict[str, int]:
+        """Of the requantizer."""
+        height, width = (self.height, self.width) if self.is_map else rng.integers(2, 9, 2).tolist()
+        return {
+            "is_map": int(self.is_map),
+            "no_bias": int(self.no_bias),
+            "maximum": self.maximum,
+            "out_height": height,
+            "out_width": width,
+            "out_pixel_stride": int(rng.integers(1, 100)),
+            "out_row_stride": int(rng.integers(1, 1000)),
+        }
+
+
 def requantize_case(
     config: AcceleratorConfig,
     rng: np.random.Generator,
@@ -280,12 +305,14 @@ def requantize_case(
     relu: bool = False,
     n_pairs: int = 2,
     n_frames: int = 2,
+    maps: MapOutputs | None = None,
 ) -> RequantizeCase:
-    """Several inference pairs of several frames, the last of them partly dropped."""
+    """Several inference pairs of several frames, the last of them partly dropped; with ``maps``, of each pixel."""
     m = 1 << log2_n
     padded = n_frames * m
     n_out = int(rng.integers(padded - m + 1, padded + 1))
-    z = amplitudes(rng, config.data, (n_pairs, 2, padded))
+    n_pixels = maps.height * maps.width if maps else 1
+    z = amplitudes(rng, config.data, (n_pairs * n_pixels, 2, padded))
     bias_base, scale_base = (int(v) for v in rng.integers(0, config.channel_depth - padded + 1, 2))
     biases = amplitudes(rng, config.bias, (1, config.channel_depth))[0]
     multipliers = rng.integers(0, 1 << config.multiplier_width, config.channel_depth)
@@ -307,19 +334,27 @@ def requantize_case(
     multiplier: Any = multipliers[channels] if per_channel_scale else settings["multiplier"]
     shift: Any = shifts[channels] if per_channel_scale else settings["shift"]
     bias = biases[bias_base : bias_base + padded]
+    if maps:
+        settings |= maps.settings(rng)
+        bias = 0 * bias if maps.no_bias and maps.is_map else bias
     y, clipped = requantize(z, bias, multiplier, shift, relu)
+    y = np.minimum(y, settings.get("maximum", 127))
     order = (np.arange(n_frames)[:, None] * m + bit_reverse(m)).reshape(-1)
     samples: Words = []
     writes, labels = [], []
-    for p in range(n_pairs):
+    for v in range(n_pairs * n_pixels):
+        p, pixel = divmod(v, n_pixels)
+        base = settings["out_base"] + p * settings["out_stride"]
+        if maps:
+            base += pixel // maps.width * settings["out_row_stride"]
+            base += pixel % maps.width * settings["out_pixel_stride"]
         for k, channel in enumerate(order.tolist()):
-            re, im = z[p, :, channel].tolist()
+            re, im = z[v, :, channel].tolist()
             samples.append({"data": {"re": re, "im": im}, "last": int(k % m == m - 1)})
             if channel < n_out:
-                first, second = (_signed_bits(y[p, :, channel], 8)).tolist()
-                address = settings["out_base"] + p * settings["out_stride"] + channel
-                writes.append((address, first | second << 8))
-                labels.append(f"pair {p}, channel {channel}")
+                first, second = (_signed_bits(y[v, :, channel], 8)).tolist()
+                writes.append((base + channel, first | second << 8))
+                labels.append(f"pair {p}, pixel {pixel}, channel {channel}")
     return RequantizeCase(
         settings,
         _signed_bits(biases, config.data_width).tolist(),

@@ -261,6 +261,10 @@ class Spectrum(wiring.Component):
             name: component.signature.members[name] for name, component in names.items()
         }
         ports |= {"log2_n": In(4), "two_d": In(1), "padded_in": In(16), "column_stride": In(16)}
+        self.position = [*ColumnReader.position(config)]
+        if config.maps:
+            self.position += ["empty", "first_row"]
+        ports |= {name: self.reader.signature.members[name] for name in self.position}
         super().__init__(
             ports | {"final": In(1), "busy": Out(1), "start": In(1), "released": Out(1)}
         )
@@ -284,6 +288,7 @@ class Spectrum(wiring.Component):
             spectrum.released.eq(reader.released),
             self.released.eq(reader.released),
             self.busy.eq(reader.busy),
+            *(getattr(reader, name).eq(getattr(self, name)) for name in self.position),
         ]
         return m
 
