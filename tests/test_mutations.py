@@ -11,13 +11,13 @@ import textwrap
 from typing import Any
 
 import pytest
-from tests.gateware import mutations, mutations_fft
+from tests.gateware import mutations, mutations_fft, mutations_maps
 from tests.gateware.mutation import Mutation
 
 from spectramac.gateware.threshold import Split
 
-CHECKS = mutations.CHECKS | mutations_fft.CHECKS
-MUTATIONS = mutations.MUTATIONS | mutations_fft.MUTATIONS
+CHECKS = mutations.CHECKS | mutations_fft.CHECKS | mutations_maps.CHECKS
+MUTATIONS = mutations.MUTATIONS | mutations_fft.MUTATIONS | mutations_maps.MUTATIONS
 
 
 def mutate(monkeypatch: pytest.MonkeyPatch, mutation: Mutation) -> None:

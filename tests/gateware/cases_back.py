@@ -94,7 +94,9 @@ class Entries:
         steps = [sum(int(v) << width * k for k, v in enumerate(row)) for row in index]
         return cls(a, b, d, settings, [0] * base_c + words, [0] * base_i + steps)
 
-    def add(self, config: AcceleratorConfig, sums: Any, e: int, rows: Any, x: Any, is_complex: int) -> bool:
+    def add(
+        self, config: AcceleratorConfig, sums: Any, e: int, rows: Any, x: Any, is_complex: int
+    ) -> bool:
         """What entry ``e`` adds to ``sums`` (row, lane, 4) in ``rows`` of all lanes; whether one saturated."""
         lane = np.arange(config.n_lanes)
         steps = [(self.a[e], self.b[e], x[0], x[1])]

@@ -63,8 +63,11 @@ def ring_case(
         retires = int(rng.random() < 0.4)
         writes = int(retires and rng.random() < 0.6)
         position = {"ring": (place + retires * back) % depth, "retires": retires, "writes": writes}
+        x = random_columns(config, rng, loud)
+        job = dict(zip(("a1", "a2", "b1", "b2"), x.tolist(), strict=True))
         if retires:
-            job = dict.fromkeys(("a1", "a2", "b1", "b2", "entry", "base", "is_complex"), 0)
+            # Nobody makes the values of a marker zero.
+            job |= dict.fromkeys(("entry", "base", "is_complex"), 0)
             case.jobs.append(job | {"count": pixel_rows, "marker": 1} | position)
             rows = (place + np.arange(pixel_rows)) % depth
             if writes:
@@ -74,8 +77,7 @@ def ring_case(
         entry, count = int(rng.integers(len(entries.d) - 4)), int(rng.integers(1, 4))
         numbers = np.cumsum(1 + entries.d[entry : entry + count], axis=0) - 1
         base = int(rng.integers(config.tap_depth - numbers.max()))
-        x, is_complex = random_columns(config, rng, loud), int(rng.integers(2))
-        job = dict(zip(("a1", "a2", "b1", "b2"), x.tolist(), strict=True))
+        is_complex = int(rng.integers(2))
         job |= {"entry": entry, "count": count, "base": base}
         case.jobs.append(job | {"is_complex": is_complex, "marker": 0} | position)
         for k in range(count):

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The spectramac authors
 # SPDX-License-Identifier: BSD-2-Clause
-"""Convolutions as their walk sees them, and what docs/design.md says of it, in loops; see :mod:`tests.gateware.cases`."""
+"""Convolutions as their walk sees them: what docs/design.md says of it, in loops; see :mod:`tests.gateware.cases`."""
 
 from dataclasses import dataclass
 from typing import Any

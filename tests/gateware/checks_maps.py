@@ -121,9 +121,7 @@ def check_positions(
 
     simulate(dut, bench, background=(feed, walk))
     # What a marker carries besides is of no account.
-    seen = [
-        {name: word[name] for name in model} for word, model in zip(got, expected, strict=True)
-    ]
+    seen = [{name: word[name] for name in model} for word, model in zip(got, expected, strict=True)]
     assert_same(seen, expected, lambda k: f"{n} points, column {k} of {len(expected)}")
     rtl, model = state["released"], len(samples)
     assert rtl == model, f"spectra released: rtl {rtl}, model {model}"

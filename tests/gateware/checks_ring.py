@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The spectramac authors
 # SPDX-License-Identifier: BSD-2-Clause
-"""Comparisons of what adds in a ring, and of what reads complete outputs, with models; see :mod:`tests.gateware.checks`."""
+"""Comparisons of what adds in a ring, and of what reads it, with models; see :mod:`tests.gateware.checks`."""
 
 from collections import deque
 from itertools import product

@@ -19,9 +19,7 @@ __all__ = ["Sink", "Source", "evaluate", "memory", "put", "refused", "simulate"]
 Bench = Callable[[Any], Awaitable[None]]
 
 
-def simulate(
-    dut: Any, bench: Bench, *processes: Bench, background: Sequence[Bench] = ()
-) -> None:
+def simulate(dut: Any, bench: Bench, *processes: Bench, background: Sequence[Bench] = ()) -> None:
     """Run ``bench`` to its end on a fresh component, with processes and other benches beside it."""
     simulator = Simulator(dut)
     simulator.add_clock(1e-6)
