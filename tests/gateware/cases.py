@@ -237,6 +237,10 @@ def scheduler_case(
     memory[base + 1] = 255
     memory = np.maximum(memory, 255 if uniform_count else 1) if full else memory
     settings = {"directory_base": base, "is_complex": int(is_complex)}
+    if config.maps:
+        # Of a convolution before.
+        stale = ("phase_words", "pixel_rows", "entry_1", "entry_2", "entry_3")
+        settings |= {name: int(rng.integers(1, 1 << 16)) for name in stale}
     case = SchedulerCase(memory.tolist(), settings | {"uniform_count": uniform_count})
     counts = np.reshape(case.counts(base, size), (n_groups, n_columns, kinds)).tolist()
     for pair in range(n_pairs):

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The spectramac authors
 # SPDX-License-Identifier: BSD-2-Clause
-"""Programs of convolutions and fully-connected layers on the RTL: layers of both kinds in turn, runs that are stopped."""
+"""Programs of convolutions and fully-connected layers on the RTL: both kinds in turn, runs that are stopped."""
 
 from collections.abc import Iterator
 

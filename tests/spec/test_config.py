@@ -91,7 +91,7 @@ def test_serial_lanes_need_the_iterative_fft() -> None:
         SERIAL.replace(fft_architecture="pipelined", n_requantize_multipliers=2)
 
 
-MAPS = BASE.replace(maps=True)
+MAPS = BASE.replace(maps=True, tap_depth=64)
 
 
 @pytest.mark.parametrize(
@@ -143,8 +143,9 @@ def test_every_field_is_in_the_identity_and_changes_the_build_id() -> None:
     }
     fields = {field.name for field in dataclasses.fields(AcceleratorConfig)} - IGNORED
     for name in fields:
-        # The pipelined FFT needs both requantization multipliers.
-        base = BASE.replace(fft_architecture="iterative") if "requantize" in name else BASE
+        # Convolutions need rows for their taps; the pipelined FFT needs both requantization multipliers.
+        base = BASE.replace(tap_depth=64)
+        base = base.replace(fft_architecture="iterative") if "requantize" in name else base
         base = SERIAL.replace(lane_architecture="parallel") if name == "lane_architecture" else base
         value = changed.get(name, 2 * getattr(base, name))
         assert base.replace(**{name: value}).build_id != base.build_id, name

@@ -262,7 +262,7 @@ class BlockAccumulators(_Accumulators):
         return m
 
     def _copy(self, m: Module, storage: Storage, sums: Signal, clear: Any) -> None:
-        """A row that retires goes to this bank, when it would be written; while rows are cleared, after a reset, it is lost."""
+        """A row that retires goes to this bank, when it would be written. One that meets a reset's clearing is lost."""
         copy, copy_row = delayed(m, self.copy, 3, "copy"), delayed(m, self.copy_row, 3, "copy_row")
         sums_copied = delayed(m, sums, 1, "copied")
         with m.If(copy & ~clear):
