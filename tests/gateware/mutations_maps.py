@@ -75,10 +75,10 @@ MUTATIONS = {
         "taps",
     ),
     "taps: the middle one of an odd kernel in the other phase": Mutation(
-        TapTable, "elaborate", "(kernel + ~odd) >> 1", "(kernel + odd) >> 1", "taps"
+        TapTable, "_taps", "(1 - phase)", "phase", "taps"
     ),
     "taps: a phase without taps has one": Mutation(
-        TapTable, "elaborate", "(n_y == 0) | (n_x == 0)", "0", "taps"
+        TapTable, "elaborate", "none_y | none_x", "0", "taps"
     ),
     "taps: rows of a phase numbered from 0": Mutation(
         TapTable, "elaborate", ".eq(self.index)", ".eq(0)", "taps"
