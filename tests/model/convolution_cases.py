@@ -66,19 +66,24 @@ class Prepared:
 
 
 def prepare(
-    node: Convolution, x: np.ndarray, config: AcceleratorConfig = CONFIG, **changes: int
+    node: Convolution,
+    x: np.ndarray,
+    config: AcceleratorConfig = CONFIG,
+    *,
+    base: int = 3,
+    **changes: int,
 ) -> Prepared:
-    """Through the compiler; ``changes`` to every descriptor."""
+    """Through the compiler; ``changes`` to every descriptor. The input map is at address ``base``."""
     shape, out = x.shape[1:], node.output_shape(x.shape[1:])
-    source, target = whole(shape, 3), whole(out, 3 + x[0].size * len(x) // 2)
+    source, target = whole(shape, base), whole(out, base + x[0].size * len(x) // 2)
     program = Program(config)
     for some in convolution_passes(node, source, target, shape[:2], config):
         program.append(some)
-    return fill(program, x, target, **changes)
+    return fill(program, x, target, base, **changes)
 
 
-def fill(program: Program, x: np.ndarray, target: MapView, **changes: int) -> Prepared:
-    """A program and its inputs in the memories, from word 3 on; ``changes`` to every descriptor."""
+def fill(program: Program, x: np.ndarray, target: MapView, base: int, **changes: int) -> Prepared:
+    """A program and its inputs in the memories, from word ``base`` on; ``changes`` to every descriptor."""
     pairs = len(x) // 2
     memories = empty_memories(program.config)
     for name, section in program.sections().items():
@@ -91,14 +96,14 @@ def fill(program: Program, x: np.ndarray, target: MapView, **changes: int) -> Pr
         start += pitch(kind)
     low, high = (x[i::2].reshape(pairs, -1) & 0xFF for i in (0, 1))
     words = memories["activation"][:, 0]
-    words[3 : 3 + x[0].size * pairs] = (low | high << 8).reshape(-1)
+    words[base : base + x[0].size * pairs] = (low | high << 8).reshape(-1)
     return Prepared(program, memories, pairs, target)
 
 
 def chain(rng: np.random.Generator, n_pairs: int, config: AcceleratorConfig = CONFIG) -> Prepared:
     """Convolution, fully-connected layer, convolution with stride 2, fully-connected layer."""
     shapes = [(5, 6, 4), (5, 6, 6), (4, 4, 3), (2, 2, 5), (1, 1, 7)]
-    bases = 3 + n_pairs * np.cumsum([0, *(np.prod(shape) for shape in shapes)])
+    bases = n_pairs * np.cumsum([0, *(np.prod(shape) for shape in shapes)])
     views = [whole(shape, int(base)) for shape, base in zip(shapes, bases, strict=False)]
     program = Program(config)
     for n, (source, target) in enumerate(pairwise(views)):
@@ -123,7 +128,7 @@ def chain(rng: np.random.Generator, n_pairs: int, config: AcceleratorConfig = CO
             passes = convolution_passes(node, source, target, shape[:2], config)
         for some in passes:
             program.append(some)
-    return fill(program, maps(rng, 2 * n_pairs, *shapes[0]), views[-1])
+    return fill(program, maps(rng, 2 * n_pairs, *shapes[0]), views[-1], 0)
 
 
 def transforms(rng: np.random.Generator) -> Transform:

@@ -33,7 +33,7 @@ def test_presets_are_valid_and_named(name: str) -> None:
 
 
 def test_unknown_preset_lists_the_others() -> None:
-    with pytest.raises(ValueError, match="one of tiny, small, large, not 'huge'"):
+    with pytest.raises(ValueError, match="one of tiny, small, large, conv, not 'huge'"):
         preset("huge")
 
 
