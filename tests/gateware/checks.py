@@ -13,7 +13,13 @@ from amaranth import Cat, Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from tests.cocotb.blocks import Columns
-from tests.gateware.cases import SETTLE, amplitudes, columns_case, scheduler_case
+from tests.gateware.cases import (
+    SETTLE,
+    SchedulerCase,
+    amplitudes,
+    columns_case,
+    scheduler_case,
+)
 from tests.gateware.drive import evaluate, memory, put, simulate
 from tests.gateware.streams import StreamRun, assert_same, run_stream
 
@@ -40,6 +46,8 @@ __all__ = [
     "check_scheduler",
     "check_shift",
     "check_walker",
+    "run_scheduler",
+    "strobe",
 ]
 
 PREFETCHED = 2 * SETTLE + 1
@@ -192,9 +200,20 @@ def check_scheduler(
 ) -> StreamRun:
     """Jobs and skipped columns over several groups and pairs."""
     rng = np.random.default_rng(seed)
-    case = scheduler_case(
-        config, rng, is_complex=is_complex, full=full, uniform_count=uniform_count
-    )
+    kind = {"is_complex": is_complex, "uniform_count": uniform_count}
+    case = scheduler_case(config, rng, full=full, **kind)
+    return run_scheduler(config, case, seed=seed, stalls=stalls, full=full)
+
+
+def run_scheduler(
+    config: AcceleratorConfig,
+    case: SchedulerCase,
+    *,
+    seed: int,
+    stalls: str,
+    full: bool = False,
+) -> StreamRun:
+    """Compare jobs and skipped columns."""
     columns, jobs = kept_columns(config), job(config)
     dut = Scheduler(config)
     run = run_stream(
@@ -203,13 +222,9 @@ def check_scheduler(
         len(case.jobs),
         stalls=stalls,
         seed=seed,
-        control={
-            "is_complex": int(is_complex),
-            "directory_base": case.base,
-            "uniform_count": uniform_count,
-        },
+        control=case.settings,
         strobes=("skipped",),
-        processes=(memory(dut.memory, case.memory), _strobe(dut.rewind)),
+        processes=(memory(dut.memory, case.memory), strobe(dut.rewind)),
         source_delay=PREFETCHED if full else SETTLE + 1,
         budget=400 + 40 * len(case.columns),
     )
@@ -224,7 +239,7 @@ def check_scheduler(
     return run
 
 
-def _strobe(signal: Signal) -> Any:
+def strobe(signal: Signal) -> Any:
     """High once, in cycle SETTLE."""
 
     async def process(ctx: Any) -> None:
@@ -248,6 +263,10 @@ class Spectrum(wiring.Component):
         ports |= {"log2_n": In(4), "two_d": In(1), "padded_in": In(16), "column_stride": In(16)}
         ports |= {"in_tiles": In(1)} if config.maps else {}
         self.config = config
+        self.position = [*ColumnReader.position(config)]
+        if config.maps:
+            self.position += ["empty", "first_row"]
+        ports |= {name: self.reader.signature.members[name] for name in self.position}
         super().__init__(
             ports | {"final": In(1), "busy": Out(1), "start": In(1), "released": Out(1)}
         )
@@ -271,6 +290,7 @@ class Spectrum(wiring.Component):
             spectrum.released.eq(reader.released),
             self.released.eq(reader.released),
             self.busy.eq(reader.busy),
+            *(getattr(reader, name).eq(getattr(self, name)) for name in self.position),
         ]
         if self.config.maps:
             m.d.comb += [
@@ -333,7 +353,7 @@ def check_reader(
             **({"in_tiles": 1} if in_tiles else {}),
         },
         strobes=("busy", "released"),
-        processes=(_strobe(dut.start),),
+        processes=(strobe(dut.start),),
         source_delay=SETTLE,
         source_every=3 if in_tiles else 1,
         budget=400 + 16 * len(inputs),
@@ -371,7 +391,7 @@ def check_gather(config: AcceleratorConfig, log2_n: int, *, stalls: str, seed: i
         stalls=stalls,
         seed=seed,
         control={"base": base, "n_in": n_in, "padded_in": padded, "log2_n": log2_n},
-        processes=(memory(dut.memory, words.tolist()), _strobe(dut.start)),
+        processes=(memory(dut.memory, words.tolist()), strobe(dut.start)),
         i=None,
     )
     got = [narrow.unpack(word) for word in run.outputs]

@@ -51,7 +51,8 @@ class Merge(wiring.Component):
         A frame may begin.
     busy, released, overflow : :py:`Out(1)`
     sweeping : :py:`Out(1)`
-        After a reset, all rows of all banks are being zeroed, so that a run that was stopped leaves nothing behind.
+        After a reset, and after ``sweep``, all rows of all banks are being zeroed, so that a run that was stopped, or a
+        convolution, leaves nothing behind.
     frame_start : :py:`Out(1)`
         Strobe: the first sample of a frame is on its way.
     shifts : :py:`Out(ReadPort)`

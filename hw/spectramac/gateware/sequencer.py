@@ -263,6 +263,11 @@ class Sequencer(wiring.Component):
         ]
         return walk
 
+    @property
+    def _groups_max(self) -> int:
+        """Row groups that may be complete or on their way to it."""
+        return OUTPUT_SLOTS if self.config.maps else 2
+
     def _forward_loop(self, m: Module, walk: Walk | None, used: Signal) -> None:
         """Start a gather for each pair, pixel, or channel of a tile, when a spectrum bank is free."""
         pairs = Signal(16)
@@ -302,7 +307,7 @@ class Sequencer(wiring.Component):
     def _lanes_loop(self, m: Module, walk: Walk | None, spectra: Signal) -> None:
         """Start a reader for each row group of each pair, position, or tile, when an accumulator bank is free."""
         pairs = Signal(16)
-        used = Signal(range(OUTPUT_SLOTS + 1))
+        used = Signal(range(self._groups_max + 1))
         offset, following = (
             Signal(self.config.size_width + 1, name=n) for n in ("offset", "following")
         )
@@ -340,7 +345,7 @@ class Sequencer(wiring.Component):
     def _backward_loop(self, m: Module) -> None:
         """Start a merge for each complete row group."""
         n_banks = self.config.n_accumulator_banks
-        complete = Signal(range(OUTPUT_SLOTS + 1))
+        complete = Signal(range(self._groups_max + 1))
         offset, following = (
             Signal(self.config.size_width + 1, name=n) for n in ("offset", "following")
         )
