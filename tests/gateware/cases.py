@@ -14,7 +14,7 @@ import numpy as np
 
 from spectramac.model.spectrum import pair_map, split, threshold
 from spectramac.spec.config import AcceleratorConfig
-from spectramac.spec.payloads import control_fields, position_fields, row_width
+from spectramac.spec.payloads import control_fields, job_fields, position_fields, row_width
 
 __all__ = [
     "CONFIG",
@@ -210,7 +210,7 @@ class SchedulerCase:
         if count is None:
             return
         job = dict.fromkeys(("a1", "a2", "b1", "b2", "base", "is_complex"), 0)
-        job |= {f.name: position[f.name] for f in position_fields(config)}
+        job |= {f.name: position.get(f.name, 0) for f in job_fields(config)}
         self.jobs.append(job | {"entry": None, "count": count, "marker": 1})
         self.labels.append(f"{where}, marker")
 

@@ -13,7 +13,7 @@ from spectramac.model.fixed import round_shift, saturate
 from spectramac.model.requantize import requantize
 from spectramac.model.spectrum import merge, pair_map
 from spectramac.spec.config import AcceleratorConfig
-from spectramac.spec.payloads import position_fields
+from spectramac.spec.payloads import job_fields
 
 __all__ = [
     "Entries",
@@ -95,13 +95,21 @@ class Entries:
         return cls(a, b, d, settings, [0] * base_c + words, [0] * base_i + steps)
 
     def add(
-        self, config: AcceleratorConfig, sums: Any, e: int, rows: Any, x: Any, is_complex: int
+        self,
+        config: AcceleratorConfig,
+        sums: Any,
+        e: int,
+        rows: Any,
+        x: Any,
+        is_complex: int,
+        apart: int = 0,
     ) -> bool:
         """What entry ``e`` adds to ``sums`` (row, lane, 4) in ``rows`` of all lanes; whether one saturated."""
         lane = np.arange(config.n_lanes)
-        steps = [(self.a[e], self.b[e], x[0], x[1])]
+        a, b, zero = self.a[e], self.b[e], np.zeros_like(self.a[e])
+        steps = [(a, zero if apart else b, x[0], x[1])]
         if is_complex:
-            steps.append((-self.b[e], self.a[e], x[2], x[3]))
+            steps.append((zero, b, x[2], x[3]) if apart else (-b, a, x[2], x[3]))
         saturated = False
         for first, second, x1, x2 in steps:
             added = np.stack([first * x1, first * x2, second * x1, second * x2], axis=-1)
@@ -134,7 +142,7 @@ def lanes_case(
     kind = {"is_narrow": is_narrow, "is_indexed": is_indexed}
     entries = Entries.random(config, rng, **kind, loud=loud)
     case = LanesCase(entries.settings, entries.coefficients, entries.indices)
-    unused = dict.fromkeys((f.name for f in position_fields(config)), 0)
+    unused = dict.fromkeys((f.name for f in job_fields(config)), 0)
     for _ in range(n_groups):
         sums = np.zeros((depth, n_lanes, 4), np.int64)
         saturated = False

@@ -63,6 +63,7 @@ def ring_case(
         retires = int(rng.random() < 0.4)
         writes = int(retires and rng.random() < 0.6)
         position = {"ring": (place + retires * back) % depth, "retires": retires, "writes": writes}
+        position["apart"] = 0
         x = random_columns(config, rng, loud)
         job = dict(zip(("a1", "a2", "b1", "b2"), x.tolist(), strict=True))
         if retires:
@@ -78,10 +79,11 @@ def ring_case(
         numbers = np.cumsum(1 + entries.d[entry : entry + count], axis=0) - 1
         base = int(rng.integers(config.tap_depth - numbers.max()))
         is_complex = int(rng.integers(2))
+        position["apart"] = apart = is_complex & int(rng.integers(2))
         job |= {"entry": entry, "count": count, "base": base}
         case.jobs.append(job | {"is_complex": is_complex, "marker": 0} | position)
         for k in range(count):
             rows = (place + taps[base + numbers[k]]) % depth
-            case.overflow |= entries.add(config, ring, entry + k, rows, x, is_complex)
+            case.overflow |= entries.add(config, ring, entry + k, rows, x, is_complex, apart)
     assert len(case.outputs) > OUTPUT_SLOTS, "too few outputs to use a part of bank 1 twice"
     return case

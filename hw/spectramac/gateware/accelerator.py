@@ -273,6 +273,7 @@ class Engine(wiring.Component):
             merge.start_layer.eq(sequencer.start_layer),
             merge.sweep.eq(sequencer.sweep),
             merge.shift_per_block.eq(sequencer.in_tiles),
+            scheduler.in_tiles.eq(sequencer.in_tiles),
             requantize.is_map.eq(sequencer.is_map),
             requantize.in_tiles.eq(sequencer.in_tiles),
             reader.bank_per_block.eq(sequencer.in_tiles),

@@ -58,6 +58,8 @@ class Lane(wiring.Component):
     retire, copy : :py:`In(1)`
         At stage 0: the row ``ring`` becomes zero; what it was goes to ``copy_row`` of bank 1.
     copy_row : :py:`In(row)`
+    apart : :py:`In(1)`
+        At stage 0: the steps of a complex entry are (a, 0) and (0, b).
     tap_write, tap_index, tap_offset : :py:`In(…)`
         Writes the tap table.
     """
@@ -72,6 +74,7 @@ class Lane(wiring.Component):
             "retire": In(1),
             "copy": In(1),
             "copy_row": In(row),
+            "apart": In(1),
             "tap_write": In(1),
             "tap_index": In((config.tap_depth - 1).bit_length()),
             "tap_offset": In(row),
@@ -152,6 +155,12 @@ class Lane(wiring.Component):
             operands[0].eq(Mux(swap_1, -pair[1], pair[0])),
             operands[1].eq(Mux(swap_1, pair[0], pair[1])),
         ]
+        if config.maps:
+            apart = repeated(m, self.apart, "apart_1", technology=self.technology)
+            with m.If(apart & swap_1):
+                m.d.comb += [operands[0].eq(0), operands[1].eq(pair[1])]
+            with m.Elif(apart):
+                m.d.comb += operands[1].eq(0)
         m.submodules.accumulators = sums = accumulators(config, technology=self.technology)
         address: Any = row
         if config.maps:
@@ -459,7 +468,14 @@ class Lanes(wiring.Component):
         ]
         with m.If(self.start_layer):
             m.d.sync += slot.eq(0)
-        values = {"retire": retire, "copy": copy, "ring": ring, "copy_row": copy_row}
+        apart = delayed(m, current.apart, 1, "apart")
+        values = {
+            "retire": retire,
+            "copy": copy,
+            "ring": ring,
+            "copy_row": copy_row,
+            "apart": apart,
+        }
         for name in ("in_ring", "tap_write", "tap_index", "tap_offset"):
             values[name] = delayed(m, getattr(self, name), 1, name)
         return values

@@ -26,6 +26,7 @@ __all__ = ["Scheduler"]
 
 _MAP_PORTS = {
     "is_convolution": In(1),
+    "in_tiles": In(1),
     "phase_words": In(16),
     "pixel_rows": In(16),
     "entry_1": In(ENTRY_WIDTH),
@@ -68,7 +69,9 @@ class Scheduler(wiring.Component):
     With ``config.maps``: a marker of a convolution passes on only where an output ends, and has the count
     ``pixel_rows``; a final marker rewinds to the first directory word and entry of its ``next_phase``.
 
-    is_convolution : :py:`In(1)`
+    In tiles a pair has one directory word, c; where it is two real bins its entries are ``apart``.
+
+    is_convolution, in_tiles : :py:`In(1)`
     phase_words, pixel_rows, entry_1, entry_2, entry_3 : :py:`In(…)`
         From the descriptor.
     """
@@ -122,6 +125,10 @@ class Scheduler(wiring.Component):
         take = Signal()
         rewind = Signal()
         passes, marker_count, base, first_entry = self._phase(m, i)
+        last: Any = kind == 2
+        if self.config.maps:
+            last |= self.in_tiles
+            m.d.comb += o.apart.eq(self.in_tiles & ~i.joint)
         m.d.comb += [
             kind.eq(Mux(self.is_complex, step, step + 1)),
             keep.eq(Array([i.keep_a | i.keep_b, i.keep_a, i.keep_b, 0])[kind]),
@@ -129,7 +136,7 @@ class Scheduler(wiring.Component):
             self.o.valid.eq(known & Mux(i.marker, passes, ~count_zero & keep)),
             done.eq(known & (~self.o.valid | self.o.ready)),
             take.eq(done & ~i.marker),
-            source.ready.eq(done & (i.marker | (kind == 2))),
+            source.ready.eq(done & (i.marker | last)),
             self.skipped.eq(take & ~count_zero & ~keep),
             rewind.eq(self.rewind | (done & i.marker & i.final)),
             o.marker.eq(i.marker),
@@ -166,7 +173,7 @@ class Scheduler(wiring.Component):
         with m.If(directory.fetch):
             m.d.sync += fetched.eq(1)
         with m.If(take):
-            m.d.sync += [entry.eq(entry + count), step.eq(Mux(kind == 2, 0, step + 1))]
+            m.d.sync += [entry.eq(entry + count), step.eq(Mux(last, 0, step + 1))]
         if self.config.registered_paths:
             with m.If(rewind):
                 m.d.sync += count_valid.eq(0)

@@ -12,15 +12,12 @@ from numpy.typing import NDArray
 
 from spectramac.compiler.entries import Bools, choose_rows, make_entries
 from spectramac.compiler.layout import MAX_COUNT, CompileError, Layout
-from spectramac.model.spectrum import pair_map
 from spectramac.model.tiles import TileConvolution
 from spectramac.spec.config import AcceleratorConfig
 
 __all__ = ["channels_at_once", "tile_layout"]
 
 _MAX_SIZE = (1 << 16) - 1
-_KINDS = 3
-"""Directory words of a column pair: complex, a, b."""
 
 
 def channels_at_once(node: TileConvolution, config: AcceleratorConfig) -> int:
@@ -77,12 +74,10 @@ def _stride(used: int) -> int:
 
 def _words(node: TileConvolution, n_lanes: int) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
     """a and b by directory words: (rows from the base, lanes, words)."""
-    q, joint = node.coefficients, pair_map(node.side**2, True).joint
+    q = node.coefficients
     used = -(-len(q) // n_lanes)
-    words = np.zeros((2, used * n_lanes, *q.shape[1:3], _KINDS), np.int16)
-    a, b = words[:, : len(q)]
-    a[..., 0], b[..., 0] = np.moveaxis(np.where(joint[:, None], q, 0), -1, 0)
-    a[..., 1], b[..., 2] = np.moveaxis(np.where(joint[:, None], 0, q), -1, 0)
+    words = np.zeros((2, used * n_lanes, *q.shape[1:3]), np.int16)
+    words[:, : len(q)] = np.moveaxis(q, -1, 0)
     first, second = words.reshape(2, used, n_lanes, -1)
     return first, second
 
@@ -104,7 +99,7 @@ def _make(
         count = chosen.sum(axis=0).max(axis=0)
         entries_a, entries_b, d = make_entries(a, b, chosen, count)
         return Layout(
-            counts=count.reshape(1, -1, _KINDS),
+            counts=count.reshape(1, -1, 1),
             a=entries_a,
             b=entries_b,
             d=d,
@@ -115,18 +110,11 @@ def _make(
             group_out=2 * half * node.n_out,
             column_stride=_stride(used),
             clear_depth=_depth(half, used),
-            n_pairs=_n_pairs(node.coefficients),
+            n_pairs=2 * int(node.coefficients.any(axis=-1).sum()),
         )
 
     best = layout(None)
     return layout(int(best.counts.max())) if best.uniform_bits < best.stored_bits else best
-
-
-def _n_pairs(q: NDArray[np.int8]) -> int:
-    """Stored pairs: complex ones count twice, two real values are two."""
-    joint = pair_map(2 * q.shape[2], True).joint
-    complex_pairs = int(q[:, :, joint].any(axis=-1).sum())
-    return 2 * complex_pairs + int(np.count_nonzero(q[:, :, ~joint]))
 
 
 def _exceeds(node: TileConvolution, what: str, needed: int, available: int) -> CompileError:

@@ -60,10 +60,15 @@ class ProgramLayer:
         self._check_geometry()
         self.n_column_pairs = d["padded_in"] // 2
         self.n_groups = -(-d["padded_out"] // d["group_out"])
-        self.kinds = 3 if d["is_complex"] else 2
+        self.kinds = self.words_of_a_pair
         self._check_rows()
         self.counts = self._directory()
         self._check_tables()
+
+    @property
+    def words_of_a_pair(self) -> int:
+        """Directory words of a column pair."""
+        return 3 if self.d["is_complex"] else 2
 
     # Checks.
 

@@ -103,7 +103,7 @@ class LayerProgram(ProgramLayer):
         u = np.stack(split(re, im, self.n, two_d), axis=1)
         u, mask = threshold(u, self.n, two_d, self.level)
         kept = mask.any(axis=1).reshape(len(words), self.n_column_pairs, 2)
-        if d["is_complex"]:
+        if self.kinds == 3:
             kept = np.concatenate([kept.any(axis=-1, keepdims=True), kept], axis=-1)
         return u.reshape(len(words), 2, d["padded_in"]), kept
 
@@ -112,7 +112,7 @@ class LayerProgram(ProgramLayer):
         d, n_lanes = self.d, self.config.n_lanes
         n_pairs = len(columns)
         x = columns.reshape(n_pairs, 2, self.n_column_pairs, 2).transpose(2, 3, 1, 0)
-        if d["is_complex"]:
+        if self.kinds == 3:
             x = np.concatenate([x, x], axis=1)
         matrix = x.reshape(-1, 2 * n_pairs)
         a, b, index = self.entries()

@@ -14,7 +14,10 @@ from spectramac.model.accumulate import accumulate
 from spectramac.model.fixed import Ints
 from spectramac.model.program_layer import LayerTrace
 from spectramac.model.program_map import MapProgram
+from spectramac.model.spectrum import pair_map
 from spectramac.spec.registers import OVERFLOWS
+
+Bools = NDArray[np.bool_]
 
 __all__ = ["TilesProgram"]
 
@@ -60,6 +63,7 @@ class TilesProgram(MapProgram):
             "in_log2_n",
             f"such that {self.n} samples fit spectrum memory's {depth}",
         )
+        need(bool(d["is_complex"]), "is_complex", "1 for tiles")
         need(d["group_out"] == d["padded_out"], "group_out", f"padded_out = {d['padded_out']}")
         self._check_level()
         for axis, side in (("y", "rows"), ("x", "columns")):
@@ -76,6 +80,11 @@ class TilesProgram(MapProgram):
     def n_row_shifts(self) -> int:
         """One for each output channel."""
         return self.d["n_out"]
+
+    @property
+    def words_of_a_pair(self) -> int:
+        """One: complex, or two real bins apart."""
+        return 1
 
     # Execution.
 
@@ -99,6 +108,12 @@ class TilesProgram(MapProgram):
         counters = {"columns_skipped": int(skipped), "saturations": int(clipped.sum())}
         return LayerTrace(self.d, self.counts, keeps, counters, overflows)
 
+    def _forward(self, words: NDArray[np.uint32], overflows: dict[str, bool]) -> tuple[Ints, Bools]:
+        """As of a layer; a pair is kept as a whole."""
+        columns, kept = super()._forward(words, overflows)
+        whole: Bools = np.any(kept, axis=-1)[..., None]
+        return columns, whole
+
     def _tiles(self, words: NDArray[np.uint32]) -> NDArray[np.uint32]:
         """From maps (n_pairs, height, width, n_in) to patches (tiles, padded_in), zero beyond the map."""
         d, n_tiles = self.d, (self.d["walk_height"], self.d["walk_width"])
@@ -113,11 +128,10 @@ class TilesProgram(MapProgram):
 
     def _sums(self, group: int, a: Ints, b: Ints, index: Ints, matrix: Ints) -> tuple[Ints, bool]:
         """Row after row, for a row meets few of the columns."""
-        n_lanes, depth, kinds = self.config.n_lanes, self.depth(group), self.kinds
-        row, pair, kind = self._rows(group, index)
-        per_pair = len(matrix) // self.n_column_pairs
-        column = np.where(kind > 0, kind + 1, 0) if kinds == 3 else kind
-        x = matrix.reshape(self.n_column_pairs, per_pair, -1)
+        n_lanes, depth = self.config.n_lanes, self.depth(group)
+        row, pair, _ = self._rows(group, index)
+        joint = np.tile(pair_map(self.n, True).joint, self.n_column_pairs // (self.n // 2))
+        x = matrix.reshape(self.n_column_pairs, 2, -1)
         sums = np.zeros((depth, n_lanes, 2, x.shape[-1]), np.int64)
         saturated = False
         order = np.argsort(row, axis=None, kind="stable")
@@ -127,14 +141,13 @@ class TilesProgram(MapProgram):
                 continue
             entry, lane = np.divmod(some, n_lanes)
             pairs, where = np.unique(pair[entry], return_inverse=True)
-            weights = np.zeros((n_lanes, 2, len(pairs), per_pair), np.int64)
-            weights[lane, 0, where, column[entry]] = a[entry, lane]
-            weights[lane, 1, where, column[entry]] = b[entry, lane]
-            if kinds == 3:
-                joint = kind[entry] == 0
-                lane, where, entry = lane[joint], where[joint], entry[joint]
-                weights[lane, 0, where, 1] = -b[entry, lane]
-                weights[lane, 1, where, 1] = a[entry, lane]
+            weights = np.zeros((n_lanes, 2, len(pairs), 2), np.int64)
+            first, second = a[entry, lane], b[entry, lane]
+            bins = joint[pair[entry]]
+            weights[lane, 0, where, 0] = first
+            weights[lane, 1, where, 0] = np.where(bins, second, 0)
+            weights[lane, 0, where, 1] = np.where(bins, -second, 0)
+            weights[lane, 1, where, 1] = np.where(bins, first, second)
             v, clipped = accumulate(
                 weights.reshape(2 * n_lanes, -1),
                 x[pairs].reshape(-1, x.shape[-1]),

@@ -16,6 +16,7 @@ __all__ = [
     "fft_input",
     "fft_output",
     "job",
+    "job_fields",
     "kept_columns",
     "position_fields",
     "sample",
@@ -75,6 +76,14 @@ def position_fields(config: AcceleratorConfig) -> tuple[Field, ...]:
     )
 
 
+def job_fields(config: AcceleratorConfig) -> tuple[Field, ...]:
+    """What accompanies a job, where there are maps: :func:`position_fields`, and ``apart``.
+
+    ``apart``: a complex entry of a tile joins two real bins: (a, 0) with the first column, (0, b) with the second.
+    """
+    return (*position_fields(config), Field("apart", _BIT)) if config.maps else ()
+
+
 def control_fields(config: AcceleratorConfig) -> tuple[Field, ...]:
     """What accompanies a column pair: its kind, its first accumulator row, and group marks.
 
@@ -122,6 +131,6 @@ def job(config: AcceleratorConfig) -> Payload:
             Field("base", Format(row_width(config), signed=False)),
             Field("is_complex", _BIT),
             Field("marker", _BIT),
-            *position_fields(config),
+            *job_fields(config),
         )
     )
