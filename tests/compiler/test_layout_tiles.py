@@ -93,7 +93,7 @@ def test_output_channels_in_passes() -> None:
     # 68 words for every three output channels, and 128 in the memory.
     node = random_tiles(rng, SMALL, side=8, shape=(9, 9, 2), n_out=12, window=Window((3, 3)))
     views = [MapView((0, n), (0, n), c, 0, 0, 0, 0) for n, c in ((9, 2), (7, 12))]
-    passes = tile_passes(node, *views, (9, 9), SMALL.replace(coefficient_depth=128))
+    passes = tile_passes(node, *views, (9, 9), SMALL.replace(coefficient_depth=64))
     assert [p.values["n_out"] for p in passes] == [3, 3, 3, 3]
 
 
