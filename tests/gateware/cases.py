@@ -14,7 +14,7 @@ import numpy as np
 
 from spectramac.model.spectrum import pair_map, split, threshold
 from spectramac.spec.config import AcceleratorConfig
-from spectramac.spec.payloads import control_fields, job_fields, position_fields, row_width
+from spectramac.spec.payloads import control_fields, job_fields, row_width
 
 __all__ = [
     "CONFIG",
@@ -179,7 +179,7 @@ class SchedulerCase:
         )
         is_complex = len(counts) == 3
         kept = [keep[0] | keep[1], *keep] if is_complex else keep
-        names = [f.name for f in position_fields(config)]
+        names = [f.name for f in job_fields(config)]
         for kind, count in enumerate(counts):
             if count and kept[kind]:
                 values = {"b1": b1, "b2": b2}
@@ -188,7 +188,7 @@ class SchedulerCase:
                     values
                     | {"entry": entry, "count": count, "base": place, "marker": 0}
                     | {"is_complex": int(is_complex and kind == 0)}
-                    | {name: position[name] for name in names}
+                    | {name: position.get(name, 0) for name in names}
                 )
                 self.labels.append(f"{where}, word {kind}")
             self.skipped += bool(count and not kept[kind])
