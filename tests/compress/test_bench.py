@@ -11,11 +11,12 @@ from tests.compress.conv_cases import NET, bars
 
 from spectramac.compiler.compile import compile_network
 from spectramac.compress import training
-from spectramac.compress.bench import Results, Settings
+from spectramac.compress.bench import Settings
 from spectramac.compress.bench_conv import ConvBench
 from spectramac.compress.bench_dense import DenseBench
 from spectramac.compress.bench_methods import bench_methods
 from spectramac.compress.bench_report import curves_of, introduction, markdown, write_report
+from spectramac.compress.bench_results import Results
 from spectramac.compress.datasets import DataSet
 from spectramac.compress.techniques import SpectralConv
 from spectramac.model.batch import accuracy, quantize_input

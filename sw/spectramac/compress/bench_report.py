@@ -27,8 +27,8 @@ def _spread(values: Sequence[float]) -> float:
 def _points(rows: Iterable[Row]) -> dict[tuple[str, float], list[Row]]:
     """Rows of all seeds by method and density, densities falling; refused ones left out."""
     found: dict[tuple[str, float], list[Row]] = {}
-    for row in sorted(rows, key=lambda r: -r["density"]):
-        if "refusal" not in row:
+    for row in sorted((r for r in rows if "refusal" not in r), key=lambda r: -r["density"]):
+        if True:
             found.setdefault((row["method"], row["density"]), []).append(row)
     return dict(sorted(found.items(), key=lambda item: item[0][0]))
 

@@ -15,6 +15,7 @@ import numpy as np
 from spectramac.compress.compare import float_accuracy
 from spectramac.compress.datasets import TrainingData
 from spectramac.compress.measure import Evaluated, measure
+from spectramac.compress.outline import layer_inputs
 from spectramac.compress.post_training import Choice, DenseLayer, compress_layers
 from spectramac.compress.quantize import activation_scale
 from spectramac.compress.search_demand import Demand
@@ -22,7 +23,6 @@ from spectramac.compress.search_space import (
     MODEL_WIDTHS,
     Space,
     Trial,
-    layer_inputs,
     spend,
 )
 from spectramac.compress.training import Training

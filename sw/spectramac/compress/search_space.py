@@ -8,15 +8,14 @@ wasted on a network that is much too large or too small.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
-from spectramac.compiler.compile import compile_network
 from spectramac.compress.blocks import Floats
 from spectramac.compress.lanes import index_reach
-from spectramac.compress.measure import Size
+from spectramac.compress.outline import MIN_DENSITY, bisected, outline, skeleton_of, within
 from spectramac.compress.post_training import Choice, DenseLayer
 from spectramac.compress.search_demand import Demand
 from spectramac.compress.techniques import (
@@ -30,16 +29,13 @@ from spectramac.compress.techniques import (
     SpectralInput,
     Technique,
 )
-from spectramac.model.network import Network
 from spectramac.spec.config import AcceleratorConfig
 
-__all__ = ["MODEL_WIDTHS", "Space", "Trial", "layer_inputs", "outline", "spend"]
+__all__ = ["MODEL_WIDTHS", "Space", "Trial", "spend"]
 
 MODEL_WIDTHS = "model"
 """Name of the widths that the given network has."""
 
-_MIN_DENSITY = 0.005
-_STEPS = 10
 _BLOCKS = (8, 16, 32, 64)
 
 
@@ -182,50 +178,9 @@ class Space:
         return Choice(technique, density, Quantization(bits, steps))
 
 
-def layer_inputs(layers: Sequence[DenseLayer], x: Floats) -> list[Floats]:
-    """Inputs of every layer of a chain with ReLU between, before compression."""
-    inputs = []
-    for w, b in layers:
-        inputs.append(x)
-        x = np.maximum(x @ w.T + b, 0)
-    return inputs
-
-
-def outline(
-    layers: Sequence[DenseLayer],
-    choices: Sequence[Choice],
-    inputs: Sequence[Floats],
-    config: AcceleratorConfig,
-) -> Size:
-    """Size of the network that choices make, from the masks alone: nothing is quantized or run.
-
-    Parameters
-    ----------
-    layers : sequence of (weights, bias)
-    choices : sequence of Choice
-    inputs : sequence of float array (batch, n_in)
-        Of every layer, before compression.
-
-    Raises
-    ------
-    ValueError
-        If the network does not fit the configuration.
-    """
-    stages = []
-    input_map = None
-    for i, ((w, _), choice, x) in enumerate(zip(layers, choices, inputs, strict=True)):
-        structured = choice.technique.fit(w, choice.density, inputs=x)
-        if i == 0:
-            input_map = structured.input_map
-        for stage in structured.stages:
-            stages.append(replace(stage.skeleton(choice.quantization), name=f"fc{i + 1}"))
-    network = Network(layers=tuple(stages), input_scale=1.0, output_scale=1.0, input_map=input_map)
-    return Size.of(compile_network(network, config), config)
-
-
 def _scaled(choices: Sequence[Choice], factor: float) -> list[Choice]:
     return [
-        Choice(c.technique, float(np.clip(c.density * factor, _MIN_DENSITY, 1)), c.quantization)
+        Choice(c.technique, float(np.clip(c.density * factor, MIN_DENSITY, 1)), c.quantization)
         for c in choices
     ]
 
@@ -245,23 +200,13 @@ def spend(
         If even the smallest densities take more than there is, or do not fit the configuration.
     """
 
-    def excess(factor: float) -> float:
-        return demand.excess(outline(layers, _scaled(choices, factor), inputs, config), 0.0, 0.0)
+    fits = within(demand, config)
 
-    def fits(factor: float) -> bool:
-        try:
-            return excess(factor) <= 0
-        except ValueError:  # does not fit the configuration
-            return False
+    def scaled_fits(factor: float) -> bool:
+        return fits(skeleton_of(layers, _scaled(choices, factor), inputs))
 
-    low = _MIN_DENSITY / max(c.density for c in choices)
-    high = 1 / min(c.density for c in choices)
-    least = excess(low)
+    low = MIN_DENSITY / max(c.density for c in choices)
+    least = demand.excess(outline(layers, _scaled(choices, low), inputs, config), 0.0, 0.0)
     if least > 0:
         raise ValueError(f"even the smallest densities exceed the budget by {100 * least:.0f} %")
-    if fits(high):
-        return _scaled(choices, high)
-    for _ in range(_STEPS):
-        middle = float(np.sqrt(low * high))
-        low, high = (middle, high) if fits(middle) else (low, middle)
-    return _scaled(choices, low)
+    return _scaled(choices, bisected(scaled_fits, low, 1 / min(c.density for c in choices)))

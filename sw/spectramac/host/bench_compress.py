@@ -28,6 +28,10 @@ def _numbers(text: str) -> list[float]:
     return [float(part) for part in text.split(",")]
 
 
+def _whole_numbers(text: str) -> list[int]:
+    return [int(part) for part in text.split(",")]
+
+
 def _parser() -> argparse.ArgumentParser:
     from spectramac.compress.bench import DENSITIES, RATES
     from spectramac.compress.datasets import DATASETS
@@ -41,7 +45,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--datasets", default=",".join(DATASETS), help="names with commas")
     add("--methods", help="names with commas; default: all with int4, and the plain ones with int8")
     add("--list", action="store_true", help="print the names of all methods and stop")
-    add("--densities", type=_numbers, default=list(DENSITIES), help="with commas")
+    target = parser.add_mutually_exclusive_group()
+    target.add_argument("--densities", type=_numbers, default=list(DENSITIES), help="with commas")
+    target.add_argument(
+        "--budgets", type=_whole_numbers, help="in bytes, with commas, instead of densities"
+    )
     add("--seeds", type=int, default=3, help="how many: 0, 1, …")
     add("--epochs", type=int, default=20, help="of every method")
     add("--teacher-epochs", type=int, default=40, help="of the dense networks")
@@ -77,10 +85,11 @@ def _methods(given: str | None, known: Sequence[Sequence[str]]) -> list[list[str
 
 
 def _run(options: argparse.Namespace) -> None:
-    from spectramac.compress.bench import Bench, Results, Settings
+    from spectramac.compress.bench import Bench, Settings
     from spectramac.compress.bench_conv import ConvBench
     from spectramac.compress.bench_dense import DenseBench
     from spectramac.compress.bench_report import introduction, write_report
+    from spectramac.compress.bench_results import Results, Target
     from spectramac.compress.datasets import load_dataset
 
     config = preset(options.preset).replace(coefficient_depth=options.coefficient_depth)
@@ -104,12 +113,16 @@ def _run(options: argparse.Namespace) -> None:
         for bench, _ in plans:
             print(f"{bench.data.name}: {', '.join(bench.methods)}")
         return
+    if options.budgets:
+        targets = [Target(budget=budget) for budget in options.budgets]
+    else:
+        targets = [Target(density=density) for density in options.densities]
     for bench, methods in plans:
         for seed in range(options.seeds):
             bench.dense(seed)
         for method in methods:
-            for density in options.densities:
-                bench.run(method, density, range(options.seeds))
+            for target in targets:
+                bench.run(method, target, range(options.seeds))
     command = f"python -m spectramac.host.bench_compress {shlex.join(options.arguments)}".strip()
     text = introduction(settings.identity(), command)
     path = options.out / "bench-compress.md"
