@@ -14,7 +14,7 @@ This is what fully-connected networks (:mod:`spectramac.compress.bench_dense`) a
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
@@ -95,6 +95,7 @@ class Bench(ABC, Generic[N]):
     results: Results
     out: Path
     log: Log = lambda _: None
+    _densities: dict[tuple[str, int, int], float] = field(default_factory=dict, init=False)
 
     @property
     @abstractmethod
@@ -198,7 +199,10 @@ class Bench(ABC, Generic[N]):
         if target.density is not None:
             return target.density
         assert target.budget is not None
-        return self._density_within(method, target.budget, seed)
+        key = method, target.budget, seed
+        if key not in self._densities:
+            self._densities[key] = self._density_within(*key)
+        return self._densities[key]
 
     def _refusal(self, method: str, target: Target, seed: int) -> str:
         """Why the configuration does not run it; nothing if it does."""

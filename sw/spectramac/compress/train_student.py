@@ -115,7 +115,7 @@ class ThresholdedNetwork(SpectralNetwork):
         low, high = _FACTORS
         if not fits_with(low):
             raise ValueError(f"at {low:g} of the planned densities the network must fit")
-        self.choose_masks(x, 1.0, bisected(fits_with, low, high))
+        self.choose_masks(x, 1.0, bisected(fits_with, low, high, 8))
 
     @torch.no_grad()
     def start_quantization(self, x: Tensor) -> None:
