@@ -58,9 +58,10 @@ class DenseBench(Bench[Network]):
     def _dense_accuracy(self, layers: list[DenseLayer]) -> float:
         return float_accuracy(layers, self.data.x_test, self.data.y_test)
 
-    def _plan(
+    def plan(
         self, method: str, density: float, seed: int
     ) -> tuple[list[DenseLayer], list[DenseLayer], list[Choice]]:
+        """The dense network, the chain that a method compresses, and its choices."""
         layers = self.dense(seed)
         chain, choices = self.methods[method].plan(layers, density, self.data.calibration)
         return layers, chain, choices
@@ -70,7 +71,7 @@ class DenseBench(Bench[Network]):
         fits = within(Demand(max_bytes=budget), config)
 
         def skeleton(density: float) -> Network:
-            _, chain, choices = self._plan(method, density, seed)
+            _, chain, choices = self.plan(method, density, seed)
             return skeleton_of(chain, choices, layer_inputs(chain, calibration))
 
         if not fits(skeleton(MIN_DENSITY)):
@@ -79,14 +80,14 @@ class DenseBench(Bench[Network]):
         return bisected(lambda density: fits(skeleton(density)), MIN_DENSITY, 1.0)
 
     def _check(self, method: str, density: float, seed: int) -> None:
-        _, chain, choices = self._plan(method, density, seed)
+        _, chain, choices = self.plan(method, density, seed)
         inputs = layer_inputs(chain, self.data.calibration)
         outline(chain, choices, inputs, self.settings.config)
 
     def _train(
         self, method: str, density: float, seed: int, rate: float, budget: int | None = None
     ) -> Network:
-        layers, chain, choices = self._plan(method, density, seed)
+        layers, chain, choices = self.plan(method, density, seed)
         config = self.settings.config
         demand = None if budget is None else Demand(max_bytes=budget)
         return Training(self.settings.epochs * self.passes, rate).network(

@@ -71,7 +71,7 @@ class Results:
         If the file is of other settings; names the difference.
     """
 
-    _TABLES = ("dense", "rates", "results", "rtl")
+    _TABLES = ("dense", "rates", "results", "finalists", "rtl")
 
     def __init__(self, path: Path, settings: dict[str, Any]) -> None:
         self.path = path

@@ -37,6 +37,10 @@ MODEL_WIDTHS = "model"
 """Name of the widths that the given network has."""
 
 _BLOCKS = (8, 16, 32, 64)
+_MIN_RELATIVE = 0.01
+"""Density of a layer, relative to others'."""
+_START = 0.5
+"""That of all layers where a search starts."""
 
 
 class Trial(Protocol):
@@ -79,12 +83,15 @@ class Space:
         Hidden widths besides those of the network itself.
     min_bits : int
         From 4; 8 is the largest.
+    neurons : bool
+        Whether hidden neurons may be removed first, the same part of every hidden layer.
     """
 
     config: AcceleratorConfig
     image: tuple[int, int] | None = None
     widths: tuple[tuple[int, ...], ...] = ()
     min_bits: int = 4
+    neurons: bool = False
 
     def __post_init__(self) -> None:
         if not 4 <= self.min_bits <= 8:
@@ -127,6 +134,10 @@ class Space:
         names = [MODEL_WIDTHS, *("-".join(map(str, w)) for w in self.widths)]
         return str(trial.suggest_categorical("widths", names)) if len(names) > 1 else names[0]
 
+    def neurons_of(self, trial: Trial) -> float:
+        """Part of the hidden neurons that stays."""
+        return trial.suggest_float("neurons", 0.02, 1.0, log=True) if self.neurons else 1.0
+
     def choose(self, trial: Trial, n_layers: int) -> list[Choice]:
         """A choice for every layer; densities still to be multiplied, if there is a budget."""
         return [
@@ -148,11 +159,43 @@ class Space:
             for n in dict.fromkeys(max(b, self.min_bits) for b in bits):
                 point: dict[str, Any] = {"widths": MODEL_WIDTHS} if self.widths else {}
                 for i, technique in enumerate([kind] * (n_layers - 1) + [last]):
-                    values = (technique, n, steps, 0.5, 8)
+                    values = (technique, n, steps, _START, 8)
                     names = ("technique", "bits", "steps", "density", "block")
                     point |= {f"{n_layers}.{i}.{k}": v for k, v in zip(names, values, strict=True)}
                 points.append(point)
         return points
+
+    def parameters_of(
+        self, choices: Sequence[Choice], neurons: float = 1.0
+    ) -> dict[str, Any] | None:
+        """Parameters of a trial that makes these choices, but for a common factor of densities; None if none does."""
+        densest = max(choice.density for choice in choices)
+        found: dict[str, Any] = {"widths": MODEL_WIDTHS} if self.widths else {}
+        found |= {"neurons": neurons} if self.neurons else {}
+        for i, choice in enumerate(choices):
+            technique = self._parameters_of(i, i == len(choices) - 1, choice)
+            if technique is None:
+                return None
+            own = technique | {
+                "bits": choice.quantization.bits,
+                "steps": choice.quantization.steps,
+                "density": max(_MIN_RELATIVE, _START * choice.density / densest),
+            }
+            found |= {f"{len(choices)}.{i}.{name}": value for name, value in own.items()}
+        return found
+
+    def _parameters_of(self, index: int, last: bool, choice: Choice) -> dict[str, Any] | None:
+        """Technique, and block or tile, of a choice."""
+        for kind, family in self._families().items():
+            for block in self.blocks if family.has_block else _BLOCKS[:1]:
+                made = family.make(block, choice.quantization.bits)
+                if made == choice.technique and (family.last or not last):
+                    return {"technique": kind, "block": block}
+        for tile in self._tiles if self.image is not None and index == 0 else ():
+            assert self.image is not None
+            if choice.technique == SpectralInput(self.image, tile):
+                return {"technique": "spectral-input", "tile": tile}
+        return None
 
     def _layer(self, trial: Trial, index: int, last: bool, name: str) -> Choice:
         families = {n: f for n, f in self._families().items() if f.last or not last}
@@ -163,7 +206,7 @@ class Space:
         kind = trial.suggest_categorical(f"{name}.technique", names)
         bits = trial.suggest_int(f"{name}.bits", self.min_bits, 8)
         steps = trial.suggest_categorical(f"{name}.steps", ["layer", "row"])
-        density = trial.suggest_float(f"{name}.density", 0.01, 1.0, log=True)
+        density = trial.suggest_float(f"{name}.density", _MIN_RELATIVE, 1.0, log=True)
         technique: Technique
         if kind == "spectral-input":
             assert self.image is not None
