@@ -19,6 +19,7 @@ import numpy as np
 from optuna.study import Study
 from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
 
+from spectramac.compress.bench_budgets import MIX
 from spectramac.compress.bench_dense import DenseBench
 from spectramac.compress.bench_results import Target
 from spectramac.compress.methods import NeuronMethod
@@ -30,10 +31,7 @@ from spectramac.compress.search_space import Space
 from spectramac.compress.training import Training
 from spectramac.model.network import load_network, save_network
 
-__all__ = ["METHOD", "Mix"]
-
-METHOD = "mix"
-"""Name in the results."""
+__all__ = ["Mix"]
 
 Row = dict[str, Any]
 
@@ -58,7 +56,7 @@ class Mix:
     def run(self, budget: int, seeds: Sequence[int]) -> None:
         """The mix for a budget, with all seeds; what is in the study or the results already is not done again."""
         bench, key = self.bench, {"dataset": self.bench.data.name, "budget": budget}
-        if bench.results.find("results", **key, method=METHOD) is not None:
+        if bench.results.find("results", **key, method=MIX) is not None:
             return
         study = self.study(budget)
         choices = [self._trained(budget, trial, seeds) for trial in self._best(study)]
@@ -66,7 +64,7 @@ class Mix:
         if not choices:
             reason = f"no technique and none of {self.trials} trials stays within the budget"
             for seed in seeds:
-                bench.results.add("results", **key, method=METHOD, seed=seed, refusal=reason)
+                bench.results.add("results", **key, method=MIX, seed=seed, refusal=reason)
             return
         for row in max(choices, key=_order):
             self._add(key, row)
@@ -162,11 +160,11 @@ class Mix:
     def _add(self, key: dict[str, Any], row: Row) -> None:
         bench = self.bench
         if "method" in row:
-            added = {**row, "method": METHOD, "plan": [f"{row['method']} alone"]}
+            added = {**row, "method": MIX, "plan": [f"{row['method']} alone"]}
         else:
             name = row["network"].removesuffix(".npz")
             network = load_network(bench.out / "networks" / row["network"])
-            added = {**row, "method": METHOD, **bench.figures(network, name)}
+            added = {**row, "method": MIX, **bench.figures(network, name)}
         bench.results.add("results", **added)
         bench.log(
             f"{bench.data.name}, mix in {key['budget']} bytes, seed {row['seed']}, rate {row['rate']:g}: "
@@ -176,7 +174,7 @@ class Mix:
 
 def _value(trial: FrozenTrial) -> float:
     assert trial.value is not None
-    return trial.value
+    return float(trial.value)
 
 
 def _order(rows: Sequence[Row]) -> tuple[float, float]:
