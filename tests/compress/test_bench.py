@@ -16,7 +16,7 @@ from spectramac.compress.bench_conv import ConvBench
 from spectramac.compress.bench_dense import DenseBench
 from spectramac.compress.bench_methods import bench_methods
 from spectramac.compress.bench_report import introduction, markdown, write_report
-from spectramac.compress.bench_results import Results
+from spectramac.compress.bench_results import Results, Target
 from spectramac.compress.bench_rows import curves_of
 from spectramac.compress.datasets import DataSet
 from spectramac.compress.techniques import SpectralConv
