@@ -19,6 +19,18 @@ CONTROLS = ("prune-pair-int4", "prune-lanes-int4")
 _FREQUENCY = ("sft", "rows-sft", "spectral-input", "circulant")
 _SFT = ("sft", "rows-sft")
 
+_ABOUT = (
+    "Budgets: every method has the density at which its compiled image takes nearly all of the bytes, never more. "
+    "It is found on the masks of the dense network, and once more when training fixes the masks."
+)
+_ABOUT_MIX = (
+    "Technique, block, bits and density of every layer, how many hidden neurons stay, and the learning rate, by an "
+    "Optuna study on the validation part that begins with the single techniques above as known trials. The best "
+    "trials are trained with all seeds; of them and the single techniques, the one with the best mean on the "
+    "validation part is the mix. Compared with the single technique that turned out best on the *test* part, which "
+    "nothing could choose. The spread is the root mean square of both standard deviations."
+)
+
 
 def _starts(*names: str) -> Callable[[Measured], bool]:
     return lambda point: point.method.startswith(names)
@@ -74,10 +86,7 @@ def _mixes(budgets: dict[int, list[Measured]]) -> list[str]:
     return [
         "### The mix",
         "",
-        (
-            "Against the single technique that turned out best on the *test* part, which nothing could choose. The "
-            "spread is the root mean square of both standard deviations."
-        ),
+        _ABOUT_MIX,
         "",
         *table(header, cells),
         "",
@@ -140,7 +149,7 @@ def equal_bytes(rows: Sequence[Row]) -> list[str]:
         if point.target.budget is not None:
             budgets.setdefault(point.target.budget, []).append(point)
     budgets = dict(sorted(budgets.items()))
-    lines = []
+    lines = [_ABOUT, ""] if budgets else []
     for budget, points in budgets.items():
         lines += [f"### At most {budget} bytes", "", *_all_methods(points), ""]
     if budgets:
