@@ -149,6 +149,7 @@ def _run(options: argparse.Namespace) -> None:
     from spectramac.compress.bench_report import introduction, write_report
     from spectramac.compress.bench_results import Results
 
+    _with_mix(options)  # what is asked for is refused before anything is loaded
     config = preset(options.preset).replace(coefficient_depth=options.coefficient_depth)
     settings = Settings(
         config=config,
@@ -160,7 +161,6 @@ def _run(options: argparse.Namespace) -> None:
     results = Results(options.out / "results.json", settings.identity())
     benches = _benches(options, results, settings)
     chosen = _methods(options.methods, [list(bench.methods) for bench in benches])
-    _with_mix(options)
     for bench, methods in zip(benches, chosen, strict=True):
         if options.list:
             print(f"{bench.data.name}: {', '.join(bench.methods)}")
