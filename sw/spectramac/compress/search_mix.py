@@ -56,18 +56,20 @@ class Mix:
     def run(self, budget: int, seeds: Sequence[int]) -> None:
         """The mix for a budget, with all seeds; what is in the study or the results already is not done again."""
         bench, key = self.bench, {"dataset": self.bench.data.name, "budget": budget}
-        if bench.results.find("results", **key, method=MIX) is not None:
+        missing = [s for s in seeds if not bench.results.find("results", **key, method=MIX, seed=s)]
+        if not missing:
             return
         study = self.study(budget)
         choices = [self._trained(budget, trial, seeds) for trial in self._best(study)]
         choices += self._singles(budget, seeds)
         if not choices:
             reason = f"no technique and none of {self.trials} trials stays within the budget"
-            for seed in seeds:
+            for seed in missing:
                 bench.results.add("results", **key, method=MIX, seed=seed, refusal=reason)
             return
         for row in max(choices, key=_order):
-            self._add(key, row)
+            if row["seed"] in missing:
+                self._add(key, row)
 
     def problem(self, budget: int, seed: int) -> Problem:
         """What is searched."""
@@ -85,10 +87,8 @@ class Mix:
 
     def study(self, budget: int) -> Study:
         """The study of a budget with all its trials."""
-        storage, name = (
-            str(self.bench.out / "mix" / "study.journal"),
-            f"{self.bench.data.name}-{budget}",
-        )
+        storage = str(self.bench.out / "mix" / "study.journal")
+        name = f"{self.bench.data.name}-{budget}"
         problem = self.problem(budget, 0)
         known = self.known(budget, problem)
         study = open_study(problem, storage, name, known=known)
@@ -178,10 +178,9 @@ def _value(trial: FrozenTrial) -> float:
 
 
 def _order(rows: Sequence[Row]) -> tuple[float, float]:
-    """Of equal means the one of fewer bytes."""
-    return float(np.mean([r["validation"] for r in rows])), -float(
-        np.mean([r["bytes"] for r in rows])
-    )
+    """By their mean; of equals the one of fewer bytes."""
+    validation, n_bytes = ([row[name] for row in rows] for name in ("validation", "bytes"))
+    return float(np.mean(validation)), -float(np.mean(n_bytes))
 
 
 def _plan(neurons: float, choices: Sequence[Choice]) -> list[str]:
