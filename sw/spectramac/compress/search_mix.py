@@ -28,6 +28,7 @@ from spectramac.compress.search import open_study, work
 from spectramac.compress.search_demand import Demand
 from spectramac.compress.search_problem import Problem
 from spectramac.compress.search_space import Space
+from spectramac.compress.techniques import NotRunnableError
 from spectramac.compress.training import Training
 from spectramac.model.network import load_network, save_network
 
@@ -60,8 +61,14 @@ class Mix:
         if not missing:
             return
         study = self.study(budget)
-        choices = [self._trained(budget, trial, seeds) for trial in self._best(study)]
-        choices += self._singles(budget, seeds)
+        choices = self._singles(budget, seeds)
+        for trial in self._best(study):
+            try:
+                choices.append(self._trained(budget, trial, seeds))
+            except (NotRunnableError, ValueError) as error:  # with another seed than the search's
+                bench.log(
+                    f"{bench.data.name}, mix in {budget} bytes, trial {trial.number}: {error}"
+                )
         if not choices:
             reason = f"no technique and none of {self.trials} trials stays within the budget"
             for seed in missing:
