@@ -11,11 +11,13 @@ from tests.compress.conv_cases import NET, bars
 
 from spectramac.compiler.compile import compile_network
 from spectramac.compress import training
-from spectramac.compress.bench import Results, Settings
+from spectramac.compress.bench import Settings
 from spectramac.compress.bench_conv import ConvBench
 from spectramac.compress.bench_dense import DenseBench
 from spectramac.compress.bench_methods import bench_methods
-from spectramac.compress.bench_report import curves_of, introduction, markdown, write_report
+from spectramac.compress.bench_report import introduction, markdown, write_report
+from spectramac.compress.bench_results import Results, Target
+from spectramac.compress.bench_rows import curves_of
 from spectramac.compress.datasets import DataSet
 from spectramac.compress.techniques import SpectralConv
 from spectramac.model.batch import accuracy, quantize_input
@@ -127,7 +129,7 @@ def bench(tmp_path, monkeypatch):
 
 def test_every_figure_is_that_of_the_network_that_is_kept(bench):
     assert bench.passes == 4
-    bench.run("sft-8x8-int8", 0.5, (0, 1))
+    bench.run("sft-8x8-int8", Target(density=0.5), (0, 1))
     table = bench.results.tables
     assert [r["seed"] for r in table["dense"]] == [0, 1]
     rates = {r["rate"]: r["validation"] for r in table["rates"]}
@@ -155,24 +157,24 @@ def test_a_stopped_run_goes_on(bench, monkeypatch):
     trained = []
     train = DenseBench._train
 
-    def counted(self, method, density, seed, rate):
+    def counted(self, method, density, seed, rate, budget):
         if len(trained) == 3:
             raise KeyboardInterrupt
         trained.append((seed, rate))
-        return train(self, method, density, seed, rate)
+        return train(self, method, density, seed, rate, budget)
 
     monkeypatch.setattr(DenseBench, "_train", counted)
     with pytest.raises(KeyboardInterrupt):
-        bench.run("prune-pair-int4", 0.5, (0, 1, 2))
+        bench.run("prune-pair-int4", Target(density=0.5), (0, 1, 2))
     assert len(bench.results.tables["results"]) == 2
     monkeypatch.setattr(DenseBench, "_train", train)
     later = DenseBench(
         bench.data, SETTINGS, Results(bench.results.path, SETTINGS.identity()), bench.out
     )
     monkeypatch.setattr(DenseBench, "_train", lambda *a: (trained.append(a[3:]), train(*a))[1])
-    later.run("prune-pair-int4", 0.5, (0, 1, 2))
+    later.run("prune-pair-int4", Target(density=0.5), (0, 1, 2))
     assert len(trained) == 4
-    later.run("prune-pair-int4", 0.5, (0, 1, 2))
+    later.run("prune-pair-int4", Target(density=0.5), (0, 1, 2))
     assert len(trained) == 4
     assert len(json.loads(bench.results.path.read_text())["results"]) == 3
 
@@ -186,7 +188,9 @@ def test_what_does_not_fit_is_noted_before_training(tmp_path, monkeypatch):
     )
     settings = Settings(config=CONFIG.replace(coefficient_depth=64), epochs=1, teacher_epochs=1)
     results = Results(tmp_path / "results.json", settings.identity())
-    DenseBench(data_set(), settings, results, tmp_path).run("prune-pair-int8", 1.0, (0, 1))
+    DenseBench(data_set(), settings, results, tmp_path).run(
+        "prune-pair-int8", Target(density=1.0), (0, 1)
+    )
     assert len(results.tables["results"]) == 2
     assert "layer 'fc1'" in results.tables["results"][0]["refusal"]
 
@@ -220,8 +224,8 @@ def test_convolutions(conv_bench):
     made = []
     train = ConvBench._train
     conv_bench._train = lambda *a: made.append(train(conv_bench, *a)) or made[-1]
-    conv_bench.run("prune-conv-pair-int8", 0.5, (0, 1))
-    conv_bench.run("spectral-conv-int4", 0.5, (0,))
+    conv_bench.run("prune-conv-pair-int8", Target(density=0.5), (0, 1))
+    conv_bench.run("spectral-conv-int4", Target(density=0.5), (0,))
     assert len(made) == 3 + 2
     table, data = conv_bench.results.tables, conv_bench.data
     assert [r["accuracy"] > 80 for r in table["dense"]] == [True, True]
@@ -234,7 +238,7 @@ def test_convolutions(conv_bench):
     assert first["multiplications"] == chosen.cost(CONFIG).total_multiplications
     assert first["accuracy"] > 60
     count = len(made)
-    conv_bench.run("prune-conv-pair-int8", 0.5, (0, 1))
+    conv_bench.run("prune-conv-pair-int8", Target(density=0.5), (0, 1))
     assert len(made) == count
     text = markdown(table, SETTINGS.identity(), "the command")
     assert "Dense network 8x8; 8 filters 5x5, 2x2 maximum; 16 filters" in text
@@ -259,6 +263,6 @@ def test_what_suits_no_kernel_is_noted(conv_bench, monkeypatch):
     monkeypatch.setattr(ConvBench, "_train", lambda *a: pytest.fail("trained"))
     tiles = conv_bench.methods["spectral-conv-int4"].method
     object.__setattr__(tiles, "convolution", lambda *_: SpectralConv(4))
-    conv_bench.run("spectral-conv-int4", 0.5, (0,))
+    conv_bench.run("spectral-conv-int4", Target(density=0.5), (0,))
     (row,) = conv_bench.results.tables["results"]
     assert "tile must be at least the kernel's size, 5 x 5, not 4" in row["refusal"]

@@ -12,9 +12,10 @@ pytest.importorskip("torch", reason="training is an extra: pip install 'spectram
 
 from spectramac.compiler.compile import compile_network
 from spectramac.compress import training
-from spectramac.compress.bench import Results, Settings, open_results
+from spectramac.compress.bench import Settings
 from spectramac.compress.bench_dense import DenseBench
 from spectramac.compress.bench_narrow import CONFIG, INPUT_SCALE, PLANS, NarrowBench
+from spectramac.compress.bench_results import Results, open_results
 from spectramac.compress.data import digits
 from spectramac.compress.datasets import DataSet
 from spectramac.compress.train_conv_teacher import cached_conv_logits

@@ -1,33 +1,33 @@
 # SPDX-FileCopyrightText: 2026 The spectramac authors
 # SPDX-License-Identifier: BSD-2-Clause
-"""The benchmark: every method, trained for the same number of epochs, at several densities, with several seeds.
+"""The benchmark: every method, trained for the same number of epochs, at several densities or within several
+budgets of bytes, with several seeds.
 
 For every data set and seed a dense network is trained. Each method compresses and trains it, distilled from it.
-The learning rate is chosen for each data set, method and density by the accuracy on the validation part, with
+The learning rate is chosen for each data set, method and point by the accuracy on the validation part, with
 the first seed. What does not fit the configuration is noted with the reason, before any training.
 
 This is what fully-connected networks (:mod:`spectramac.compress.bench_dense`) and convolutional ones
 (:mod:`spectramac.compress.bench_conv`) share. Results go to a file as they come: a stopped run goes on where it was.
 """
 
-import json
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
+from spectramac.compress.bench_results import Results, Target
 from spectramac.compress.datasets import DataSet
 from spectramac.compress.post_training import DenseLayer
 from spectramac.compress.quantize import activation_scale
 from spectramac.compress.techniques import NotRunnableError
 from spectramac.compress.training import passes
-from spectramac.compress.whole_file import whole_file
 from spectramac.spec.config import AcceleratorConfig
 
-__all__ = ["DENSITIES", "RATES", "Bench", "Results", "Settings", "open_results"]
+__all__ = ["DENSITIES", "RATES", "Bench", "Settings"]
 
 N = TypeVar("N")
 """What training gives."""
@@ -75,69 +75,6 @@ class Settings:
         }
 
 
-class Results:
-    """A JSON file of results, complete after every :meth:`add`.
-
-    Parameters
-    ----------
-    path : path
-        Read if it is there.
-    settings : dict
-        :meth:`Settings.identity`.
-
-    Raises
-    ------
-    ValueError
-        If the file is of other settings; names the difference.
-    """
-
-    _TABLES = ("dense", "rates", "results", "rtl")
-
-    def __init__(self, path: Path, settings: dict[str, Any]) -> None:
-        self.path = path
-        self.tables: dict[str, list[dict[str, Any]]] = {name: [] for name in self._TABLES}
-        self._settings = settings
-        if path.exists():
-            found = json.loads(path.read_text(encoding="utf-8"))
-            for key, value in settings.items():
-                if found["settings"].get(key) != value:
-                    raise ValueError(
-                        f"{path} was made with {key} {found['settings'].get(key)!r}, not {value!r}; "
-                        "use the same options, or another folder"
-                    )
-            self.tables = {name: found.get(name, []) for name in self._TABLES}
-
-    def find(self, table: str, **key: Any) -> dict[str, Any] | None:
-        """The row with this key, if there is one."""
-        rows = (r for r in self.tables[table] if all(r.get(k) == v for k, v in key.items()))
-        return next(rows, None)
-
-    def add(self, table: str, **row: Any) -> None:
-        """Append a row and write the file, whole or not at all."""
-        self.tables[table].append(row)
-        text = json.dumps({"settings": self._settings, **self.tables}, indent=1, allow_nan=False)
-        with whole_file(self.path) as partial:
-            partial.write_text(text + "\n", encoding="utf-8")
-
-
-def open_results(path: Path) -> tuple[Results, AcceleratorConfig]:
-    """Results that are there, and the configuration that they are for.
-
-    Raises
-    ------
-    ValueError
-        If they are for another version of the architecture.
-    """
-    settings = json.loads(path.read_text(encoding="utf-8"))["settings"]
-    identity = settings["configuration"]
-    parameters = {k: v for k, v in identity.items() if k != "architecture_version"}
-    config = AcceleratorConfig(name="benchmark", **parameters)
-    if config.identity() != identity:
-        version = identity["architecture_version"]
-        raise ValueError(f"{path} is for architecture version {version}; run the benchmark again")
-    return Results(path, settings), config
-
-
 @dataclass(eq=False)
 class Bench(ABC, Generic[N]):
     """The benchmark of one data set.
@@ -158,6 +95,7 @@ class Bench(ABC, Generic[N]):
     results: Results
     out: Path
     log: Log = lambda _: None
+    _densities: dict[tuple[str, int, int], float] = field(default_factory=dict, init=False)
 
     @property
     @abstractmethod
@@ -180,12 +118,18 @@ class Bench(ABC, Generic[N]):
         """Percent of the test part, in floating point."""
 
     @abstractmethod
+    def _density_within(self, method: str, budget: int, seed: int) -> float:
+        """The density at which a budget of bytes is just used up; :exc:`ValueError` if there is none."""
+
+    @abstractmethod
     def _check(self, method: str, density: float, seed: int) -> None:
         """Raise what the plan or the configuration does not allow."""
 
     @abstractmethod
-    def _train(self, method: str, density: float, seed: int, rate: float) -> N:
-        """A compressed network."""
+    def _train(
+        self, method: str, density: float, seed: int, rate: float, budget: int | None = None
+    ) -> N:
+        """A compressed network, of at most ``budget`` bytes."""
 
     @abstractmethod
     def validate(self, network: N) -> float:
@@ -227,40 +171,60 @@ class Bench(ABC, Generic[N]):
             self.log(f"{self.data.name}, seed {seed}: dense, floating point, {accuracy:.2f} %")
         return layers
 
-    def run(self, method: str, density: float, seeds: Sequence[int]) -> None:
+    def run(self, method: str, target: Target, seeds: Sequence[int]) -> None:
         """One point of a curve with all seeds; what is in the results already is not done again."""
-        key = {"dataset": self.data.name, "method": method, "density": density}
+        key = {"dataset": self.data.name, "method": method, **target.key}
         missing = [s for s in seeds if self.results.find("results", **key, seed=s) is None]
         if not missing:
             return
-        refusal = self._refusal(method, density, seeds[0])
+        refusal = self._refusal(method, target, seeds[0])
         if refusal:
             for seed in missing:
                 self.results.add("results", **key, seed=seed, refusal=refusal)
-            self.log(f"{self.data.name}, {method} at {density:g}: {refusal}")
+            self.log(f"{self.data.name}, {method} {target.text}: {refusal}")
             return
-        rate, trained = self._choose_rate(method, density, seeds[0])
+        rate, trained = self._choose_rate(method, target, seeds[0])
         for seed in missing:
             network = trained if seed == seeds[0] and trained is not None else None
-            self._add_result(method, density, seed, rate, network)
+            self._add_result(method, target, seed, rate, network)
 
-    def _refusal(self, method: str, density: float, seed: int) -> str:
+    def density(self, method: str, target: Target, seed: int) -> float:
+        """That a target stands for, on the dense network of this seed.
+
+        Raises
+        ------
+        ValueError
+            If a budget is less than the method takes at least.
+        """
+        if target.density is not None:
+            return target.density
+        assert target.budget is not None
+        key = method, target.budget, seed
+        if key not in self._densities:
+            self._densities[key] = self._density_within(*key)
+        return self._densities[key]
+
+    def _refusal(self, method: str, target: Target, seed: int) -> str:
         """Why the configuration does not run it; nothing if it does."""
         try:
-            self._check(method, density, seed)
+            self._check(method, self.density(method, target, seed), seed)
         except (NotRunnableError, ValueError) as error:
             return str(error)
         return ""
 
-    def _choose_rate(self, method: str, density: float, seed: int) -> tuple[float, N | None]:
+    def _trained(self, method: str, target: Target, seed: int, rate: float) -> N:
+        density = self.density(method, target, seed)
+        return self._train(method, density, seed, rate, target.budget)
+
+    def _choose_rate(self, method: str, target: Target, seed: int) -> tuple[float, N | None]:
         """The best learning rate on the validation part, and its network if it was trained now."""
-        key = {"dataset": self.data.name, "method": method, "density": density}
+        key = {"dataset": self.data.name, "method": method, **target.key}
         best: tuple[float, float, N | None] = (-1.0, self.settings.rates[0], None)
         for rate in self.settings.rates:
             row = self.results.find("rates", **key, rate=rate)
             network = None
             if row is None:
-                network = self._train(method, density, seed, rate)
+                network = self._trained(method, target, seed, rate)
                 accuracy = self.validate(network)
                 self.results.add("rates", **key, seed=seed, rate=rate, validation=accuracy)
             else:
@@ -270,25 +234,24 @@ class Bench(ABC, Generic[N]):
         return best[1], best[2]
 
     def _add_result(
-        self, method: str, density: float, seed: int, rate: float, network: N | None
+        self, method: str, target: Target, seed: int, rate: float, network: N | None
     ) -> None:
         start = time.perf_counter()
         data = self.data
         if network is None:
-            network = self._train(method, density, seed, rate)
-        found = self.figures(network, f"{data.name}-{method}-{density:g}-{seed}")
+            network = self._trained(method, target, seed, rate)
+        found = self.figures(network, f"{data.name}-{method}-{target.name}-{seed}")
+        density = self.density(method, target, seed)
         self.results.add(
             "results",
-            dataset=data.name,
-            method=method,
-            density=density,
+            **{"dataset": data.name, "method": method, **target.key, "density": density},
             seed=seed,
             rate=rate,
             validation=self.validate(network),
             **found,
         )
         self.log(
-            f"{data.name}, {method} at {density:g}, seed {seed}, rate {rate:g}: "
+            f"{data.name}, {method} {target.text}, seed {seed}, rate {rate:g}: "
             f"{found['accuracy']:.2f} % in {found['bytes']} bytes "
             f"({time.perf_counter() - start:.0f} s)"
         )

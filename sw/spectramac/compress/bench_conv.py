@@ -99,11 +99,18 @@ class ConvBench(Bench[Any]):
         inputs = self._floating.layer_inputs(layers, self._net, x)
         return layers, chosen.method.plan(layers, density, chosen.quantization, inputs)
 
+    def _density_within(self, method: str, budget: int, seed: int) -> float:
+        raise ValueError(
+            "budgets are for fully-connected networks; give densities for convolutions"
+        )
+
     def _check(self, method: str, density: float, seed: int) -> None:
         _, (chain, choices) = self._plan(method, density, seed)
         self._training.masks_cost(chain, self._net, choices, self.settings.config)
 
-    def _train(self, method: str, density: float, seed: int, rate: float) -> Any:
+    def _train(
+        self, method: str, density: float, seed: int, rate: float, budget: int | None = None
+    ) -> Any:
         layers, (chain, choices) = self._plan(method, density, seed)
         procedure = Training(self.settings.epochs * self.passes, rate).procedure()
         return self._training.train_conv(

@@ -7,12 +7,21 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from spectramac.compiler.compile import compile_network
 from spectramac.compress.bench import Bench
 from spectramac.compress.bench_methods import BenchMethod, bench_methods
 from spectramac.compress.compare import float_accuracy
 from spectramac.compress.measure import measure
+from spectramac.compress.outline import (
+    MIN_DENSITY,
+    bisected,
+    layer_inputs,
+    outline,
+    skeleton_of,
+    within,
+)
 from spectramac.compress.post_training import Choice, DenseLayer
-from spectramac.compress.search_space import layer_inputs, outline
+from spectramac.compress.search_demand import Demand
 from spectramac.compress.training import Training
 from spectramac.model.network import Network, save_network
 
@@ -49,28 +58,47 @@ class DenseBench(Bench[Network]):
     def _dense_accuracy(self, layers: list[DenseLayer]) -> float:
         return float_accuracy(layers, self.data.x_test, self.data.y_test)
 
-    def _plan(
+    def plan(
         self, method: str, density: float, seed: int
     ) -> tuple[list[DenseLayer], list[DenseLayer], list[Choice]]:
+        """The dense network, the chain that a method compresses, and its choices."""
         layers = self.dense(seed)
         chain, choices = self.methods[method].plan(layers, density, self.data.calibration)
         return layers, chain, choices
 
+    def _density_within(self, method: str, budget: int, seed: int) -> float:
+        calibration, config = self.data.calibration, self.settings.config
+        fits = within(Demand(max_bytes=budget), config)
+
+        def skeleton(density: float) -> Network:
+            _, chain, choices = self.plan(method, density, seed)
+            return skeleton_of(chain, choices, layer_inputs(chain, calibration))
+
+        if not fits(skeleton(MIN_DENSITY)):
+            n_bytes = compile_network(skeleton(MIN_DENSITY), config).stored_bytes
+            raise ValueError(f"takes {n_bytes} bytes at least, at a density of {MIN_DENSITY:g}")
+        return bisected(lambda density: fits(skeleton(density)), MIN_DENSITY, 1.0)
+
     def _check(self, method: str, density: float, seed: int) -> None:
-        _, chain, choices = self._plan(method, density, seed)
+        _, chain, choices = self.plan(method, density, seed)
         inputs = layer_inputs(chain, self.data.calibration)
         outline(chain, choices, inputs, self.settings.config)
 
-    def _train(self, method: str, density: float, seed: int, rate: float) -> Network:
-        layers, chain, choices = self._plan(method, density, seed)
+    def _train(
+        self, method: str, density: float, seed: int, rate: float, budget: int | None = None
+    ) -> Network:
+        layers, chain, choices = self.plan(method, density, seed)
+        config = self.settings.config
+        demand = None if budget is None else Demand(max_bytes=budget)
         return Training(self.settings.epochs * self.passes, rate).network(
             chain,
             choices,
             self.data,
-            self.settings.config,
+            config,
             input_scale=self.scale,
             seed=seed,
             teacher=layers,
+            within=None if demand is None else within(demand, config),
         )
 
     def validate(self, network: Network) -> float:

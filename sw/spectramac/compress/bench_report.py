@@ -2,75 +2,34 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Tables in Markdown and pictures in SVG from the benchmark's results."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from spectramac.compress.curve import Curve, Point
+from spectramac.compress.bench_budgets import equal_bytes
+from spectramac.compress.bench_rows import (
+    FIGURES,
+    Row,
+    curves_of,
+    measured,
+    spread,
+    table,
+    target_of,
+)
 
-__all__ = ["BUDGETS", "curves_of", "introduction", "markdown", "write_report"]
+__all__ = ["BUDGETS", "introduction", "markdown", "write_report"]
 
-Row = dict[str, Any]
 Tables = dict[str, list[Row]]
 
 BUDGETS = (2300, 4400, 8700, 11000, 16000)
-"""Bytes for the table of best accuracies."""
-
-
-def _spread(values: Sequence[float]) -> float:
-    """Standard deviation between the seeds; 0 of one."""
-    return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
-
-
-def _points(rows: Iterable[Row]) -> dict[tuple[str, float], list[Row]]:
-    """Rows of all seeds by method and density, densities falling; refused ones left out."""
-    found: dict[tuple[str, float], list[Row]] = {}
-    for row in sorted(rows, key=lambda r: -r["density"]):
-        if "refusal" not in row:
-            found.setdefault((row["method"], row["density"]), []).append(row)
-    return dict(sorted(found.items(), key=lambda item: item[0][0]))
-
-
-def _mean(rows: Sequence[Row], name: str) -> float:
-    return float(np.mean([row[name] for row in rows]))
-
-
-def curves_of(rows: Iterable[Row]) -> list[Curve]:
-    """Accuracy of each method by density, with bytes and multiplications; a score for every seed."""
-    curves: dict[str, list[Point]] = {}
-    for (method, density), same in _points(rows).items():
-        point = Point(
-            density,
-            stored_bytes=round(_mean(same, "bytes")),
-            multiplications=round(_mean(same, "multiplications")),
-            scores=tuple(row["accuracy"] for row in same),
-            cycles=_mean(same, "cycles") if "cycles" in same[0] else None,
-        )
-        curves.setdefault(method, []).append(point)
-    return [Curve(method, tuple(points)) for method, points in curves.items()]
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
-    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
-    return lines + ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
+"""Bytes for the table of best accuracies of points that were chosen by density."""
 
 
 def _all_points(rows: Sequence[Row]) -> list[str]:
-    header = (
-        "method", "density", "accuracy, %", "± (seeds)", "bytes", "multiplications", "cycles",
-        "learning rate",
-    )  # fmt: skip
-    cells = []
-    for (method, density), same in _points(rows).items():
-        accuracies = [row["accuracy"] for row in same]
-        names = ("bytes", "multiplications", "cycles")
-        figures = [f"{_mean(same, n):.0f}" if n in same[0] else "" for n in names]
-        spread = f"{_spread(accuracies):.2f} ({len(same)})"
-        rate = f"{same[0]['rate']:g}"
-        cells.append((method, f"{density:g}", f"{np.mean(accuracies):.2f}", spread, *figures, rate))
-    return _table(header, cells)
+    cells = [(p.method, f"{p.target.density:g}", *p.figures()) for p in measured(rows)]
+    return table(("method", "density", *FIGURES), cells)
 
 
 def _best_within(rows: Sequence[Row], budgets: Sequence[int]) -> list[str]:
@@ -83,12 +42,27 @@ def _best_within(rows: Sequence[Row], budgets: Sequence[int]) -> list[str]:
             best = max(fits, key=lambda p: p.score, default=None)
             found.append("" if best is None else f"{best.score:.2f} ({best.stored_bytes})")
         cells.append((curve.name, *found))
-    return _table(("method", *(f"at most {b} bytes" for b in budgets)), cells)
+    return table(("method", *(f"at most {b} bytes" for b in budgets)), cells)
+
+
+def _by_density(rows: Sequence[Row]) -> list[str]:
+    if not measured(rows):
+        return []
+    within = [
+        "Best mean accuracy within a budget (bytes it takes):",
+        "",
+        *_best_within(rows, BUDGETS),
+    ]
+    return [*_all_points(rows), "", *within, ""]
 
 
 def _refused(rows: Sequence[Row]) -> list[str]:
-    reasons = {(r["method"], r["density"]): r["refusal"] for r in rows if "refusal" in r}
-    return [f"- {m} at {d:g}: {reason}" for (m, d), reason in reasons.items()]
+    reasons = {(r["method"], _target_text(r)): r["refusal"] for r in rows if "refusal" in r}
+    return [f"- {method} {text}: {reason}" for (method, text), reason in reasons.items()]
+
+
+def _target_text(row: Row) -> str:
+    return target_of(row).text
 
 
 def _architecture(dense: Row) -> str:
@@ -104,24 +78,20 @@ def _dataset(name: str, tables: Tables) -> list[str]:
         "",
         (
             f"Dense network {_architecture(dense[0])}, floating point: {np.mean(accuracies):.2f} ± "
-            f"{_spread(accuracies):.2f} % ({len(dense)} seeds), {dense[0]['float32_bytes']} bytes of "
+            f"{spread(accuracies):.2f} % ({len(dense)} seeds), {dense[0]['float32_bytes']} bytes of "
             f"float32. Data: {dense[0]['split']}. An epoch is {dense[0]['passes']} passes over them."
         ),
         "",
         *([dense[0]["figures"], ""] if "figures" in dense[0] else []),
-        *_all_points(rows),
-        "",
+        *_by_density([row for row in rows if row.get("budget") is None]),
+        *equal_bytes(rows),
         f"![accuracy by bytes]({name}-bytes.svg)",
         f"![accuracy by multiplications]({name}-multiplications.svg)",
-        "",
-        "Best mean accuracy within a budget (bytes it takes):",
-        "",
-        *_best_within(rows, BUDGETS),
         "",
     ]
     refused = _refused(rows)
     if refused:
-        lines += ["What the configuration does not run:", "", *refused, ""]
+        lines += ["What was not trained, and why:", "", *refused, ""]
     return lines
 
 
@@ -131,7 +101,7 @@ def introduction(settings: dict[str, Any], command: str) -> str:
     return (
         f"Made by `{command}`. Every method was trained for {settings['epochs']} epochs from the same dense "
         f"networks ({settings['teacher_epochs']} epochs). Its learning rate was the best of {rates} on the "
-        "validation part, for each density, with the first seed. If nothing else is said, accuracies are those of the "
+        "validation part, for each point, with the first seed. If nothing else is said, accuracies are those of the "
         "test part on the "
         f"golden integer model; bytes those of the compiled image for preset {settings['preset']} with "
         f"{settings['coefficient_depth']} words of coefficients, everything "

@@ -18,10 +18,10 @@ from spectramac.compress.blocks import Floats
 from spectramac.compress.candidates import Candidate
 from spectramac.compress.compare import DENSITIES, float_accuracy, seen_calibration
 from spectramac.compress.methods import ChainMethod, methods_for
+from spectramac.compress.outline import layer_inputs, outline
 from spectramac.compress.post_training import DenseLayer
 from spectramac.compress.quantize import activation_scale
 from spectramac.compress.search_demand import Demand
-from spectramac.compress.search_space import layer_inputs, outline
 from spectramac.compress.spectra import LayerSpectra, chain_spectra
 from spectramac.compress.split import SplitData
 from spectramac.compress.techniques import NotRunnableError, Quantization

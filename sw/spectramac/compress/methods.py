@@ -26,7 +26,7 @@ from spectramac.compress.techniques import (
 from spectramac.compress.threshold import largest
 from spectramac.spec.config import AcceleratorConfig
 
-__all__ = ["ChainMethod", "LayerMethod", "NeuronMethod", "methods_for"]
+__all__ = ["ChainMethod", "LayerMethod", "NeuronMethod", "methods_for", "remove_neurons"]
 
 
 class ChainMethod(Protocol):
@@ -101,15 +101,23 @@ class NeuronMethod:
         calibration: Floats,
     ) -> tuple[list[DenseLayer], list[Choice]]:
         """See :meth:`ChainMethod.plan`."""
-        chain, x = list(layers), calibration
-        for i in range(len(chain) - 1):
-            w, b = chain[i]
-            importance = unit_importance(w, "l2", x)
-            kept = np.flatnonzero(largest(importance, max(1, round(density * len(w)))))
-            hidden = np.maximum(x @ w.T + b, 0)
-            chain = remove_units(chain, i, kept, hidden.mean(axis=0))
-            x = hidden[:, kept]
+        chain = remove_neurons(layers, density, calibration)
         return chain, [Choice(Pruning(), 1.0, quantization) for _ in chain]
+
+
+def remove_neurons(
+    layers: Sequence[DenseLayer], part: float, calibration: Floats
+) -> list[DenseLayer]:
+    """The chain with this part of the neurons of each hidden layer, at least one; see :class:`NeuronMethod`."""
+    chain, x = list(layers), calibration
+    for i in range(len(chain) - 1):
+        w, b = chain[i]
+        importance = unit_importance(w, "l2", x)
+        kept = np.flatnonzero(largest(importance, max(1, round(part * len(w)))))
+        hidden = np.maximum(x @ w.T + b, 0)
+        chain = remove_units(chain, i, kept, hidden.mean(axis=0))
+        x = hidden[:, kept]
+    return chain
 
 
 def methods_for(config: AcceleratorConfig, bits: int) -> list[ChainMethod]:

@@ -11,7 +11,7 @@ import multiprocessing
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,8 +68,14 @@ def open_storage(text: str) -> BaseStorage:
     return JournalStorage(JournalFileBackend(str(path)))
 
 
-def open_study(problem: Problem, storage: str, name: str, sampler_seed: int = 0) -> Study:
-    """Make a study, or take it up again. A new one tries every technique alone first.
+def open_study(
+    problem: Problem,
+    storage: str,
+    name: str,
+    sampler_seed: int = 0,
+    known: Sequence[FrozenTrial] = (),
+) -> Study:
+    """Make a study, or take it up again. A new one tries every technique alone first, if none is known yet.
 
     Raises
     ------
@@ -87,8 +93,10 @@ def open_study(problem: Problem, storage: str, name: str, sampler_seed: int = 0)
     wanted, found = problem.identity(), study.user_attrs.get(_IDENTITY)
     if found is None:
         study.set_user_attr(_IDENTITY, wanted)
+        study.add_trials(known)
         trained = problem.training is not None
-        for point in problem.space.starting_points(len(problem.layers), trained=trained):
+        points = problem.space.starting_points(len(problem.layers), trained=trained)
+        for point in [] if known else points:
             study.enqueue_trial(point, skip_if_exists=True)
     elif found != wanted:
         key = next(k for k in wanted if found.get(k) != wanted[k])

@@ -5,7 +5,7 @@
 import hashlib
 import importlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ import numpy as np
 from spectramac.compress.compare import float_accuracy
 from spectramac.compress.datasets import TrainingData
 from spectramac.compress.measure import Evaluated, measure
+from spectramac.compress.methods import remove_neurons
+from spectramac.compress.outline import layer_inputs, within
 from spectramac.compress.post_training import Choice, DenseLayer, compress_layers
 from spectramac.compress.quantize import activation_scale
 from spectramac.compress.search_demand import Demand
@@ -22,7 +24,6 @@ from spectramac.compress.search_space import (
     MODEL_WIDTHS,
     Space,
     Trial,
-    layer_inputs,
     spend,
 )
 from spectramac.compress.training import Training
@@ -45,7 +46,10 @@ class Problem:
     space : Space
     demand : Demand
     training : Training, optional
-        Of every point. Default: compression in one step, which is cheap.
+        Of every point. Default: compression in one step, which is cheap. What is trained learns from the trained
+        network, and never exceeds a budget.
+    rates : tuple of float
+        Learning rates that a point chooses from. Default: that of ``training``.
     teacher_epochs : int
         Of training of the dense networks with other widths.
     teachers : path
@@ -61,6 +65,7 @@ class Problem:
     space: Space
     demand: Demand
     training: Training | None = None
+    rates: tuple[float, ...] = ()
     teacher_epochs: int = 20
     teachers: Path = Path("teachers")
     input_scale: float | None = None
@@ -89,7 +94,9 @@ class Problem:
             self.data.y_validation,
         ):
             digest.update(np.ascontiguousarray(array).tobytes())
-        return {
+        optional: dict[str, Any] = {"rates": list(self.rates)} if self.rates else {}
+        optional |= {"neurons": True} if self.space.neurons else {}
+        return optional | {
             "model and data": digest.hexdigest(),
             "demand": self.demand.text,
             "configuration": f"0x{self.space.config.build_id:08x}",
@@ -127,36 +134,53 @@ class Problem:
             If no density meets the budget or fits the configuration.
         """
         layers = self.chain(self.space.widths_of(trial))
+        neurons = self.space.neurons_of(trial)
         choices = self.space.choose(trial, len(layers))
+        if neurons < 1:
+            layers = remove_neurons(layers, neurons, self.data.calibration)
         if self.demand.is_budget:
             inputs = layer_inputs(layers, self.data.calibration)
             choices = spend(layers, choices, inputs, self.space.config, self.demand)
         return layers, choices
 
-    def build(self, layers: Sequence[DenseLayer], choices: Sequence[Choice]) -> Network:
-        """The integer network, trained if there is training."""
-        calibration = quantize_input(self.data.calibration, self.scale)
-        if self.training is None:
+    def build(
+        self,
+        layers: Sequence[DenseLayer],
+        choices: Sequence[Choice],
+        training: Training | None = None,
+    ) -> Network:
+        """The integer network, trained if there is training. Default: :attr:`training`."""
+        training = training or self.training
+        if training is None:
             return compress_layers(
                 layers,
                 choices,
-                calibration,
+                quantize_input(self.data.calibration, self.scale),
                 input_scale=self.scale,
                 accumulator_width=self.space.config.accumulator_width,
             )
-        return self.training.network(
+        budget = within(self.demand, self.space.config) if self.demand.is_budget else None
+        return training.network(
             layers,
             choices,
             self.data,
             self.space.config,
             input_scale=self.scale,
             seed=self.seed,
+            teacher=self.layers,
+            within=budget,
         )
+
+    def training_of(self, trial: Trial) -> Training | None:
+        """With the rate that a trial chooses, if there are any to choose from."""
+        if self.training is None or not self.rates:
+            return self.training
+        return replace(self.training, rate=trial.suggest_categorical("rate", self.rates))
 
     def evaluate(self, trial: Trial) -> tuple[Evaluated, list[Choice]]:
         """Everything about the point of a trial; the same parameters give the same network."""
         layers, choices = self.plan(trial)
-        network = self.build(layers, choices)
+        network = self.build(layers, choices, self.training_of(trial))
         data = self.data
         found = measure(network, data.x_validation, data.y_validation, self.space.config)
         return found, choices

@@ -8,15 +8,14 @@ wasted on a network that is much too large or too small.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
-from spectramac.compiler.compile import compile_network
 from spectramac.compress.blocks import Floats
 from spectramac.compress.lanes import index_reach
-from spectramac.compress.measure import Size
+from spectramac.compress.outline import MIN_DENSITY, bisected, outline, skeleton_of, within
 from spectramac.compress.post_training import Choice, DenseLayer
 from spectramac.compress.search_demand import Demand
 from spectramac.compress.techniques import (
@@ -30,17 +29,18 @@ from spectramac.compress.techniques import (
     SpectralInput,
     Technique,
 )
-from spectramac.model.network import Network
 from spectramac.spec.config import AcceleratorConfig
 
-__all__ = ["MODEL_WIDTHS", "Space", "Trial", "layer_inputs", "outline", "spend"]
+__all__ = ["MODEL_WIDTHS", "Space", "Trial", "spend"]
 
 MODEL_WIDTHS = "model"
 """Name of the widths that the given network has."""
 
-_MIN_DENSITY = 0.005
-_STEPS = 10
 _BLOCKS = (8, 16, 32, 64)
+_MIN_RELATIVE = 0.01
+"""Density of a layer, relative to others'."""
+_START = 0.5
+"""That of all layers where a search starts."""
 
 
 class Trial(Protocol):
@@ -83,12 +83,15 @@ class Space:
         Hidden widths besides those of the network itself.
     min_bits : int
         From 4; 8 is the largest.
+    neurons : bool
+        Whether hidden neurons may be removed first, the same part of every hidden layer.
     """
 
     config: AcceleratorConfig
     image: tuple[int, int] | None = None
     widths: tuple[tuple[int, ...], ...] = ()
     min_bits: int = 4
+    neurons: bool = False
 
     def __post_init__(self) -> None:
         if not 4 <= self.min_bits <= 8:
@@ -131,6 +134,10 @@ class Space:
         names = [MODEL_WIDTHS, *("-".join(map(str, w)) for w in self.widths)]
         return str(trial.suggest_categorical("widths", names)) if len(names) > 1 else names[0]
 
+    def neurons_of(self, trial: Trial) -> float:
+        """Part of the hidden neurons that stays."""
+        return trial.suggest_float("neurons", 0.02, 1.0, log=True) if self.neurons else 1.0
+
     def choose(self, trial: Trial, n_layers: int) -> list[Choice]:
         """A choice for every layer; densities still to be multiplied, if there is a budget."""
         return [
@@ -152,11 +159,43 @@ class Space:
             for n in dict.fromkeys(max(b, self.min_bits) for b in bits):
                 point: dict[str, Any] = {"widths": MODEL_WIDTHS} if self.widths else {}
                 for i, technique in enumerate([kind] * (n_layers - 1) + [last]):
-                    values = (technique, n, steps, 0.5, 8)
+                    values = (technique, n, steps, _START, 8)
                     names = ("technique", "bits", "steps", "density", "block")
                     point |= {f"{n_layers}.{i}.{k}": v for k, v in zip(names, values, strict=True)}
                 points.append(point)
         return points
+
+    def parameters_of(
+        self, choices: Sequence[Choice], neurons: float = 1.0
+    ) -> dict[str, Any] | None:
+        """Parameters of a trial that makes these choices, but for a common factor of densities; None if none does."""
+        densest = max(choice.density for choice in choices)
+        found: dict[str, Any] = {"widths": MODEL_WIDTHS} if self.widths else {}
+        found |= {"neurons": neurons} if self.neurons else {}
+        for i, choice in enumerate(choices):
+            technique = self._parameters_of(i, i == len(choices) - 1, choice)
+            if technique is None:
+                return None
+            own = technique | {
+                "bits": choice.quantization.bits,
+                "steps": choice.quantization.steps,
+                "density": max(_MIN_RELATIVE, _START * choice.density / densest),
+            }
+            found |= {f"{len(choices)}.{i}.{name}": value for name, value in own.items()}
+        return found
+
+    def _parameters_of(self, index: int, last: bool, choice: Choice) -> dict[str, Any] | None:
+        """Technique, and block or tile, of a choice."""
+        for kind, family in self._families().items():
+            for block in self.blocks if family.has_block else _BLOCKS[:1]:
+                made = family.make(block, choice.quantization.bits)
+                if made == choice.technique and (family.last or not last):
+                    return {"technique": kind, "block": block}
+        for tile in self._tiles if self.image is not None and index == 0 else ():
+            assert self.image is not None
+            if choice.technique == SpectralInput(self.image, tile):
+                return {"technique": "spectral-input", "tile": tile}
+        return None
 
     def _layer(self, trial: Trial, index: int, last: bool, name: str) -> Choice:
         families = {n: f for n, f in self._families().items() if f.last or not last}
@@ -167,7 +206,7 @@ class Space:
         kind = trial.suggest_categorical(f"{name}.technique", names)
         bits = trial.suggest_int(f"{name}.bits", self.min_bits, 8)
         steps = trial.suggest_categorical(f"{name}.steps", ["layer", "row"])
-        density = trial.suggest_float(f"{name}.density", 0.01, 1.0, log=True)
+        density = trial.suggest_float(f"{name}.density", _MIN_RELATIVE, 1.0, log=True)
         technique: Technique
         if kind == "spectral-input":
             assert self.image is not None
@@ -182,50 +221,9 @@ class Space:
         return Choice(technique, density, Quantization(bits, steps))
 
 
-def layer_inputs(layers: Sequence[DenseLayer], x: Floats) -> list[Floats]:
-    """Inputs of every layer of a chain with ReLU between, before compression."""
-    inputs = []
-    for w, b in layers:
-        inputs.append(x)
-        x = np.maximum(x @ w.T + b, 0)
-    return inputs
-
-
-def outline(
-    layers: Sequence[DenseLayer],
-    choices: Sequence[Choice],
-    inputs: Sequence[Floats],
-    config: AcceleratorConfig,
-) -> Size:
-    """Size of the network that choices make, from the masks alone: nothing is quantized or run.
-
-    Parameters
-    ----------
-    layers : sequence of (weights, bias)
-    choices : sequence of Choice
-    inputs : sequence of float array (batch, n_in)
-        Of every layer, before compression.
-
-    Raises
-    ------
-    ValueError
-        If the network does not fit the configuration.
-    """
-    stages = []
-    input_map = None
-    for i, ((w, _), choice, x) in enumerate(zip(layers, choices, inputs, strict=True)):
-        structured = choice.technique.fit(w, choice.density, inputs=x)
-        if i == 0:
-            input_map = structured.input_map
-        for stage in structured.stages:
-            stages.append(replace(stage.skeleton(choice.quantization), name=f"fc{i + 1}"))
-    network = Network(layers=tuple(stages), input_scale=1.0, output_scale=1.0, input_map=input_map)
-    return Size.of(compile_network(network, config), config)
-
-
 def _scaled(choices: Sequence[Choice], factor: float) -> list[Choice]:
     return [
-        Choice(c.technique, float(np.clip(c.density * factor, _MIN_DENSITY, 1)), c.quantization)
+        Choice(c.technique, float(np.clip(c.density * factor, MIN_DENSITY, 1)), c.quantization)
         for c in choices
     ]
 
@@ -245,23 +243,13 @@ def spend(
         If even the smallest densities take more than there is, or do not fit the configuration.
     """
 
-    def excess(factor: float) -> float:
-        return demand.excess(outline(layers, _scaled(choices, factor), inputs, config), 0.0, 0.0)
+    fits = within(demand, config)
 
-    def fits(factor: float) -> bool:
-        try:
-            return excess(factor) <= 0
-        except ValueError:  # does not fit the configuration
-            return False
+    def scaled_fits(factor: float) -> bool:
+        return fits(skeleton_of(layers, _scaled(choices, factor), inputs))
 
-    low = _MIN_DENSITY / max(c.density for c in choices)
-    high = 1 / min(c.density for c in choices)
-    least = excess(low)
+    low = MIN_DENSITY / max(c.density for c in choices)
+    least = demand.excess(outline(layers, _scaled(choices, low), inputs, config), 0.0, 0.0)
     if least > 0:
         raise ValueError(f"even the smallest densities exceed the budget by {100 * least:.0f} %")
-    if fits(high):
-        return _scaled(choices, high)
-    for _ in range(_STEPS):
-        middle = float(np.sqrt(low * high))
-        low, high = (middle, high) if fits(middle) else (low, middle)
-    return _scaled(choices, low)
+    return _scaled(choices, bisected(scaled_fits, low, 1 / min(c.density for c in choices)))

@@ -124,6 +124,7 @@ def train_compressed(
     start: TrainedNetwork | None = None,
     augment: Augment | None = None,
     versions: Versions | None = None,
+    within: Callable[[Network], bool] | None = None,
     device: str | torch.device | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> TrainedNetwork:
@@ -159,6 +160,9 @@ def train_compressed(
     versions : Versions, optional
         Train on these versions of the samples, with their logits instead of the teacher's: for a teacher of any
         kind, and for one that is too slow to be asked in every epoch.
+    within : callable (network) -> bool, optional
+        Whether a network that stores so much may be made (:func:`spectramac.compress.outline.within`). The final
+        masks are as dense as they can be then, all densities in proportion; the network is never larger.
     device : str or torch.device, optional
         Default: CUDA where there is one, else the CPU. The result is on the CPU.
     progress : callable (epochs done, of how many), optional
@@ -182,9 +186,11 @@ def train_compressed(
     if start is not None:
         student.take(start.student)
     check_teacher(student, teacher or layers, inputs, procedure)
+    fits = None if within is None else (lambda: within(student.skeleton()))
     run_procedure(
         student, dense_network(teacher or layers), inputs, labels, sample, procedure, generator,
-        input_scale=scale, augment=augment, versions=versions, device=device, progress=progress,
+        input_scale=scale, augment=augment, versions=versions, fits=fits, device=device,
+        progress=progress,
     )  # fmt: skip
     return TrainedNetwork(student, scale)
 
@@ -201,6 +207,7 @@ def run_procedure(
     input_scale: float,
     augment: Augment | None = None,
     versions: Versions | None = None,
+    fits: Callable[[], bool] | None = None,
     device: str | torch.device | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
@@ -219,6 +226,8 @@ def run_procedure(
     procedure : Procedure
     generator : torch.Generator
         On the CPU; all randomness comes from it.
+    fits : callable () -> bool, optional
+        Whether the student's masks are allowed as final ones, see :meth:`ThresholdedNetwork.choose_masks_within`.
     input_scale, augment, versions, device, progress
         As of :func:`train_compressed`.
     """
@@ -234,7 +243,7 @@ def run_procedure(
         imitation = Imitation(*args, augment is None, generator)
         if augment is not None:
             change = _rounded(augment, input_scale)
-    run = _Run(student, imitation, inputs, sample, procedure, generator, change, progress)
+    run = _Run(student, imitation, inputs, sample, procedure, generator, change, fits, progress)
     run.prune()
     student.start_quantization(sample)
     run.tune()
@@ -255,6 +264,7 @@ class _Run:
     procedure: Procedure
     generator: torch.Generator
     augment: Augment | None
+    fits: Callable[[], bool] | None
     progress: Callable[[int, int], None] | None
 
     def prune(self) -> None:
@@ -264,12 +274,18 @@ class _Run:
         def choose(position: Position) -> None:
             progress = p.mask_progress(position.index, position.of)
             if progress is not None:
-                self.student.choose_masks(self.sample, progress)
+                self._choose_masks(progress)
 
         if p.prune_epochs:
             self._fit(p.prune_epochs, p.prune_rate, 0, choose)
         if not p.prune_epochs or p.ramp == 1:
-            self.student.choose_masks(self.sample, 1.0)
+            self._choose_masks(1.0)
+
+    def _choose_masks(self, progress: float) -> None:
+        if progress == 1 and self.fits is not None:
+            self.student.choose_masks_within(self.sample, self.fits)
+        else:
+            self.student.choose_masks(self.sample, progress)
 
     def tune(self) -> None:
         """Through the quantizers."""

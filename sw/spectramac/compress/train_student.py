@@ -3,7 +3,7 @@
 """The network that is trained: made from a dense chain and a choice for each layer, thresholded, quantized."""
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,16 +11,20 @@ import torch
 from torch import Tensor, nn
 
 from spectramac.compress.blocks import Floats
+from spectramac.compress.outline import bisected, skeleton_network
 from spectramac.compress.post_training import Choice, DenseLayer, check_place
 from spectramac.compress.techniques import Structured, Thresholding, remove_units
 from spectramac.compress.torch_layers import StructuredLinear, first_step
 from spectramac.compress.torch_stage import StageLinear
 from spectramac.compress.train import SpectralNetwork, cubic_density
+from spectramac.model.network import Network
 
 __all__ = ["Student", "ThresholdedNetwork", "structure"]
 
 _SPARSE = 0.5
 """Part of the coefficients below which it is faster to train a list of them."""
+_FACTORS = (0.5, 2.0)
+"""Of the planned densities, when masks must fit."""
 
 
 def structure(choice: Choice, weights: Floats, x: Floats) -> Structured:
@@ -64,7 +68,7 @@ class ThresholdedNetwork(SpectralNetwork):
             x = self.output(i, x)
 
     @torch.no_grad()
-    def choose_masks(self, x: Tensor, progress: float) -> None:
+    def choose_masks(self, x: Tensor, progress: float, factor: float = 1.0) -> None:
         """Keep the coefficients of the largest effect on the outputs of their layers.
 
         Parameters
@@ -74,13 +78,44 @@ class ThresholdedNetwork(SpectralNetwork):
         progress : float
             On the way from all coefficients (0) to the final density (1), see
             :func:`~spectramac.compress.train.cubic_density`.
+        factor : float
+            That all final densities are multiplied with; none becomes more than 1.
         """
         for i, choice, layer, seen in self._seen(x):
             if isinstance(choice.technique, Thresholding):
                 (stage,) = layer.stages
                 rms = layer.structured.column_rms(seen.numpy(force=True))
-                density = cubic_density(progress, choice.density, self.first_densities[i])
+                final = min(1.0, factor * choice.density)
+                density = cubic_density(progress, final, self.first_densities[i])
                 stage.set_mask(choice.technique.select(stage.all_values(), density, rms))
+
+    def choose_masks_within(self, x: Tensor, fits: Callable[[], bool]) -> None:
+        """Final masks, all densities multiplied by nearly the largest factor with which the network fits.
+
+        Trained coefficients lie elsewhere than those of the dense network that densities were planned with, and
+        so do their indices: bytes differ by a few percent.
+
+        Parameters
+        ----------
+        x : float tensor (batch, …)
+            Typical inputs.
+        fits : callable () -> bool
+            Whether the network with its present masks does.
+
+        Raises
+        ------
+        ValueError
+            If it does not even at a small part of the densities.
+        """
+
+        def fits_with(factor: float) -> bool:
+            self.choose_masks(x, 1.0, factor)
+            return fits()
+
+        low, high = _FACTORS
+        if not fits_with(low):
+            raise ValueError(f"at {low:g} of the planned densities the network must fit")
+        self.choose_masks(x, 1.0, bisected(fits_with, low, high, 8))
 
     @torch.no_grad()
     def start_quantization(self, x: Tensor) -> None:
@@ -142,6 +177,10 @@ class Student(ThresholdedNetwork):
             check_place(i, structured)
             modules.append(StructuredLinear(structured, bias, choice.quantization.bits))
         super().__init__(modules, choices)
+
+    def skeleton(self) -> Network:
+        """A network that stores what the present masks say, without values."""
+        return skeleton_network([layer.to_structured() for layer in self.layers], self.choices)
 
     def take(self, other: "Student") -> None:
         """Go on from another student of the same chain, in the layers that can be thresholded anew."""

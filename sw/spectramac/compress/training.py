@@ -58,6 +58,7 @@ class Training:
         input_scale: float,
         seed: int,
         teacher: Sequence[DenseLayer] | None = None,
+        within: Callable[[Network], bool] | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> Any:
         """A :class:`~spectramac.compress.train_compressed.TrainedNetwork`; arguments as of
@@ -73,6 +74,7 @@ class Training:
             seed,
             input_scale=input_scale,
             teacher=teacher,
+            within=within,
             progress=progress,
         )
 
@@ -86,10 +88,17 @@ class Training:
         input_scale: float,
         seed: int,
         teacher: Sequence[DenseLayer] | None = None,
+        within: Callable[[Network], bool] | None = None,
     ) -> Network:
         """The integer network of what :meth:`trained` gives."""
         trained = self.trained(
-            layers, choices, data, input_scale=input_scale, seed=seed, teacher=teacher
+            layers,
+            choices,
+            data,
+            input_scale=input_scale,
+            seed=seed,
+            teacher=teacher,
+            within=within,
         )
         width = config.accumulator_width
         network: Network = trained.export(data.calibration, accumulator_width=width)

@@ -49,10 +49,11 @@ def _introduction(settings: dict[str, Any], command: str) -> str:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from spectramac.compress.bench import Results, Settings
+    from spectramac.compress.bench import Settings
     from spectramac.compress.bench_dense import DenseBench
     from spectramac.compress.bench_narrow import CONFIG, PLANS, NarrowBench
     from spectramac.compress.bench_report import write_report
+    from spectramac.compress.bench_results import Results
     from spectramac.compress.datasets import load_dataset
 
     settings = Settings(config=CONFIG, epochs=0, teacher_epochs=options.dense_epochs)

@@ -84,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> bool:
-    from spectramac.compress.bench import open_results
+    from spectramac.compress.bench_results import open_results
     from spectramac.compress.datasets import load_dataset
 
     results, config = open_results(options.folder / "results.json")

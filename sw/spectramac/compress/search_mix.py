@@ -1,0 +1,224 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""The automatic mix in the benchmark: technique, block, bits and density of every layer, how many neurons, and the
+learning rate, chosen for a budget of bytes as everything else there: on the validation part.
+
+It begins with what the benchmark knows: every single technique with every rate is a trial of the study from the start.
+So the best trial is never worse than the best of them. Some trials that are best with the first seed, which
+all trials have, are trained with all seeds. Of those and of the single techniques the one with the best mean is
+the mix: if no trial is better than a technique alone, that technique is.
+
+The same epochs, teacher and data as for a single technique. Needs the extras ``search`` and ``train``.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from optuna.study import Study
+from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
+
+from spectramac.compress.bench_budgets import MIX
+from spectramac.compress.bench_dense import DenseBench
+from spectramac.compress.bench_results import Target
+from spectramac.compress.methods import NeuronMethod
+from spectramac.compress.post_training import Choice
+from spectramac.compress.search import open_study, work
+from spectramac.compress.search_demand import Demand
+from spectramac.compress.search_problem import Problem
+from spectramac.compress.search_space import Space
+from spectramac.compress.techniques import NotRunnableError
+from spectramac.compress.training import Training
+from spectramac.model.network import load_network, save_network
+
+__all__ = ["Mix"]
+
+Row = dict[str, Any]
+
+
+@dataclass(eq=False)
+class Mix:
+    """The mixes for one data set. Run the single techniques before.
+
+    Parameters
+    ----------
+    bench : DenseBench
+    trials : int
+        Of each budget, besides the single techniques.
+    finalists : int
+        How many of them are trained with all seeds.
+    """
+
+    bench: DenseBench
+    trials: int
+    finalists: int = 3
+
+    def run(self, budget: int, seeds: Sequence[int]) -> None:
+        """The mix for a budget, with all seeds; what is in the study or the results already is not done again."""
+        bench, key = self.bench, {"dataset": self.bench.data.name, "budget": budget}
+        missing = [s for s in seeds if not bench.results.find("results", **key, method=MIX, seed=s)]
+        if not missing:
+            return
+        study = self.study(budget)
+        choices = self._singles(budget, seeds)
+        for trial in self._best(study):
+            try:
+                choices.append(self._trained(budget, trial, seeds))
+            except (NotRunnableError, ValueError) as error:  # with another seed than the search's
+                bench.log(
+                    f"{bench.data.name}, mix in {budget} bytes, trial {trial.number}: {error}"
+                )
+        if not choices:
+            reason = f"no technique and none of {self.trials} trials stays within the budget"
+            for seed in missing:
+                bench.results.add("results", **key, method=MIX, seed=seed, refusal=reason)
+            return
+        for row in max(choices, key=_order):
+            if row["seed"] in missing:
+                self._add(key, row)
+
+    def problem(self, budget: int, seed: int) -> Problem:
+        """What is searched."""
+        bench, data, settings = self.bench, self.bench.data, self.bench.settings
+        return Problem(
+            layers=bench.dense(seed),
+            data=data,
+            space=Space(settings.config, data.shape if data.is_image else None, neurons=True),
+            demand=Demand(max_bytes=budget),
+            training=Training(settings.epochs * bench.passes),
+            rates=settings.rates,
+            input_scale=bench.scale,
+            seed=seed,
+        )
+
+    def study(self, budget: int) -> Study:
+        """The study of a budget with all its trials."""
+        storage = str(self.bench.out / "mix" / "study.journal")
+        name = f"{self.bench.data.name}-{budget}"
+        problem = self.problem(budget, 0)
+        known = self.known(budget, problem)
+        study = open_study(problem, storage, name, known=known)
+        n_known = sum("single" in t.user_attrs for t in study.get_trials(deepcopy=False))
+        sampler_seed = len(study.get_trials(deepcopy=False))
+        work(problem, storage, name, n_known + self.trials, sampler_seed)
+        return study
+
+    def known(self, budget: int, problem: Problem) -> list[FrozenTrial]:
+        """Every single technique that the space has, with every rate, as the benchmark measured it."""
+        bench, found = self.bench, []
+        target = Target(budget=budget)
+        for row in bench.results.tables["rates"]:
+            if (row["dataset"], row.get("budget"), row["seed"]) != (bench.data.name, budget, 0):
+                continue
+            density = bench.density(row["method"], target, 0)
+            _, _, choices = bench.plan(row["method"], density, 0)
+            method = bench.methods[row["method"]].method
+            neurons = density if isinstance(method, NeuronMethod) else 1.0
+            params = problem.space.parameters_of(choices, neurons)
+            if params is not None:
+                found.append(_known(problem, params | {"rate": row["rate"]}, row, budget))
+        return found
+
+    def _best(self, study: Study) -> list[FrozenTrial]:
+        """Those within the budget that are best on the validation part with the first seed."""
+        trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        own = [t for t in trials if "single" not in t.user_attrs and t.user_attrs["excess"] <= 0]
+        return sorted(own, key=lambda t: (-_value(t), t.number))[: self.finalists]
+
+    def _trained(self, budget: int, trial: FrozenTrial, seeds: Sequence[int]) -> list[Row]:
+        """Rows of a trial with all seeds; networks and validation are kept."""
+        bench, rows = self.bench, []
+        for seed in seeds:
+            key = {"dataset": bench.data.name, "budget": budget, "trial": trial.number}
+            row = bench.results.find("finalists", **key, seed=seed)
+            if row is None:
+                problem = self.problem(budget, seed)
+                found, choices = problem.evaluate(FixedTrial(trial.params))
+                name = f"{bench.data.name}-mix-{budget}B-{trial.number}-{seed}.npz"
+                (bench.out / "networks").mkdir(parents=True, exist_ok=True)
+                save_network(found.network, bench.out / "networks" / name)
+                row = {
+                    **key,
+                    "seed": seed,
+                    "rate": trial.params["rate"],
+                    "validation": found.accuracy,
+                    "bytes": found.size.stored_bytes,
+                    "network": name,
+                    "plan": _plan(trial.params["neurons"], choices),
+                }
+                bench.results.add("finalists", **row)
+                bench.log(
+                    f"{bench.data.name}, mix in {budget} bytes, trial {trial.number}, seed {seed}: "
+                    f"{found.accuracy:.2f} % of the validation part"
+                )
+            rows.append(row)
+        return rows
+
+    def _singles(self, budget: int, seeds: Sequence[int]) -> list[list[Row]]:
+        """Rows of every single technique that is there with all seeds."""
+        rows: dict[str, list[Row]] = {}
+        for row in self.bench.results.tables["results"]:
+            wanted = (self.bench.data.name, budget)
+            if (row["dataset"], row.get("budget")) == wanted and "refusal" not in row:
+                rows.setdefault(row["method"], []).append(row)
+        return [same for same in rows.values() if {r["seed"] for r in same} >= set(seeds)]
+
+    def _add(self, key: dict[str, Any], row: Row) -> None:
+        bench = self.bench
+        if "method" in row:
+            added = {**row, "method": MIX, "plan": [f"{row['method']} alone"]}
+        else:
+            name = row["network"].removesuffix(".npz")
+            network = load_network(bench.out / "networks" / row["network"])
+            added = {**row, "method": MIX, **bench.figures(network, name)}
+        bench.results.add("results", **added)
+        bench.log(
+            f"{bench.data.name}, mix in {key['budget']} bytes, seed {row['seed']}, rate {row['rate']:g}: "
+            f"{added['accuracy']:.2f} % in {added['bytes']} bytes: {'; '.join(added['plan'])}"
+        )
+
+
+def _value(trial: FrozenTrial) -> float:
+    assert trial.value is not None
+    return float(trial.value)
+
+
+def _order(rows: Sequence[Row]) -> tuple[float, float]:
+    """By their mean; of equals the one of fewer bytes."""
+    validation, n_bytes = ([row[name] for row in rows] for name in ("validation", "bytes"))
+    return float(np.mean(validation)), -float(np.mean(n_bytes))
+
+
+def _plan(neurons: float, choices: Sequence[Choice]) -> list[str]:
+    """In words, a line for each layer."""
+    lines = [f"{100 * neurons:.0f} % of the hidden neurons"] if neurons < 1 else []
+    for choice in choices:
+        q = choice.quantization
+        lines.append(
+            f"{choice.technique.name} at {choice.density:.3g}, int{q.bits}, steps a {q.steps}"
+        )
+    return lines
+
+
+def _known(problem: Problem, params: dict[str, Any], row: Row, budget: int) -> FrozenTrial:
+    """A finished trial, as if the study had run it."""
+    trial = FixedTrial(params)
+    problem.space.widths_of(trial)
+    problem.space.neurons_of(trial)
+    choices = problem.space.choose(trial, len(problem.layers))
+    problem.training_of(trial)
+    attributes = {
+        "single": row["method"],
+        "excess": 0.0,
+        "accuracy": row["validation"],
+        "stored_bytes": budget,
+        "techniques": [choice.technique.name for choice in choices],
+    }
+    return create_trial(
+        value=row["validation"],
+        params={name: params[name] for name in trial.distributions},
+        distributions=trial.distributions,
+        user_attrs=attributes,
+        constraints={"demand": 0.0},
+    )
