@@ -134,7 +134,7 @@ def test_contradictions(changes: dict[str, int], message: str) -> None:
         (
             (1, 1), 128,
             {"n_lanes": 1, "log2_n_max": 7, "accumulator_depth": 64, "tap_depth": 64},
-            "layer 'c': accumulator rows of the outputs on the way: 128 needed, 64",
+            "layer 'c': accumulator rows of the outputs on the way: 256 needed, 64",
         ),
     ],
 )  # fmt: skip

@@ -15,7 +15,7 @@ from spectramac.gateware.delay import delayed, repeated
 from spectramac.gateware.fft.device import Multiplier
 from spectramac.gateware.memory import ReadPort, Storage
 from spectramac.gateware.stream import layout
-from spectramac.spec.config import AcceleratorConfig
+from spectramac.spec.config import OUTPUT_SLOTS, AcceleratorConfig
 from spectramac.spec.payloads import ENTRY_WIDTH, job, row_width
 from spectramac.spec.timing import MAP_STAGES, lanes_latency
 
@@ -254,8 +254,7 @@ class Lanes(wiring.Component):
         ``drain_row`` of ``drain_lane``, :attr:`DRAIN_LATENCY` cycles later.
 
     With ``config.maps``, in a convolution (docs/design.md), a marker moves the complete rows of an output out of the
-    ring, one a cycle, into one half of bank 1 if the output map has it; then ``group_done``, and the other half is
-    next:
+    ring, one a cycle, into a part of bank 1 if the output map has it; then ``group_done``, and the next part is next:
 
     in_ring : :py:`In(1)`
         This layer is a convolution.
@@ -442,24 +441,24 @@ class Lanes(wiring.Component):
     ) -> dict[str, Signal]:
         """What lanes get besides, at their stage 0: rows that go, and the tap table."""
         row = row_width(self.config)
-        retire, copy, half = Signal(), Signal(), Signal()
+        retire, copy, slot = Signal(), Signal(), Signal(range(OUTPUT_SLOTS))
         ring, copy_row = Signal(row, reset_less=True), Signal(row, reset_less=True)
         # A marker's first row is far back; the further ones follow.
         gone = Signal(row, reset_less=True)
         with m.If(retiring):
             m.d.sync += gone.eq(gone + 1)
             with m.If((remaining == 1) & current.writes):
-                m.d.sync += half.eq(~half)
+                m.d.sync += slot.eq(slot + 1)
         with m.If(self.i.ready):
             m.d.sync += gone.eq(self.i.payload.ring - self.retire_rows)
         m.d.sync += [
             retire.eq(retiring),
             copy.eq(retiring & current.writes),
             ring.eq(Mux(retiring, gone, current.ring)),
-            copy_row.eq(Mux(first, half << (row - 1), copy_row + 1)),
+            copy_row.eq(Mux(first, slot << (row - len(slot)), copy_row + 1)),
         ]
         with m.If(self.start_layer):
-            m.d.sync += half.eq(0)
+            m.d.sync += slot.eq(0)
         values = {"retire": retire, "copy": copy, "ring": ring, "copy_row": copy_row}
         for name in ("in_ring", "tap_write", "tap_index", "tap_offset"):
             values[name] = delayed(m, getattr(self, name), 1, name)

@@ -15,7 +15,7 @@ from spectramac.gateware.rows import BlockWalker, RowPlacement
 from spectramac.gateware.shift import Shift
 from spectramac.gateware.spectrum import FrameSizes
 from spectramac.gateware.stream import Queue, connect, layout
-from spectramac.spec.config import AcceleratorConfig
+from spectramac.spec.config import OUTPUT_SLOTS, AcceleratorConfig
 from spectramac.spec.payloads import row_width, sample
 
 __all__ = ["Merge"]
@@ -58,8 +58,8 @@ class Merge(wiring.Component):
         Row-shift memory.
     drain_row, drain_lane, clear, drained : see :class:`~spectramac.gateware.lanes.Lanes`
     in_ring : :py:`In(1)`
-        With ``config.maps``: this layer is a convolution. A group is an output of the ring, in one half of bank 1,
-        the first half after ``start_layer``; its rows need not be cleared.
+        With ``config.maps``: this layer is a convolution. A group is an output of the ring, in the next part of
+        bank 1, the first after ``start_layer``; its rows need not be cleared.
     start_layer : :py:`In(1)`
     sweep : :py:`In(1)`
         With ``config.maps``: zero all rows, as after a reset; only when not ``busy``.
@@ -185,14 +185,14 @@ class Merge(wiring.Component):
         lane_1, lane_2 = Signal(range(config.n_lanes)), Signal(range(config.n_lanes))
         row_1, row_2 = Signal(row_width(config)), Signal(row_width(config))
         m.submodules.placement = placement = RowPlacement(config)
-        half_row: Any = C(0)
+        slot_row: Any = C(0)
         if config.maps:
-            half = Signal()
-            half_row = (half & self.in_ring) << (row_width(config) - 1)
+            slot = Signal(range(OUTPUT_SLOTS))
+            slot_row = Mux(self.in_ring, slot, 0) << (row_width(config) - len(slot))
             with m.If(self.released):
-                m.d.sync += half.eq(~half)
+                m.d.sync += slot.eq(slot + 1)
             with m.If(self.start_layer):
-                m.d.sync += half.eq(0)
+                m.d.sync += slot.eq(0)
         scaled = Value.cast(0)
         for bit in range(row_width(config)):  # pair * stride, the stride being a power of two
             scaled = scaled | Mux(self.column_stride[bit], walked.pair << bit, 0)
@@ -200,7 +200,7 @@ class Merge(wiring.Component):
             placement.number.eq(number_1),
             self.shifts.address.eq(shift_1),
             self.shifts.enable.eq(1),
-            self.drain_row.eq(Mux(self.bin_major, row_2, placement.row) | half_row),
+            self.drain_row.eq(Mux(self.bin_major, row_2, placement.row) | slot_row),
             self.drain_lane.eq(Mux(self.bin_major, lane_2, placement.lane)),
         ]
         m.d.sync += [

@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In, Out
 from spectramac.gateware.memory import ReadPort, WritePort
 from spectramac.gateware.spectrum import ColumnReader
 from spectramac.gateware.walk import Walk
-from spectramac.spec.config import AcceleratorConfig
+from spectramac.spec.config import OUTPUT_SLOTS, AcceleratorConfig
 from spectramac.spec.descriptor import (
     FIELDS,
     LAYER_FIELDS,
@@ -39,7 +39,7 @@ class Sequencer(wiring.Component):
     an accumulator bank is free. *Backward* starts a row group's merge when its accumulators are complete.
 
     With ``config.maps``, a convolution: the tap table is written first; *forward* starts a gather for each pixel that
-    is used, *lanes* a reader for each position, if a half of bank 1 is free for the output that ends there, *backward*
+    is used, *lanes* a reader for each position, if a part of bank 1 is free for the output that ends there, *backward*
     a merge for each output. After the last output all accumulators are made zero.
 
     Parameters
@@ -245,7 +245,7 @@ class Sequencer(wiring.Component):
     def _forward_loop(self, m: Module, walk: Walk | None) -> None:
         """Start a gather for each pair, or pixel, when a spectrum bank is free."""
         pairs = Signal(16)
-        used = Signal(2)
+        used = Signal(range(self.config.n_spectrum_banks + 1))
         pending: Any = pairs != 0
         if walk is not None:
             pending = Mux(self.in_ring, walk.active & walk.used, pending)
@@ -269,14 +269,14 @@ class Sequencer(wiring.Component):
     def _lanes_loop(self, m: Module, walk: Walk | None) -> None:
         """Start a reader for each row group of each pair, or for each position, when an accumulator bank is free."""
         pairs = Signal(16)
-        used = Signal(2)
+        used = Signal(range(OUTPUT_SLOTS + 1))
         offset, following = (
             Signal(self.config.size_width + 1, name=n) for n in ("offset", "following")
         )
         pending: Any = (pairs != 0) & (used != self.config.n_accumulator_banks)
         takes: Any = self.reader_start  # a bank
         if walk is not None:
-            free = ~walk.writes | (used != self.config.n_accumulator_banks)
+            free = ~walk.writes | (used != OUTPUT_SLOTS)
             pending = Mux(self.in_ring, walk.active & free, pending)
             takes = self.reader_start & (~self.in_ring | walk.writes)
             m.d.comb += [
@@ -303,7 +303,7 @@ class Sequencer(wiring.Component):
     def _backward_loop(self, m: Module) -> None:
         """Start a merge for each complete row group."""
         n_banks = self.config.n_accumulator_banks
-        complete = Signal(2)
+        complete = Signal(range(OUTPUT_SLOTS + 1))
         offset, following = (
             Signal(self.config.size_width + 1, name=n) for n in ("offset", "following")
         )

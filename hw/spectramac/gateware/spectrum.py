@@ -110,8 +110,8 @@ class SpectrumMemory(wiring.Component):
         m.submodules.storage = storage = Storage(
             2 * config.data_width, n_banks * config.spectrum_depth
         )
-        write_bank = Signal()
-        read_bank = Signal()
+        bank_width = (n_banks - 1).bit_length()
+        write_bank, read_bank = Signal(bank_width), Signal(bank_width)
         in_frame = Signal(config.log2_n_max)
         base = Signal(config.size_width)
         count = Signal(config.size_width)
@@ -126,13 +126,9 @@ class SpectrumMemory(wiring.Component):
         m.d.comb += [
             self.i.ready.eq(1),
             storage.write.enable.eq(self.i.valid),
-            storage.write.address.eq(
-                Cat(offset[: self.address_width], write_bank if n_banks > 1 else Value.cast(0)[:0])
-            ),
+            storage.write.address.eq(Cat(offset[: self.address_width], write_bank)),
             storage.write.data.eq(Cat(self.i.payload.data.re, self.i.payload.data.im)),
-            storage.read.address.eq(
-                Cat(self.read.address, read_bank if n_banks > 1 else Value.cast(0)[:0])
-            ),
+            storage.read.address.eq(Cat(self.read.address, read_bank)),
             storage.read.enable.eq(self.read.enable),
             self.read.data.eq(storage.read.data),
         ]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from spectramac.compiler.layer_cycles import LayerCycles
 from spectramac.compiler.stage_cycles import Backward, Forward, Lanes
-from spectramac.spec.config import AcceleratorConfig
+from spectramac.spec.config import OUTPUT_SLOTS, AcceleratorConfig
 from spectramac.spec.descriptor import MAP_WORDS
 
 __all__ = ["predict_convolution"]
@@ -88,8 +88,8 @@ def predict_convolution(
     tables = counts.tolist()
     everything = [[True] * counts.shape[2]] * counts.shape[1]
     forward, lanes, backward = Forward(config, d), Lanes(config, d), Backward(config, d)
-    released: list[int] = []  # spectrum banks, halves of the bank of complete outputs
-    half_released: list[int] = []
+    released: list[int] = []  # spectrum banks, then parts of the bank of complete outputs
+    slot_released: list[int] = []
     at = 0  # when the forward loop's walk is at the position
     for p in range(n_pairs):
         for position in _walk(d):
@@ -99,9 +99,9 @@ def predict_convolution(
                 written = forward.start(max(at, released[free] + 1 if free >= 0 else 0))
                 at = forward.started
             at += 1
-            half = len(half_released) - 2
-            wait = position.writes and half >= 0
-            lanes.begin(half_released[half] + 1 if wait else 0)
+            slot = len(slot_released) - OUTPUT_SLOTS
+            wait = position.writes and slot >= 0
+            lanes.begin(slot_released[slot] + 1 if wait else 0)
             if position.pixel is not None:
                 keep = everything if kept is None else kept[p][position.pixel].tolist()
                 lanes.columns(written, tables[position.phase], keep)
@@ -109,7 +109,7 @@ def predict_convolution(
             if position.pixel is not None:
                 released.append(release)
             if position.writes:
-                half_released.append(backward.start(complete + 1, d["padded_out"]))
+                slot_released.append(backward.start(complete + 1, d["padded_out"]))
     run = max(backward.last_write + 1, backward.next_start) + 1
     sweep = config.accumulator_depth + 1
     cycles = FETCH_CYCLES + _table_cycles(d) + run + sweep

@@ -26,7 +26,7 @@ from spectramac.compiler.layout import CompileError, Layout, lay_out
 from spectramac.compiler.map_view import MapView, Pass, Span, Tables, map_values, sources
 from spectramac.model.convolution import Convolution, FullyConnected
 from spectramac.model.network import Layer
-from spectramac.spec.config import AcceleratorConfig
+from spectramac.spec.config import OUTPUT_SLOTS, AcceleratorConfig
 from spectramac.spec.descriptor import Kind
 from spectramac.spec.memory import memories
 
@@ -206,7 +206,7 @@ def _divide(node: Convolution, width: int, config: AcceleratorConfig) -> tuple[i
         live, _ = ring_positions(window, max(walks))
         rows = min(
             config.accumulator_depth // live,
-            config.accumulator_depth // 2,
+            config.accumulator_depth // OUTPUT_SLOTS,
             config.tap_depth // window.n_taps,
         )
         blocks = rows * config.n_lanes // half
@@ -225,7 +225,7 @@ def _divide(node: Convolution, width: int, config: AcceleratorConfig) -> tuple[i
             )  # fmt: skip
         live, _ = ring_positions(window, window.kernel[1])
         raise exceeds(
-            node.name, "accumulator rows of the outputs on the way", needed * max(live, 2),
+            node.name, "accumulator rows of the outputs on the way", needed * max(live, OUTPUT_SLOTS),
             config.accumulator_depth, "use shorter output blocks or a smaller kernel",
         )  # fmt: skip
     return best[1], best[2]

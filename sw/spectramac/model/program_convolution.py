@@ -17,6 +17,7 @@ from spectramac.model.accumulate import accumulate
 from spectramac.model.fixed import Ints
 from spectramac.model.program_layer import LayerTrace
 from spectramac.model.program_map import MapProgram
+from spectramac.spec.config import OUTPUT_SLOTS
 from spectramac.spec.payloads import FLAGS_PER_WORD
 from spectramac.spec.registers import OVERFLOWS
 
@@ -100,7 +101,8 @@ class ConvolutionProgram(MapProgram):
         live = back + (line if (h - 1) % sy else rows)
         depth = config.accumulator_depth
         need(live <= depth, "retire_rows", f"such that {live} live rows fit {depth}")
-        need(2 * rows <= depth, "pixel_rows", f"at most {depth // 2}, half the accumulators")
+        slot = depth // OUTPUT_SLOTS
+        need(rows <= slot, "pixel_rows", f"at most {slot}, the part of an output")
         limit = f"at most {config.tap_depth // (h * w)} for {h * w} taps"
         need(h * w * rows <= config.tap_depth, "pixel_rows", limit)
 

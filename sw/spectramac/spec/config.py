@@ -21,6 +21,8 @@ ARCHITECTURE_VERSION = 3
 """Raised whenever the image, the descriptor or the arithmetic changes incompatibly."""
 
 
+OUTPUT_SLOTS = 4
+"""Complete outputs of a convolution that bank 1 of the accumulators holds, each in an equal part of it."""
 RING_DEPTH_MIN = 64
 """Accumulator rows from which on they are in block RAM, and convolutions can be run."""
 
@@ -54,7 +56,8 @@ class AcceleratorConfig:
     n_requantize_multipliers : int
         1 (two clocks an output) or 2 (one clock an output).
     n_accumulator_banks, n_spectrum_banks : int
-        2 overlaps successive groups (of rows, of inferences), 1 saves memory.
+        2 overlaps successive groups (of rows, of inferences), 1 saves memory. Convolutions fill a spectrum bank with
+        each pixel; with 4 of them the transform's latency is hidden.
     job_queue_depth : int
         Columns that may wait between the threshold and the lanes; a power of two.
     *_depth : int
@@ -62,8 +65,8 @@ class AcceleratorConfig:
     n_layers_max : int
         Descriptors of fully-connected layers that the descriptor memory holds; a layer over maps counts as two.
     maps : bool
-        Layers over maps are run (convolution, pooling, addition). Needs parallel lanes, two banks of accumulators
-        and of spectrum memory, and an ``accumulator_depth`` of at least :data:`RING_DEPTH_MIN`.
+        Layers over maps are run (convolution, pooling, addition). Needs parallel lanes, two banks of accumulators,
+        and an ``accumulator_depth`` of at least :data:`RING_DEPTH_MIN`.
     tap_depth : int
         Accumulator rows that a pixel of a convolution may add to, in each lane; a power of two. Only with ``maps``.
     kernel_depth : int
@@ -110,8 +113,9 @@ class AcceleratorConfig:
         check_range("accumulator_width", self.accumulator_width, self.data_width + 1, 40)
         for name in ("n_threshold_multipliers", "n_requantize_multipliers"):
             check_range(name, getattr(self, name), 1, 2)
-        for name in ("n_accumulator_banks", "n_spectrum_banks"):
-            check_range(name, getattr(self, name), 1, 2)
+        check_range("n_accumulator_banks", self.n_accumulator_banks, 1, 2)
+        if self.n_spectrum_banks not in (1, 2, 4):
+            raise ValueError(f"n_spectrum_banks must be 1, 2 or 4, not {self.n_spectrum_banks!r}")
         check_range("n_layers_max", self.n_layers_max, 1, 256)
         for name in (
             "job_queue_depth",
@@ -169,7 +173,6 @@ class AcceleratorConfig:
         wanted = (
             ("lane_architecture", "parallel", self.lane_architecture),
             ("n_accumulator_banks", 2, self.n_accumulator_banks),
-            ("n_spectrum_banks", 2, self.n_spectrum_banks),
         )
         for name, needed, value in wanted:
             if value != needed:
