@@ -122,7 +122,11 @@ def test_what_does_not_fit() -> None:
             channels_at_once(node, config)
 
     refused(preset("small"), "points of the transform: 256 needed, 64 available", side=16)
-    refused(SMALL.replace(accumulator_depth=64), "accumulators.*128 needed, 64 available", side=16)
+    refused(
+        SMALL.replace(accumulator_depth=64, tap_depth=64),
+        "accumulators.*128 needed, 64 available",
+        side=16,
+    )
     refused(SMALL, "input channels: 65536 needed, 65535 available", shape=(9, 9, 1024))
     node = random_tiles(rng, SMALL, side=16, shape=(5, 5, 1), n_out=20)
     with pytest.raises(CompileError, match="20 output channels: 1023 needed, 256 available"):

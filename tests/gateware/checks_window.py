@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from tests.gateware.cases import CONFIG, SETTLE
+from tests.gateware.cases import CONFIG
 from tests.gateware.drive import Sink, memory, put, simulate
 from tests.gateware.streams import assert_same
 from tests.windows import WindowProgram, random_program
@@ -75,7 +75,6 @@ def check_window(
         for layer, d in enumerate(program.descriptors):
             samples, labels, saturated = expected_samples(program, layer)
             put(ctx, dut, n_pairs=n_pairs, **{name: int(d[name]) for name in WINDOW_FIELDS})
-            await ctx.tick().repeat(SETTLE)
             taps = 2 if d["kind"] == 5 else d["kernel_height"] * d["kernel_width"]
             limit = 100 + 4 * len(samples) * taps
             sink = Sink(ctx, dut.o, stall, seed + layer)

@@ -65,13 +65,18 @@ class Prepared:
 
 
 def prepare(
-    node: Convolution, x: np.ndarray, config: AcceleratorConfig = CONFIG, **changes: int
+    node: Convolution,
+    x: np.ndarray,
+    config: AcceleratorConfig = CONFIG,
+    *,
+    base: int = 3,
+    **changes: int,
 ) -> Prepared:
-    """Through the compiler; ``changes`` to every descriptor."""
+    """Through the compiler; ``changes`` to every descriptor. The input map is at address ``base``."""
     pairs, (height, width, channels) = len(x) // 2, x.shape[1:]
     shape = node.output_shape(x.shape[1:])
-    source = whole((height, width, channels), 3)
-    target = whole(shape, 3 + x[0].size * pairs)
+    source = whole((height, width, channels), base)
+    target = whole(shape, base + x[0].size * pairs)
     program = Program(config)
     for some in convolution_passes(node, source, target, (height, width), config):
         program.append(some)
@@ -83,7 +88,7 @@ def prepare(
         words[:] = encode(decode(words.tolist()) | changes)
     low, high = (x[i::2].reshape(pairs, -1) & 0xFF for i in (0, 1))
     words = memories["activation"][:, 0]
-    words[3 : 3 + x[0].size * pairs] = (low | high << 8).reshape(-1)
+    words[base : base + x[0].size * pairs] = (low | high << 8).reshape(-1)
     return Prepared(program, memories, pairs, target)
 
 

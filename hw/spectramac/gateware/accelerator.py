@@ -24,6 +24,7 @@ from spectramac.gateware.spectrum import ColumnReader, SpectrumMemory
 from spectramac.gateware.stream import Queue, SkidBuffer, connect, connect_pipeline, layout
 from spectramac.gateware.threshold import Split, Threshold
 from spectramac.gateware.walk import N_PHASES, TapTable
+from spectramac.gateware.window import WindowUnit
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.memory import memories
 from spectramac.spec.payloads import job
@@ -99,6 +100,11 @@ class Engine(wiring.Component):
             m.submodules.merge = merge = Merge(config)
         m.submodules.inverse_fft = inverse_fft = transform()
         m.submodules.requantize = requantize = Requantize(config)
+        activations, row_shifts = gather.memory, merge.shifts
+        if config.maps:
+            m.submodules.window = window = WindowUnit(config)
+            activations = self._shared(m, sequencer.in_window, activations, window.memory)
+            row_shifts = self._shared(m, sequencer.in_window, row_shifts, window.shifts)
         storage = self._memories(m)
 
         # The datapath, from activations to activations.
@@ -134,7 +140,7 @@ class Engine(wiring.Component):
         wiring.connect(m, directory, storage["directory"].read)
         wiring.connect(m, lanes.coefficients, storage["coefficient"].read)
         wiring.connect(m, lanes.indices, storage["index"].read)
-        wiring.connect(m, merge.shifts, storage["row_shift"].read)
+        wiring.connect(m, row_shifts, storage["row_shift"].read)
         wiring.connect(m, requantize.biases, storage["bias"].read)
         wiring.connect(m, requantize.scales, storage["scale"].read)
         wiring.connect(m, sequencer.layer_cycles, storage["layer_cycles"].write)
@@ -146,10 +152,11 @@ class Engine(wiring.Component):
             "row_shift",
             "bias",
             "scale",
+            *(("kernel",) if config.maps else ()),
         ):
             wiring.connect(m, wiring.flipped(getattr(self, f"memory_{name}")), storage[name].write)
         wiring.connect(m, wiring.flipped(self.read_layer_cycles), storage["layer_cycles"].read)
-        self._share_activation(m, storage["activation"], gather, requantize)
+        self._share_activation(m, storage["activation"], activations, requantize)
 
         # Descriptor fields to the components' inputs of the same name.
         aliases: dict[Any, dict[str, str]] = {
@@ -164,13 +171,16 @@ class Engine(wiring.Component):
         if config.maps:
             self._maps(m, sequencer, reader, scheduler, lanes, merge, requantize)
             m.submodules.taps = taps = self._taps(m, sequencer, reader, lanes)
-            aliases[taps] = {}
+            aliases |= {taps: {}, window: {}}
         names = set(d.shape().members)
         for component, renamed in aliases.items():
             for port in component.signature.members:
                 field = renamed.get(port, port)
                 if field in names:
                     m.d.comb += getattr(component, port).eq(d[field])
+        if config.maps:
+            self._window(m, sequencer, window, requantize)
+            wiring.connect(m, window.kernels, storage["kernel"].read)
         m.d.comb += [
             threshold.level.eq(Cat(d.level_low, d.level_high)),
             forward_fft.log2_n.eq(d.in_log2_n),
@@ -228,6 +238,8 @@ class Engine(wiring.Component):
             self.overflow_merge.eq(merge.overflow),
             self.overflow_inverse_fft.eq(inverse_fft.overflow),
         ]
+        if config.maps:
+            m.d.comb += self.overflow_merge.eq(merge.overflow | window.overflow)
         self._counters(m, sequencer, lanes, scheduler, requantize)
         return m
 
@@ -271,6 +283,36 @@ class Engine(wiring.Component):
         ]
         return taps
 
+    @staticmethod
+    def _window(
+        m: Module, sequencer: Sequencer, window: WindowUnit, requantize: Requantize
+    ) -> None:
+        """The window unit takes the place of everything before requantization; all of its samples are outputs."""
+        m.d.comb += [
+            window.start.eq(sequencer.start_layer & sequencer.in_window),
+            window.n_pairs.eq(sequencer.n_pairs),
+            # Not ``connect``: where requantization always takes a sample, the window unit needs no enable.
+            window.o.ready.eq(requantize.i.ready),
+        ]
+        with m.If(sequencer.in_window):
+            m.d.comb += [
+                requantize.i.payload.eq(window.o.payload),
+                requantize.i.valid.eq(window.o.valid),
+                requantize.padded_out.eq(sequencer.descriptor.n_out),
+            ]
+
+    @staticmethod
+    def _shared(m: Module, choose: Any, first: Any, second: Any) -> Any:
+        """One read port for two users, the second if ``choose`` (which changes between layers only)."""
+        port = first.signature.create()
+        m.d.comb += [
+            port.address.eq(Mux(choose, second.address, first.address)),
+            port.enable.eq(Mux(choose, second.enable, first.enable)),
+            first.data.eq(port.data),
+            second.data.eq(port.data),
+        ]
+        return port
+
     def _memories(self, m: Module) -> dict[str, Storage]:
         storage = {}
         for memory in memories(self.config).values():
@@ -300,14 +342,14 @@ class Engine(wiring.Component):
             connect(m, source, sink)
 
     def _share_activation(
-        self, m: Module, storage: Storage, gather: Gather, requantize: Requantize
+        self, m: Module, storage: Storage, reads: Any, requantize: Requantize
     ) -> None:
         """The engine uses activation memory while busy, the host otherwise."""
         host_read, host_write = self.read_activation, self.memory_activation
         m.d.comb += [
-            storage.read.address.eq(Mux(self.busy, gather.memory.address, host_read.address)),
-            storage.read.enable.eq(Mux(self.busy, gather.memory.enable, host_read.enable)),
-            gather.memory.data.eq(storage.read.data),
+            storage.read.address.eq(Mux(self.busy, reads.address, host_read.address)),
+            storage.read.enable.eq(Mux(self.busy, reads.enable, host_read.enable)),
+            reads.data.eq(storage.read.data),
             host_read.data.eq(storage.read.data),
             storage.write.address.eq(Mux(self.busy, requantize.write.address, host_write.address)),
             storage.write.data.eq(Mux(self.busy, requantize.write.data, host_write.data)),

@@ -40,7 +40,8 @@ class Sequencer(wiring.Component):
 
     With ``config.maps``, a convolution: the tap table is written first; *forward* starts a gather for each pixel that
     is used, *lanes* a reader for each position, if a part of bank 1 is free for the output that ends there, *backward*
-    a merge for each output. After the last output all accumulators are made zero.
+    a merge for each output. After the last output all accumulators are made zero. A layer of the window unit: no loop
+    runs but requantization.
 
     Parameters
     ----------
@@ -71,6 +72,8 @@ class Sequencer(wiring.Component):
         With ``config.maps``: the tap table is being written.
     in_ring : :py:`Out(1)`
         The layer is a convolution.
+    in_window : :py:`Out(1)`
+        The window unit runs the layer.
     is_map : :py:`Out(1)`
         It is a layer over maps.
     sweep : :py:`Out(1)`
@@ -84,6 +87,7 @@ class Sequencer(wiring.Component):
         maps = {
             "taps": In(1),
             "in_ring": Out(1),
+            "in_window": Out(1),
             "is_map": Out(1),
             "sweep": Out(1),
             "reader_empty": Out(1),
@@ -215,6 +219,7 @@ class Sequencer(wiring.Component):
             m.d.comb += [
                 self.is_map.eq(kind != Kind.LAYER),
                 self.in_ring.eq(kind == Kind.CONVOLUTION),
+                self.in_window.eq(kind >= Kind.WINDOW_SUM),
             ]
             forward, lanes = self._walk(m, "forward_walk"), self._walk(m, "lanes_walk")
         self._forward_loop(m, forward)
@@ -230,6 +235,11 @@ class Sequencer(wiring.Component):
             m.next = "finish"
         with m.Else():
             m.next = "fetch"
+
+    @property
+    def _n_pairs(self) -> Any:
+        """Inference pairs for the loops before requantization."""
+        return Mux(self.in_window, 0, self.n_pairs) if self.config.maps else self.n_pairs
 
     def _walk(self, m: Module, name: str) -> Walk:
         m.submodules[name] = walk = Walk(self.config)
@@ -264,7 +274,7 @@ class Sequencer(wiring.Component):
                 base.eq(base + self.descriptor.in_stride),
             ]
         with m.If(self.start_layer):
-            m.d.sync += [pairs.eq(self.n_pairs), used.eq(0), base.eq(self.descriptor.in_base)]
+            m.d.sync += [pairs.eq(self._n_pairs), used.eq(0), base.eq(self.descriptor.in_base)]
 
     def _lanes_loop(self, m: Module, walk: Walk | None) -> None:
         """Start a reader for each row group of each pair, or for each position, when an accumulator bank is free."""
@@ -298,7 +308,7 @@ class Sequencer(wiring.Component):
             with m.If(following >= self.descriptor.padded_out):
                 m.d.sync += [self.reader_final.eq(1), offset.eq(0), pairs.eq(pairs - 1)]
         with m.If(self.start_layer):
-            m.d.sync += [pairs.eq(self.n_pairs), used.eq(0), offset.eq(0)]
+            m.d.sync += [pairs.eq(self._n_pairs), used.eq(0), offset.eq(0)]
 
     def _backward_loop(self, m: Module) -> None:
         """Start a merge for each complete row group."""

@@ -54,8 +54,8 @@ class WindowUnit(wiring.Component):
     Members
     -------
     start : :py:`In(1)`
-        Begin a layer; only while not ``busy``. Everything below is stable from the cycle before until the last sample
-        has been taken.
+        Begin a layer; only while not ``busy``. The inputs below are stable from then until the last sample has been
+        taken.
     n_pairs : :py:`In(16)`
     <field> : :py:`In(…)`
         :data:`WINDOW_FIELDS`, from the descriptor.

@@ -58,7 +58,7 @@ class WindowWalk(wiring.Component):
     Members
     -------
     start : :py:`In(1)`
-        Only while not ``busy``; everything else but ``enable`` is stable until then and meanwhile.
+        Only while not ``busy``; everything else but ``enable`` is stable from then on.
     enable : :py:`In(1)`
         Go on to the next tap.
     is_addition : :py:`In(1)`
@@ -114,7 +114,7 @@ class WindowWalk(wiring.Component):
         pixel = Signal(width)
         y, x = Signal(coordinate_width), Signal(coordinate_width)
         have, fresh, take = Signal(), Signal(), Signal()
-        self._outer(m, pixel, y, x, have, fresh, take)
+        begin = self._outer(m, pixel, y, x, have, fresh, take)
 
         # The inner walk: channels of an output pixel, taps of a window.
         step = Signal()
@@ -153,7 +153,7 @@ class WindowWalk(wiring.Component):
         ]
         with m.If(take):
             m.d.sync += offset.eq(offset + Mux(fresh, gap_step, 0))
-        with m.If(self.start):
+        with m.If(begin):
             m.d.sync += offset.eq(gap)
 
         next_channel, next_row = Signal(width), Signal(width)
@@ -199,9 +199,9 @@ class WindowWalk(wiring.Component):
 
     def _outer(
         self, m: Module, pixel: Signal, y: Signal, x: Signal, have: Signal, fresh: Signal, take: Any
-    ) -> None:
+    ) -> Signal:
         """Walk over output pixels: ``have`` says that ``pixel``, ``y``, ``x`` are the next one's, ``fresh`` that a
-        further pair begins with it; ``take`` goes on.
+        further pair begins with it; ``take`` goes on. Returns a strobe: the first one's will be there.
         """
         width = self.address_width
         pair, line, pair_step = (Signal(width, name=n) for n in ("pair", "line", "pair_step"))
@@ -270,6 +270,7 @@ class WindowWalk(wiring.Component):
                 ]
             with m.If(pair_end):
                 m.d.sync += pair.eq(next_pair)
+        return begin
 
     @staticmethod
     def _loop(m: Module, name: str, size: Any, width: int, step: Any) -> Signal:

@@ -81,6 +81,16 @@ def predict_layer(
     return LayerCycles(FETCH_CYCLES + run, lanes.busy, run - lanes.busy, lanes.skipped)
 
 
+_PREDICTIONS = {
+    Kind.LAYER: predict_layer,
+    Kind.CONVOLUTION: predict_convolution,
+    Kind.WINDOW_SUM: predict_window,
+    Kind.WINDOW_MAXIMUM: predict_window,
+    Kind.ADDITION: predict_window,
+}
+_UNKNOWN = LayerCycles(0, 0, 0, 0)
+
+
 def predict_descriptor(config: AcceleratorConfig, trace: Any, n_pairs: int) -> LayerCycles | None:
     """Predict a layer of any kind from the golden model's trace of it (``descriptor``, ``counts``, ``kept``).
 
@@ -89,17 +99,10 @@ def predict_descriptor(config: AcceleratorConfig, trace: Any, n_pairs: int) -> L
     LayerCycles or None
         None if there is no prediction for its kind.
     """
-    descriptor = trace.descriptor
-    kind = Kind(descriptor["kind"])
-    if kind >= Kind.WINDOW_SUM:
-        return predict_window(config, descriptor, n_pairs)
+    kind = Kind(trace.descriptor["kind"])
     if kind not in _PREDICTIONS:
         return None
-    return _PREDICTIONS[kind](config, descriptor, trace.counts, trace.kept, n_pairs)
-
-
-_PREDICTIONS = {Kind.LAYER: predict_layer, Kind.CONVOLUTION: predict_convolution}
-_UNKNOWN = LayerCycles(0, 0, 0, 0)
+    return _PREDICTIONS[kind](config, trace.descriptor, trace.counts, trace.kept, n_pairs)
 
 
 def predict(config: AcceleratorConfig, layers: Sequence[Any], n_pairs: int) -> list[LayerCycles]:

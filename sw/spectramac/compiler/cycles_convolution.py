@@ -9,15 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramac.compiler.layer_cycles import LayerCycles
+from spectramac.compiler.layer_cycles import MAP_FETCH_CYCLES, LayerCycles
 from spectramac.compiler.stage_cycles import Backward, Forward, Lanes
 from spectramac.spec.config import OUTPUT_SLOTS, AcceleratorConfig
-from spectramac.spec.descriptor import MAP_WORDS
 
 __all__ = ["predict_convolution"]
-
-FETCH_CYCLES = MAP_WORDS + 2
-"""Reading a descriptor and starting the loops."""
 
 
 @dataclass(frozen=True)
@@ -112,5 +108,5 @@ def predict_convolution(
                 slot_released.append(backward.start(complete + 1, d["padded_out"]))
     run = max(backward.last_write + 1, backward.next_start) + 1
     sweep = config.accumulator_depth + 1
-    cycles = FETCH_CYCLES + _table_cycles(d) + run + sweep
+    cycles = MAP_FETCH_CYCLES + _table_cycles(d) + run + sweep
     return LayerCycles(cycles, lanes.busy, run - lanes.busy, lanes.skipped)

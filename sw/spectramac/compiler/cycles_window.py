@@ -4,22 +4,17 @@
 
 from collections.abc import Mapping
 
-from spectramac.compiler.layer_cycles import LayerCycles
+from spectramac.compiler.layer_cycles import MAP_FETCH_CYCLES, LayerCycles
+from spectramac.compiler.stage_cycles import REQUANTIZE_LATENCY
 from spectramac.spec.config import AcceleratorConfig
-from spectramac.spec.descriptor import MAP_WORDS, Kind
+from spectramac.spec.descriptor import Kind
 
 __all__ = ["predict_window", "window_taps"]
 
-# Of the engine around the window unit.
-FETCH_CYCLES = MAP_WORDS + 2
-"""Reading a descriptor and starting the layer; the last of them is the window unit's ``start``."""
-REQUANTIZE_CYCLES = {1: 7, 2: 6}
-"""From taking a sample to its write, for so many multipliers."""
 END_CYCLES = 2
 """From the last write to the first cycle of what follows."""
-# Of the window unit.
 START_CYCLES = 19
-"""From ``start`` to the first sample, less the taps of a window."""
+"""From the window unit's ``start`` to its first sample, less the taps of a window."""
 
 
 def window_taps(descriptor: Mapping[str, int]) -> int:
@@ -30,7 +25,11 @@ def window_taps(descriptor: Mapping[str, int]) -> int:
 
 
 def predict_window(
-    config: AcceleratorConfig, descriptor: Mapping[str, int], n_pairs: int
+    config: AcceleratorConfig,
+    descriptor: Mapping[str, int],
+    counts: object,
+    kept: object,
+    n_pairs: int,
 ) -> LayerCycles:
     """Predict the hardware counters of a layer of kind 3, 4 or 5.
 
@@ -39,16 +38,16 @@ def predict_window(
     config : AcceleratorConfig
     descriptor : mapping
         Decoded fields (:mod:`spectramac.spec.descriptor`).
+    counts, kept
+        As of :func:`~spectramac.compiler.cycles.predict_layer`; there are none.
     n_pairs : int
         Inference pairs carried through the layer.
     """
-    names = ("out_height", "out_width", "n_out")
-    samples = n_pairs
-    for name in names:
-        samples *= descriptor[name]
+    d = descriptor
+    samples = n_pairs * d["out_height"] * d["out_width"] * d["n_out"]
     taps = window_taps(descriptor)
     interval = max(taps, 2 // config.n_requantize_multipliers)
     # Time 0 is the cycle after ``start``.
     last_sample = START_CYCLES + taps - 1 + (samples - 1) * interval
-    run = last_sample + REQUANTIZE_CYCLES[config.n_requantize_multipliers] + END_CYCLES
-    return LayerCycles(FETCH_CYCLES + run, 0, run, 0)
+    run = last_sample + REQUANTIZE_LATENCY[config.n_requantize_multipliers] + END_CYCLES
+    return LayerCycles(MAP_FETCH_CYCLES + run, 0, run, 0)

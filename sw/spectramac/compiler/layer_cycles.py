@@ -4,7 +4,12 @@
 
 from dataclasses import dataclass
 
-__all__ = ["LayerCycles"]
+from spectramac.spec.descriptor import MAP_WORDS
+
+__all__ = ["MAP_FETCH_CYCLES", "LayerCycles"]
+
+MAP_FETCH_CYCLES = MAP_WORDS + 2
+"""Reading the descriptor of a layer over maps and starting it."""
 
 
 @dataclass(frozen=True)

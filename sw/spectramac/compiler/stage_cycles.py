@@ -26,6 +26,8 @@ MERGE_LATENCY = 13
 """From walking over a sample to offering it to the inverse FFT."""
 SERIAL_MERGE_LATENCY = 7
 """The same, where the merge is serial."""
+REQUANTIZE_LATENCY = {1: 7, 2: 6}
+"""From taking a sample to its write, for so many multipliers."""
 CLEAR_DELAY = 3
 """From walking over a group's last sample to the cycle before its first row is cleared."""
 
@@ -108,7 +110,7 @@ class Backward:
             accepted = (
                 last_issue + merge_latency + fft_latency(config.fft, self.log2_n, queue=False)
             )
-        self.last_write = accepted + (7 if one_multiplier else 6)
+        self.last_write = accepted + REQUANTIZE_LATENCY[config.n_requantize_multipliers]
         if self.in_ring:
             release = last_issue + CLEAR_DELAY
         elif config.is_serial:

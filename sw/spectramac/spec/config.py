@@ -344,6 +344,20 @@ PRESETS: dict[str, AcceleratorConfig] = {
         directory_depth=4096,
         job_queue_depth=8,
     ),
+    "conv": AcceleratorConfig(
+        name="conv",
+        n_lanes=16,
+        log2_n_max=4,
+        maps=True,
+        n_spectrum_banks=4,
+        job_queue_depth=8,
+        activation_depth=1 << 16,
+        accumulator_depth=128,
+        tap_depth=128,
+        directory_depth=4096,
+        kernel_depth=4096,
+        n_layers_max=64,
+    ),
 }
 
 
