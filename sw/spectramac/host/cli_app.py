@@ -76,6 +76,10 @@ NetworkFile = typer.Argument(help="A network file.", exists=True, dir_okay=False
 ModelFile = typer.Argument(help="An image or a network file.", exists=True, dir_okay=False)
 VerilogFolder = Annotated[Path, typer.Option(help="Folder to write to.")]
 SMALL = PresetName("small")
+SettingsOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Change a parameter of the preset: NAME=VALUE. May be repeated."),
+]
 VERILOG = Path("build/verilog")
 
 Command = TypeVar("Command", bound=Callable[..., None])
@@ -113,13 +117,16 @@ def info(
     preset_name: PresetOption = SMALL,
 ) -> None:
     """Describe the configurations and tools, or an image or network file."""
-    from spectramac.host import cli_files, cli_report
+    from spectramac.host import cli_files, cli_graph, cli_graph_report, cli_report
 
     if file is None:
         config = preset(preset_name.value)
         cli_report.show(
             cli_report.config_table(), cli_report.memory_table(config), cli_report.tool_versions()
         )
+    elif cli_graph.is_graph_model(file) and cli_files.is_image(file):
+        graph = cli_graph.open_model(file, preset(preset_name.value))
+        cli_report.show(*cli_graph_report.graph_tables(graph.image, graph.config))
     elif cli_files.is_image(file):
         model = cli_files.open_model(file, preset(preset_name.value))
         cli_report.show(*cli_report.image_tables(model.image, model.config))
@@ -151,13 +158,31 @@ def compilecommand(
     network: Annotated[Path, NetworkFile],
     output: Annotated[Path, typer.Option("--output", "-o", help="Image file to write.")],
     preset_name: PresetOption = SMALL,
+    settings: SettingsOption = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Inputs (.npy or .npz) to calibrate an ONNX model with; the first two are explained."
+        ),
+    ] = None,
+    graph: Annotated[
+        Path | None, typer.Option(help="Also write the quantized network graph (.npz).")
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show what every layer of a graph will cost.")
+    ] = False,
 ) -> None:
-    """Compile a network for a configuration."""
+    """Compile a network, a network graph or an ONNX model for a configuration."""
+    from spectramac.host import cli_graph
+
+    config = cli_graph.configured(preset(preset_name.value), settings or [])
+    if cli_graph.is_graph_model(network):
+        cli_graph.compile_file(network, output, config, data=data, graph=graph, explain=explain)
+        return
     from spectramac.compiler.compile import compile_network
     from spectramac.host import cli_report
     from spectramac.model.network import load_network
 
-    config = preset(preset_name.value)
     image = compile_network(load_network(network), config)
     image.save(output)
     cli_report.show(cli_report.layer_table(image, config))
@@ -169,7 +194,7 @@ def compilecommand(
 def run(
     file: Annotated[Path, ModelFile],
     transport: Annotated[TransportName, typer.Option(help="What runs it.")] = TransportName.model,
-    data: Annotated[str, typer.Option(help="'digits' or a .npy file, one input a row.")] = "digits",
+    data: Annotated[str, typer.Option(help="'digits' or a .npy file of inputs.")] = "digits",
     preset_name: PresetOption = SMALL,
     check: Annotated[
         bool, typer.Option("--check", help="Compare with the golden model; exit 1 if different.")
@@ -185,32 +210,36 @@ def run(
     trace: Annotated[
         Path | None, typer.Option(help="Write an FST trace (transport sim only).")
     ] = None,
+    settings: SettingsOption = None,
 ) -> None:
-    """Run an image, or a network compiled for --preset, and report accuracy and cycles."""
+    """Run an image, or a network or graph compiled for --preset, and report accuracy and cycles."""
     if trace is not None and transport is not TransportName.sim:
         raise typer.BadParameter("--trace needs --transport sim")
-    from spectramac.host import cli_files, cli_report
-    from spectramac.host.cli_run import compare, execute, run_table
+    from spectramac.host import cli_files, cli_graph, cli_report, cli_run
 
-    model = cli_files.open_model(file, preset(preset_name.value))
-    sample = cli_files.load_data(data, model.image, quantize=quantize, limit=limit)
+    config = cli_graph.configured(preset(preset_name.value), settings or [])
+    is_graph = cli_graph.is_graph_model(file)
+    runs: Any = cli_graph if is_graph else cli_run
+    files: Any = cli_graph if is_graph else cli_files
+    model = files.open_model(file, config)
+    sample = files.load_data(data, model.image, quantize=quantize, limit=limit)
     if check and transport is TransportName.model and model.network is None:
         raise typer.BadParameter(
             "--check of an image needs --transport sim; with the model there is nothing to compare, "
             "unless the network itself is given"
         )
     options = {} if trace is None else {"trace": trace}
-    result = golden = execute(model, sample.x, transport.value, timeout=timeout, **options)
+    result = golden = runs.execute(model, sample.x, transport.value, timeout=timeout, **options)
     if transport is not TransportName.model:
-        golden = execute(model, sample.x, "model", timeout=timeout)
+        golden = runs.execute(model, sample.x, "model", timeout=timeout)
     if output is not None:
         import numpy as np
 
         np.save(output, result.outputs, allow_pickle=False)
         cli_report.note(f"wrote {output}")
-    cli_report.show(run_table(model, transport.value, sample, result, golden))
+    cli_report.show(runs.run_table(model, transport.value, sample, result, golden))
     if check:
-        differences = compare(model, sample.x, result, golden)
+        differences = runs.compare(model, sample.x, result, golden)
         if differences:
             raise MismatchError("; ".join(differences))
         cli_report.show("identical to the golden model")

@@ -14,9 +14,10 @@ from spectramac.model.network import Network, load_network
 from spectramac.spec.config import PRESETS, AcceleratorConfig
 from spectramac.spec.container import MAGIC
 from spectramac.spec.errors import BuildIdMismatchError, InputTypeError
+from spectramac.spec.graph_image import GraphImage
 from spectramac.spec.image import Image
 
-__all__ = ["Data", "Model", "image_config", "load_data", "open_model"]
+__all__ = ["Data", "Model", "image_config", "is_image", "load_data", "open_model"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +43,7 @@ def is_image(path: Path) -> bool:
         return file.read(len(MAGIC)) == MAGIC
 
 
-def image_config(image: Image) -> AcceleratorConfig:
+def image_config(image: Image | GraphImage) -> AcceleratorConfig:
     """The configuration that an image was compiled for, a preset if it is one.
 
     Raises

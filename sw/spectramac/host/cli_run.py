@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """``spectramac run``: execute, compare, report."""
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from spectramac.host.cli_files import Data, Model
 from spectramac.host.transport import open_transport
 from spectramac.model.batch import accuracy
 
-__all__ = ["compare", "execute", "run_table"]
+__all__ = ["compare", "differences_of", "execute", "run_table"]
 
 
 def execute(
@@ -30,8 +30,21 @@ def execute(
         return accelerator.run(x, timeout=timeout, progress=progress)
 
 
-def compare(model: Model, x: NDArray[np.int8], result: RunResult, golden: RunResult) -> list[str]:
-    """What differs between a result, the golden model and, if it is known, the network itself."""
+class Counted(Protocol):
+    """Outputs of a run and what was counted."""
+
+    @property
+    def outputs(self) -> NDArray[np.int8]: ...
+    @property
+    def counters(self) -> dict[str, int]: ...
+    @property
+    def layer_cycles(self) -> NDArray[np.int64]: ...
+    @property
+    def warnings(self) -> tuple[str, ...]: ...
+
+
+def differences_of(result: Counted, golden: Counted) -> list[str]:
+    """What differs between a result and the golden model."""
     differences = []
     n = int((result.outputs != golden.outputs).sum())
     if n:
@@ -50,6 +63,12 @@ def compare(model: Model, x: NDArray[np.int8], result: RunResult, golden: RunRes
         differences.append(
             f"overflow flags are {result.warnings}, the golden model says {golden.warnings}"
         )
+    return differences
+
+
+def compare(model: Model, x: NDArray[np.int8], result: RunResult, golden: RunResult) -> list[str]:
+    """What differs between a result, the golden model and, if it is known, the network itself."""
+    differences = differences_of(result, golden)
     if model.network is not None and not golden.warnings:
         from spectramac.model.layer import run_network
 

@@ -147,7 +147,7 @@ def _tuples(value: Any) -> Any:
 
 def _read(path: str | Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     try:
-        with np.load(Path(path), allow_pickle=False) as file:
+        with Path(path).open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             header = json.loads(bytes(file["header"]).decode())
             arrays = {key: file[key] for key in file.files}
     except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, TypeError) as error:

@@ -310,9 +310,12 @@ class GraphImage:
         return cls.from_bytes(data, str(path))
 
     @staticmethod
-    def is_graph(data: bytes, name: str = "image") -> bool:
-        """Whether undamaged file contents are those of a graph image, not of a chain of layers."""
-        header = json.loads(unwrap(data, name)[0])
+    def is_graph(data: bytes) -> bool:
+        """Whether file contents are those of a graph image, undamaged outside its header's fields."""
+        try:
+            header = json.loads(unwrap(data, "image")[0])
+        except (ValueError, RecursionError):
+            return False
         return isinstance(header, dict) and header.get("format") == FORMAT
 
 

@@ -1,0 +1,264 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""``spectramac compile`` and ``run`` for network graphs."""
+
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.table import Table
+
+from spectramac.compiler.graph_compile import compile_graph
+from spectramac.host import cli_report
+from spectramac.host.cli_files import Data, image_config, is_image
+from spectramac.host.cli_graph_report import graph_tables, plan_table
+from spectramac.host.cli_run import differences_of
+from spectramac.host.graph_accelerator import GraphAccelerator, GraphRunResult
+from spectramac.host.inputs import check_inputs
+from spectramac.host.transport import open_transport
+from spectramac.model.batch import accuracy, quantize_input
+from spectramac.model.graph_file import is_graph_file, load_graph, save_graph
+from spectramac.model.graph_network import GraphNetwork, run_graph
+from spectramac.model.map_node import Arithmetic, Shape
+from spectramac.spec.config import AcceleratorConfig
+from spectramac.spec.errors import InputShapeError, InputTypeError
+from spectramac.spec.graph_image import GraphImage
+
+__all__ = [
+    "GraphModel",
+    "compare",
+    "compile_file",
+    "configured",
+    "execute",
+    "is_graph_model",
+    "load_data",
+    "open_model",
+    "read_graph",
+    "run_table",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class GraphModel:
+    """A compiled graph, and the network it came from if that is known."""
+
+    image: GraphImage
+    config: AcceleratorConfig
+    network: GraphNetwork | None
+
+
+def configured(config: AcceleratorConfig, settings: list[str]) -> AcceleratorConfig:
+    """A configuration with parameters changed, each ``name=value``.
+
+    Raises
+    ------
+    ValueError
+        If a setting is not of that form, names no parameter, or its value does not fit.
+    """
+    names = [field.name for field in fields(config) if field.name != "name"]
+    changes: dict[str, Any] = {}
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        if not equals or name not in names:
+            raise ValueError(
+                f"--set must be one of {', '.join(names)} with =VALUE, not {setting!r}"
+            )
+        try:
+            changes[name] = json.loads(text)
+        except ValueError:
+            changes[name] = text
+    if not changes:
+        return config
+    return config.replace(**changes, name=f"{config.name} with {', '.join(settings)}")
+
+
+def is_graph_model(path: Path) -> bool:
+    """Whether a file is a network graph or the image of one."""
+    if is_image(path):
+        return GraphImage.is_graph(path.read_bytes())
+    return path.suffix.lower() == ".onnx" or is_graph_file(path)
+
+
+def read_graph(path: Path, data: Path | None) -> GraphNetwork:
+    """An integer network graph: from its file, or from an ONNX model and calibration data.
+
+    Raises
+    ------
+    ValueError
+        If calibration data are missing, or the model cannot be quantized.
+    """
+    if path.suffix.lower() != ".onnx":
+        return load_graph(path)
+    if data is None:
+        raise ValueError(
+            f"{path} needs calibration inputs: --data FILE with an array (batch, *input shape), .npy or .npz"
+        )
+    from spectramac.compress.qdq_graph import integer_graph
+    from spectramac.compress.quantize_graph import quantize_graph
+    from spectramac.host.cli_compress import onnx_graph
+
+    graph = onnx_graph(path)
+    lower = integer_graph if graph.is_quantized else quantize_graph
+    return lower(graph, _array(data)).network
+
+
+def compile_file(
+    path: Path,
+    output: Path,
+    config: AcceleratorConfig,
+    *,
+    data: Path | None,
+    graph: Path | None,
+    explain: bool,
+) -> None:
+    """Compile a network graph and report what came of it."""
+    network = read_graph(path, data)
+    if graph is not None:
+        save_graph(network, graph)
+        cli_report.note(f"wrote {graph}")
+    image = compile_graph(network, config)
+    image.save(output)
+    cli_report.show(*graph_tables(image, config))
+    if explain:
+        if data is None:
+            rng = np.random.default_rng(0)
+            x = rng.integers(-128, 128, (2, *image.input_shape)).astype(np.int8)
+            what = "predicted for two random inputs"
+        else:
+            array = to_maps(_array(data)[:2], image.input_shape)
+            x = quantize_input(array, image.input_scale) if array.dtype.kind == "f" else array
+            what = f"predicted for the first two of {data}"
+        cli_report.show(plan_table(image, config, x.astype(np.int8), what))
+    cli_report.note(f"wrote {output} for configuration {config.name}")
+
+
+def _array(path: Path) -> NDArray[Any]:
+    """The array of a ``.npy`` file, or ``x`` or else the first one of an ``.npz`` file."""
+    loaded = np.load(path, allow_pickle=False)
+    if isinstance(loaded, np.ndarray):
+        return loaded
+    with loaded as file:
+        return np.asarray(file["x" if "x" in file.files else file.files[0]])
+
+
+def open_model(path: Path, config: AcceleratorConfig) -> GraphModel:
+    """An image as it is, or a network graph compiled for ``config``."""
+    if is_image(path):
+        image = GraphImage.load(path)
+        return GraphModel(image, image_config(image), None)
+    network = load_graph(path)
+    return GraphModel(compile_graph(network, config), config, network)
+
+
+def load_data(name: str, image: GraphImage, *, quantize: bool, limit: int | None) -> Data:
+    """Inputs (batch, height, width, channels) in int8 and, of ``digits``, their labels.
+
+    A file may hold channels first, (batch, channels, height, width), or vectors, if the shape says which it is.
+
+    Raises
+    ------
+    InputTypeError
+        If the values are real and ``quantize`` is false.
+    InputShapeError, InputRangeError
+    """
+    labels = None
+    if name == "digits":
+        from spectramac.compress.data import digits
+
+        sample = digits()
+        array, labels = sample.x_test, sample.y_test
+    else:
+        array = _array(Path(name))
+    array = to_maps(array, image.input_shape)
+    if array.dtype.kind == "f":
+        if not quantize:
+            raise InputTypeError(
+                f"{name} has real values ({array.dtype}); --quantize converts them with the model's input scale, "
+                f"{image.input_scale:g}"
+            )
+        array = quantize_input(array, image.input_scale)
+    x = check_inputs(array, int(np.prod(image.input_shape))).reshape(array.shape)
+    return Data(x[:limit], None if labels is None else labels[:limit])
+
+
+def to_maps(x: NDArray[Any], shape: Shape) -> NDArray[Any]:
+    """Arrays as maps of this shape."""
+    height, width, channels = shape
+    if x.shape[1:] == shape:
+        return x
+    if x.shape[1:] == (channels, height, width):
+        return x.transpose(0, 2, 3, 1)
+    if (
+        x.ndim >= 2
+        and int(np.prod(x.shape[1:])) == height * width * channels
+        and 1
+        in (
+            channels,
+            height * width,
+        )
+    ):
+        return x.reshape(len(x), *shape)
+    raise InputShapeError(
+        f"inputs must have shape (batch, {height}, {width}, {channels}) or (batch, {channels}, {height}, {width}), "
+        f"not {x.shape}"
+    )
+
+
+def execute(
+    model: GraphModel, x: NDArray[np.int8], transport: str, *, timeout: float, **options: Any
+) -> GraphRunResult:
+    """Load and run a graph through a transport, with a progress bar."""
+    with (
+        cli_report.progress(f"running on {transport}") as progress,
+        open_transport(transport, model.config, **options) as bus,
+    ):
+        accelerator = GraphAccelerator(bus, model.config)
+        accelerator.load(model.image)
+        return accelerator.run(x, timeout=timeout, progress=progress)
+
+
+def compare(
+    model: GraphModel, x: NDArray[np.int8], result: GraphRunResult, golden: GraphRunResult
+) -> list[str]:
+    """What differs between a result, the golden model and, if it is known, the network itself."""
+    differences = differences_of(result, golden)
+    if model.network is not None and not golden.warnings:
+        direct = run_graph(model.network, x, Arithmetic.of(model.config))
+        n = int((golden.outputs != direct).sum())
+        if n:
+            differences.append(f"{n} outputs of the golden model differ from the network's")
+    return differences
+
+
+def run_table(
+    model: GraphModel,
+    transport: str,
+    data: Data,
+    result: GraphRunResult,
+    golden: GraphRunResult,
+) -> Table:
+    """The report of a run."""
+    rows: list[tuple[str, object]] = [
+        ("network", model.image.name),
+        ("configuration", model.config.name),
+        ("transport", transport),
+        ("inferences", len(result.outputs)),
+        ("passes", result.n_passes),
+    ]
+    if data.labels is not None:
+        flat = result.outputs.reshape(len(result.outputs), -1)
+        rows.append(("accuracy", f"{accuracy(flat, data.labels):.2f} %"))
+    if transport != "model":
+        rows.append(("differing outputs", int((result.outputs != golden.outputs).sum())))
+        rows.append(("cycles per inference, counted", f"{result.cycles_per_inference:.1f}"))
+    rows += [
+        ("cycles per inference, predicted", f"{golden.cycles_per_inference:.1f}"),
+        ("columns skipped", result.counters["columns_skipped"]),
+        ("saturated outputs", result.counters["saturations"]),
+        ("saturated inside", ", ".join(result.warnings) or "never"),
+        ("stored bytes", model.image.stored_bytes),
+    ]
+    return cli_report.table("Run", ("", ""), rows)
