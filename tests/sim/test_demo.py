@@ -15,7 +15,7 @@ from spectramac.spec.config import preset
 
 pytest.importorskip("sklearn")
 pytest.importorskip("cocotb")
-from spectramac.sim import demo
+from spectramac.sim import demo, demo_run
 from spectramac.sim.accelerator_bench import bench_accelerator
 
 CONFIG = preset("tiny")
@@ -53,7 +53,7 @@ def test_the_command_prints_the_table(network, tmp_path, capsys) -> None:
 def test_the_command_fails_on_a_difference(network, tmp_path, capsys, monkeypatch) -> None:
     path = tmp_path / "net.npz"
     save_network(network, path)
-    monkeypatch.setattr(demo, "compare", lambda *arguments: ["one output differs"])
+    monkeypatch.setattr(demo_run, "compare", lambda *arguments: ["one output differs"])
     arguments = ["--preset", "tiny", "--limit", "2", "--network", str(path), "--no-cocotb"]
     assert demo.main(arguments) == 1
     assert "error: one output differs" in capsys.readouterr().err

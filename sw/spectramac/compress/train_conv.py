@@ -130,7 +130,9 @@ def _student(
         check_place(i, structured)
         bits = choice.quantization.bits
         if isinstance(structured, StructuredConv):
-            modules.append(StructuredConv2d(structured, bias, bits, weights.shape[2] // 2))
+            stride = architecture.convolutions[i].stride
+            padding = weights.shape[2] // 2
+            modules.append(StructuredConv2d(structured, bias, bits, padding, stride))
         else:
             modules.append(StructuredLinear(structured, bias, bits))
     return ThresholdedNetwork(modules, choices, pools(architecture))
