@@ -52,6 +52,25 @@ def _transformed(
     return StructuredConv(technique=technique, shape=weights.shape, stages=(stage,))
 
 
+def _whole_words(
+    stage: ConvStage, selection: Selection, density: float, rms: Floats | None
+) -> Mask:
+    """As many pairs in each lane for every column of a pixel, those of all taps together: the engine reads a column
+    once, and the rows of its taps follow each other, each tap's in whole rows of all lanes (docs/design.md).
+    """
+    n_rows, n_columns = stage.spectrum.shape
+    if density == 1:
+        return np.ones(stage.spectrum.shape, np.bool_)
+    taps, word = stage.shared_taps, 2 * selection.n_lanes
+    padded = -(-n_rows // word) * word
+    cube = np.zeros((taps, padded, n_columns // taps))
+    cube[:, :n_rows] = stage.spectrum.reshape(n_rows, taps, -1).transpose(1, 0, 2)
+    weights = None if rms is None else rms[: n_columns // taps]
+    flat = cube.reshape(taps * padded, -1)
+    kept = selection(flat, density * n_rows / padded, weights).reshape(cube.shape)[:, :n_rows]
+    return np.ascontiguousarray(kept.transpose(1, 0, 2)).reshape(stage.spectrum.shape)
+
+
 @dataclass(frozen=True)
 class SftConv(Thresholding):
     """SFT over blocks of channels: a one-dimensional transform across the channels of each pixel.
@@ -86,8 +105,10 @@ class SftConv(Thresholding):
         """See :meth:`Thresholding.select`; the channel that pads an odd number of them does not count."""
         assert isinstance(stage, ConvStage)
         columns = stage.columns
-        mask = np.zeros(stage.spectrum.shape, np.bool_)
         weights = None if rms is None else rms[columns]
+        if self.selection.group == "lanes":
+            return _whole_words(stage, self.selection, density, rms) & columns
+        mask = np.zeros(stage.spectrum.shape, np.bool_)
         mask[:, columns] = self.selection(stage.spectrum[:, columns], density, weights)
         return mask
 
