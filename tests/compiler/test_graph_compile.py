@@ -110,6 +110,9 @@ def test_stripes_of_rows_see_their_halo() -> None:
     assert len(stripes) > 2
     assert all(first < end for (_, end), (first, _) in pairwise(stripes))
     assert differing(network, config, batch=2) == 0
+    # The stripes have the same coefficients, stored and counted once.
+    assert sum(layer["bytes"] > 0 for layer in image.layers) == 1
+    assert len({segment.sections["coefficient"] for segment in image.segments}) == 1
 
 
 def test_a_map_that_is_needed_later_waits_on_the_host() -> None:

@@ -21,7 +21,7 @@ from spectramac.model.map_node import Arithmetic
 from spectramac.spec.graph_image import GraphImage
 
 WHOLE = CONFIGS["large"].replace(
-    name="whole", n_lanes=8, coefficient_depth=1 << 15, channel_depth=1 << 13, tap_depth=1 << 9
+    name="whole", n_lanes=8, coefficient_depth=1 << 15, channel_depth=1 << 13, kernel_depth=1 << 14
 )
 
 
@@ -37,15 +37,7 @@ def quantized(name: str) -> QuantizedGraph:
 
 @pytest.mark.parametrize(
     ("name", "memory"),
-    [
-        *(
-            (name, memory)
-            for name in ("autoencoder", "dscnn", "resnet8")
-            for memory in ("whole", "small")
-        ),
-        ("mobilenet", "whole"),
-        pytest.param("mobilenet", "small", marks=pytest.mark.long),
-    ],
+    [(name, memory) for name in TOPOLOGIES for memory in ("whole", "small")],
 )
 def test_zero_differing_bytes(name: str, memory: str) -> None:
     config = WHOLE if memory == "whole" else CONFIGS["small"]

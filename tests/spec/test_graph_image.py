@@ -112,11 +112,11 @@ def test_other_configurations() -> None:
     def far(fields: dict[str, Any]) -> None:
         _first(fields)["loads"][0][4] = CONFIG.activation_depth
 
-    with pytest.raises(ImageTooLargeError, match="map 'x' of .* pairs ends at word"):
+    with pytest.raises(ImageTooLargeError, match=r"map 'x' of .* pairs ends at word"):
         GraphImage.from_bytes(changed(far)).check(CONFIG)
 
     def many(fields: dict[str, Any]) -> None:
         fields["segments"][0]["layers"] *= 20
 
-    with pytest.raises(ImageTooLargeError, match="segment 0 has .* layers, but configuration"):
+    with pytest.raises(ImageTooLargeError, match=r"segment 0 has .* layers, but configuration"):
         GraphImage.from_bytes(changed(many)).check(CONFIG)

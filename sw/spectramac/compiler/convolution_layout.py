@@ -11,8 +11,9 @@ from math import prod
 
 import numpy as np
 
+from spectramac.compiler.directory import Directory
 from spectramac.compiler.entries import Ints
-from spectramac.compiler.layout import MAX_COUNT, Directory, Layout, RowPlacement, make_layout
+from spectramac.compiler.layout import MAX_COUNT, Layout, RowPlacement, make_layout
 from spectramac.model.map_window import Window
 from spectramac.model.network import Layer
 from spectramac.spec.payloads import FLAGS_PER_WORD

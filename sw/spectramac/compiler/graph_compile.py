@@ -19,7 +19,8 @@ from spectramac.compiler.segment import Program
 from spectramac.model.graph_network import GraphNetwork
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.descriptor import Kind
-from spectramac.spec.graph_image import GraphImage, Segment, Transfer
+from spectramac.spec.graph_image import GraphImage
+from spectramac.spec.graph_segment import Segment, Transfer
 from spectramac.spec.image import Section
 from spectramac.spec.memory import memories
 

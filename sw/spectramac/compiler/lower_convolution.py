@@ -9,6 +9,7 @@ cut its output channels further.
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from spectramac.compiler.compile import (
@@ -152,10 +153,7 @@ def convolution_passes(
     )
     stripes, parts = _divide(node, target.width, config)
 
-    def make(some: Layer) -> ConvolutionLayout | None:
-        return lay_out_convolution(some, node.window, config.n_lanes)
-
-    for span, some, layout, tables in _cuts(layer, parts, make, config):
+    for span, some, layout, tables in _convolution_cuts(node, parts, config):
         assert isinstance(layout, ConvolutionLayout)
         for first, end in equal_parts(target.width, stripes):
             columns = target.columns[0] + first, target.columns[0] + end
@@ -172,6 +170,16 @@ def convolution_passes(
                 **_ring(node, layout, part),
             }
             yield Pass(node.name, values, tables)
+
+
+@lru_cache(maxsize=16)
+def _convolution_cuts(node: Convolution, parts: int, config: AcceleratorConfig) -> list[Cut]:
+    """:func:`_cuts`, made once for all parts of the map."""
+
+    def make(some: Layer) -> ConvolutionLayout | None:
+        return lay_out_convolution(some, node.window, config.n_lanes)
+
+    return _cuts(replace(node.layer, name=node.name), parts, make, config)
 
 
 def _ring(node: Convolution, layout: ConvolutionLayout, target: MapView) -> dict[str, int]:
@@ -213,7 +221,8 @@ def _divide(node: Convolution, width: int, config: AcceleratorConfig) -> tuple[i
         if not blocks:
             continue
         parts = len(equal_parts(n_blocks, -(-n_blocks // blocks)))
-        cost = parts * sum(walks)
+        sx = window.stride[1]
+        cost = parts * sum(-(-walk // sx) * sx for walk in walks)
         if best is None or cost < best[0]:
             best = cost, n, parts
     if best is None:

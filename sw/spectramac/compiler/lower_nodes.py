@@ -4,6 +4,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -121,6 +122,7 @@ def _depthwise(
         yield Pass(node.name, fields, tables)
 
 
+@lru_cache(maxsize=1024)
 def some_channels(node: DepthwiseConvolution, first: int, end: int) -> DepthwiseConvolution:
     """The node for input channels from ``first`` to ``end``; row shifts belong to pairs of output channels."""
 
@@ -141,6 +143,7 @@ def some_channels(node: DepthwiseConvolution, first: int, end: int) -> Depthwise
     )
 
 
+@lru_cache(maxsize=1024)
 def _cuts(
     node: DepthwiseConvolution, config: AcceleratorConfig
 ) -> list[tuple[Span, Tables, dict[str, int]]]:

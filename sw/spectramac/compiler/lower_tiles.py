@@ -8,6 +8,7 @@ computed one part after the other; each part transforms the tiles again.
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from spectramac.compiler.compile import requantization
@@ -91,6 +92,7 @@ def tile_passes(
 Cut = tuple[Span, TileConvolution, Layout, Tables]
 
 
+@lru_cache(maxsize=16)
 def _cuts(node: TileConvolution, config: AcceleratorConfig, most: int | None) -> list[Cut]:
     """The output channels in as few parts as fit, whole lanes."""
     lanes = config.n_lanes

@@ -28,7 +28,8 @@ from spectramac.model.graph_program import HostMaps
 from spectramac.model.image import Chunks, to_chunks
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.errors import InputShapeError, NoModelError
-from spectramac.spec.graph_image import GraphImage, Segment
+from spectramac.spec.graph_image import GraphImage
+from spectramac.spec.graph_segment import Segment
 
 __all__ = ["GraphAccelerator", "GraphRunResult"]
 

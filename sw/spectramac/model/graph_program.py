@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from spectramac.model.accelerator import ProgramResult, run_program
 from spectramac.model.image import Chunks, empty_memories, to_chunks
 from spectramac.spec.config import AcceleratorConfig
-from spectramac.spec.graph_image import GraphImage, Transfer
+from spectramac.spec.graph_image import GraphImage
+from spectramac.spec.graph_segment import Transfer
 
 __all__ = ["GraphProgramResult", "HostMaps", "run_graph_program"]
 

@@ -26,6 +26,7 @@ from spectramac.spec.container import (
     wrap,
 )
 from spectramac.spec.errors import ImageError, ImageTooLargeError
+from spectramac.spec.graph_segment import Segment
 from spectramac.spec.image import (
     MAX_SECTION_WIDTH,
     Section,
@@ -35,79 +36,10 @@ from spectramac.spec.image import (
     refuse_constant,
 )
 
-__all__ = ["GraphImage", "Segment", "Transfer"]
+__all__ = ["GraphImage"]
 
 FORMAT = "graph"
 _MOST = (1 << 16) - 1
-Span = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Transfer:
-    """A box of a map between host and activation memory, rows of pixels of channels one after the other.
-
-    Parameters
-    ----------
-    map : str
-    rows, columns, channels : (int, int)
-        First, and one after the last.
-    base, stride : int
-        Activation word of the first pair's first value, and words between pairs.
-    """
-
-    map: str
-    rows: Span
-    columns: Span
-    channels: Span
-    base: int
-    stride: int
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.map, str):
-            raise ImageError(f"the map of a transfer must be a name, not {self.map!r}")
-        for name in ("rows", "columns", "channels"):
-            span = tuple(getattr(self, name))
-            object.__setattr__(self, name, span)
-            if len(span) != 2:
-                raise ImageError(f"{name} of a transfer must be two numbers, not {span}")
-            check_integer(f"first of {name}", span[0], 0, _MOST)
-            check_integer(f"end of {name}", span[1], span[0] + 1, _MOST)
-        for name in ("base", "stride"):
-            check_integer(f"transfer {name}", getattr(self, name), 0, _MOST)
-
-    @property
-    def box(self) -> tuple[slice, slice, slice]:
-        """Index into the map."""
-        return slice(*self.rows), slice(*self.columns), slice(*self.channels)
-
-    @property
-    def size(self) -> int:
-        """Words of a pair of inferences."""
-        return math.prod(end - first for first, end in (self.rows, self.columns, self.channels))
-
-
-@dataclass(frozen=True)
-class Segment:
-    """Maps to load, a program to run, maps to store.
-
-    Parameters
-    ----------
-    layers : tuple of dict
-        For reports, one for each descriptor: ``node`` and anything else that is JSON. None: there is no program.
-    sections : mapping of str to int
-        Number of the section for each memory; other memories keep their contents.
-    loads, stores : tuple of Transfer
-    """
-
-    layers: tuple[Mapping[str, Any], ...]
-    sections: Mapping[str, int]
-    loads: tuple[Transfer, ...] = ()
-    stores: tuple[Transfer, ...] = ()
-
-    @property
-    def n_layers(self) -> int:
-        """Descriptors of its program."""
-        return len(self.layers)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -264,15 +196,7 @@ class GraphImage:
             "meta": dict(self.meta),
             "maps": {name: list(shape) for name, shape in self.maps.items()},
             "sections": [[s.width, s.n_words] for s in self.sections],
-            "segments": [
-                {
-                    "layers": [dict(layer) for layer in segment.layers],
-                    "sections": dict(segment.sections),
-                    "loads": [_transfer(t) for t in segment.loads],
-                    "stores": [_transfer(t) for t in segment.stores],
-                }
-                for segment in self.segments
-            ],
+            "segments": [segment.plain() for segment in self.segments],
         }
         return wrap(canonical_json(header), b"".join(s.data for s in self.sections))
 
@@ -323,10 +247,6 @@ _SCALARS = ("name", "build_id", "input", "output", "input_scale", "output_scale"
 _COMPOUND = ("format", "identity", "meta", "maps", "sections", "segments")
 
 
-def _transfer(t: Transfer) -> list[Any]:
-    return [t.map, list(t.rows), list(t.columns), list(t.channels), t.base, t.stride]
-
-
 def _fields(header: dict[str, Any], payload: bytes) -> dict[str, Any]:
     """Constructor arguments from a parsed header."""
     expected = {*_SCALARS, *_COMPOUND}
@@ -342,7 +262,7 @@ def _fields(header: dict[str, Any], payload: bytes) -> dict[str, Any]:
             raise ImageError(f"header field {key!r} must be a string, not {header[key]!r}")
     values = {key: header[key] for key in expected - {"format"}}
     values["sections"] = _sections(header["sections"], payload)
-    values["segments"] = tuple(_segment(entry) for entry in header["segments"])
+    values["segments"] = tuple(Segment.parse(entry) for entry in header["segments"])
     return values
 
 
@@ -357,18 +277,3 @@ def _sections(entries: list[Any], payload: bytes) -> tuple[Section, ...]:
     if offset != len(payload):
         raise ImageError(f"the sections must have {len(payload)} bytes in all, not {offset}")
     return tuple(sections)
-
-
-def _segment(entry: dict[str, Any]) -> Segment:
-    if set(entry) != {"layers", "sections", "loads", "stores"}:
-        raise ImageError("a segment must have exactly layers, sections, loads and stores")
-    if not isinstance(entry["layers"], list) or not all(
-        isinstance(x, dict) for x in entry["layers"]
-    ):
-        raise ImageError("the layers of a segment must be a list of objects")
-    if not isinstance(entry["sections"], dict):
-        raise ImageError("the sections of a segment must be an object")
-    loads, stores = (
-        tuple(Transfer(*transfer) for transfer in entry[key]) for key in ("loads", "stores")
-    )
-    return Segment(tuple(entry["layers"]), entry["sections"], loads, stores)
