@@ -37,10 +37,10 @@ MUTATIONS = {
     "walk: no padding above": Mutation(WindowWalk, "_outer", "-self.top", "0", "window_sum"),
     "walk: no padding left": Mutation(WindowWalk, "_outer", "-self.left", "0", "window_sum"),
     "walk: addresses without padding": Mutation(
-        WindowWalk, "_outer", "pair.eq(pair - above)", "pair.eq(pair)", "window_sum"
+        WindowWalk, "_outer", "pair_step.eq(above)", "pair_step.eq(0)", "window_sum"
     ),
     "walk: products of one bit": Mutation(
-        WindowWalk, "_outer", "(product << 1) + digit", "product + digit", "window_maximum"
+        WindowWalk, "_outer", "twice + digit", "product + digit", "window_maximum"
     ),
     "walk: every pair is the first": Mutation(
         WindowWalk, "_outer", "Mux(is_first, 0, self.in_stride)", "0", "window_sum"
@@ -83,7 +83,7 @@ MUTATIONS = {
         WindowUnit, "elaborate", "coefficient.eq(k)", "coefficient.eq(k.as_unsigned())", "window_sum"
     ),
     "window: minimum": Mutation(
-        WindowUnit, "elaborate", "(pixel > operand)", "(pixel < operand)", "window_maximum"
+        WindowUnit, "elaborate", "(operand - pixel)", "(pixel - operand)", "window_maximum"
     ),
     "window: nothing is below 0": Mutation(
         WindowUnit, "elaborate", "Cat(C(0, width - 1), is_maximum).as_signed()", "0", "window_maximum"

@@ -163,7 +163,8 @@ class WindowUnit(wiring.Component):
                     total.eq(Mux(tap[3].first | is_maximum, 0, total) + product),
                 ]
                 # The largest pixel so far is the operand itself; nothing is below the first value of all.
-                with m.If(inside_2 & (~is_maximum | tap[1].first | (pixel > operand))):
+                is_larger = (operand - pixel)[-1]
+                with m.If(inside_2 & (~is_maximum | tap[1].first | is_larger)):
                     m.d.sync += operand.eq(pixel)
                 with m.Elif(~is_maximum | tap[1].first):
                     m.d.sync += operand.eq(Cat(C(0, width - 1), is_maximum).as_signed())

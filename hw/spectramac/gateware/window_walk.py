@@ -205,36 +205,40 @@ class WindowWalk(wiring.Component):
         """
         width = self.address_width
         pair, line, pair_step = (Signal(width, name=n) for n in ("pair", "line", "pair_step"))
+        next_pair, next_line = Signal(width), Signal(width)
         begin, step, is_first = Signal(), Signal(), Signal()
         row_step, column_step, above, before = (
             Signal(width, name=n) for n in ("row_step", "column_step", "above", "before")
         )
         products = (
-            (row_step, self.stride_y, self.in_row_stride),
-            (column_step, self.stride_x, self.in_pixel_stride),
-            (above, self.top, self.in_row_stride),
-            (before, self.left, self.in_pixel_stride),
+            (row_step, self.stride_y, self.in_row_stride, False),
+            (column_step, self.stride_x, self.in_pixel_stride, False),
+            (above, self.top, self.in_row_stride, True),
+            (before, self.left, self.in_pixel_stride, True),
         )
         bit = Signal(range(FACTOR_WIDTH))
         m.d.comb += pair_step.eq(Mux(is_first, 0, self.in_stride))
         with m.FSM() as fsm:
             with m.State("idle"):
                 with m.If(self.start):
-                    m.d.sync += [product.eq(0) for product, _, _ in products]
+                    m.d.sync += [product.eq(0) for product, *_ in products]
                     m.d.sync += [bit.eq(FACTOR_WIDTH - 1), pair.eq(self.in_base), is_first.eq(1)]
                     m.next = "multiply"
             with m.State("multiply"):
-                for product, factor, stride in products:
+                for product, factor, stride, is_negative in products:
                     digit = Mux(factor.bit_select(bit, 1), stride, 0)
-                    m.d.sync += product.eq((product << 1) + digit)
+                    twice = product << 1
+                    m.d.sync += product.eq(twice - digit if is_negative else twice + digit)
                 m.d.sync += bit.eq(bit - 1)
                 with m.If(bit == 0):
                     m.next = "above"
             with m.State("above"):
-                m.d.sync += pair.eq(pair - above)
+                m.d.comb += pair_step.eq(above)
+                m.d.sync += pair.eq(next_pair)
                 m.next = "before"
             with m.State("before"):
-                m.d.sync += pair.eq(pair - before)
+                m.d.comb += pair_step.eq(before)
+                m.d.sync += pair.eq(next_pair)
                 m.next = "begin"
             with m.State("begin"):
                 m.d.comb += begin.eq(1)
@@ -251,7 +255,6 @@ class WindowWalk(wiring.Component):
             m.d.sync += have.eq(1)
         with m.Elif(take & layer_end):
             m.d.sync += have.eq(0)
-        next_pair, next_line = Signal(width), Signal(width)
         m.d.comb += [
             next_pair.eq(pair + pair_step),
             next_line.eq(Mux(map_end, next_pair, line + row_step)),

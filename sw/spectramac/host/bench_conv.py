@@ -13,7 +13,7 @@ import json
 import shlex
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -113,16 +113,26 @@ def measure_network(
     )
 
 
-def _topology(name: str) -> tuple[Any, Any]:
+def _topology(name: str, form: Any = None) -> tuple[Any, Any]:
+    """A topology with random weights and an input; ``form`` is that of its convolutions from 8 channels on."""
     from spectramac.compress.quantize_graph import quantize_graph
+    from spectramac.graph.nodes import Conv
     from spectramac.graph.onnx_import import from_onnx
     from spectramac.graph.onnx_mlperf_tiny import TOPOLOGIES
 
     graph = from_onnx(TOPOLOGIES[name](0))
+    wide = [n.name for n in graph.nodes if isinstance(n, Conv) and min(n.weight.shape[:2]) >= 8]
+    forms = None if form is None else dict.fromkeys(wide, form)
     rng = np.random.default_rng(1)
-    quantized = quantize_graph(graph, rng.normal(size=(16, *graph.input.shape)))
+    calibration = rng.normal(size=(16, *graph.input.shape))
+    quantized = quantize_graph(graph, calibration, forms=forms)
     x = quantized.quantize_input(rng.normal(size=(2, *graph.input.shape)))
-    return quantized.network, x
+    network = (
+        quantized.network
+        if form is None
+        else replace(quantized.network, name=f"{name}, SFT, density {form.density:g}")
+    )
+    return network, x
 
 
 def _layer(name: str, kernel: int, form: Any) -> tuple[Any, Any]:
@@ -146,18 +156,24 @@ def _layer(name: str, kernel: int, form: Any) -> tuple[Any, Any]:
 
 
 def speed_layers(config: AcceleratorConfig) -> dict[str, Callable[[], tuple[Any, Any]]]:
-    """Single layers, by name: how to make the network and its input."""
+    """Layers and networks whose speed is of interest, by name: how to make the network and its input."""
     from spectramac.compress.graph_codes import Form
     from spectramac.compress.techniques import Quantization, Selection, SftConv
 
     balanced = SftConv(8, 8, Selection("lanes", config.n_lanes, 255))
-    coefficients = Quantization(8, "layer")
 
-    def sft(density: float) -> Callable[[], tuple[Any, Any]]:
+    def sft(density: float) -> Form:
+        return Form(balanced, density, Quantization(8, "layer"))
+
+    def layer(density: float) -> Callable[[], tuple[Any, Any]]:
         name = f"3 x 3, SFT over channels, density {density:g}"
-        return lambda: _layer(name, 3, Form(balanced, density, coefficients))
+        return partial(_layer, name, 3, sft(density))
 
-    return {"sft-quarter": sft(0.25), "sft-eighth": sft(0.125)}
+    return {
+        "sft-quarter": layer(0.25),
+        "sft-eighth": layer(0.125),
+        "resnet8-quarter": partial(_topology, "resnet8", sft(0.25)),
+    }
 
 
 def _table(measured: Sequence[Measured]) -> list[str]:
@@ -219,7 +235,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--networks", default="autoencoder,dscnn,resnet8,mobilenet", help="with commas; or none")
-    add("--layers", default="sft-quarter,sft-eighth", help="with commas; or none")
+    add("--layers", default="sft-quarter,sft-eighth,resnet8-quarter", help="with commas; or none")
     add("--preset", choices=list(PRESETS), default="conv", help="configuration")
     add("--transport", choices=["sim", "model"], default="sim", help="RTL, or golden model")
     add("--out", type=Path, default=Path("build/bench-conv"), help="folder")
