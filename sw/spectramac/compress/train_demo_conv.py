@@ -84,10 +84,13 @@ class ConvRecipe:
         """One a layer."""
         bits = 4
         words = Selection("lanes", self.n_lanes, index_reach(bits))
-        spectra = Choice(SftConv(8, 8, words), self.density, Quantization(bits, "pair"))
+        spectra = [
+            Choice(SftConv(8, 8, words, c.stride), self.density, Quantization(bits, "pair"))
+            for c in self.architecture.convolutions[1:]
+        ]
         return [
             Choice(PrunedConv(), 1.0, Quantization(8, "row")),
-            *[spectra] * (len(self.architecture.convolutions) - 1),
+            *spectra,
             Choice(Pruning(), 1.0, Quantization(bits, "row")),
         ]
 
