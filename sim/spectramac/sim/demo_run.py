@@ -24,8 +24,10 @@ from spectramac.host.cli_run import Counted, compare
 from spectramac.host.graph_accelerator import GraphAccelerator
 from spectramac.host.transport import Transport, open_transport
 from spectramac.model.batch import accuracy
+from spectramac.model.depthwise import AveragePooling
 from spectramac.model.graph_file import load_graph
 from spectramac.model.graph_network import GraphNetwork
+from spectramac.model.map_elementwise import Addition, MaxPooling, Rectifier
 from spectramac.model.network import Network, load_network
 from spectramac.sim.demo_result import DemoResult
 from spectramac.sim.transport import SimTransport
@@ -34,6 +36,7 @@ from spectramac.spec.config import AcceleratorConfig, preset
 __all__ = ["Progress", "demo_graph", "demo_network", "run_demo", "run_graph_demo"]
 
 Progress = Callable[[int, int], None]
+_WEIGHTLESS = (Addition, AveragePooling, MaxPooling, Rectifier)
 
 
 def _shipped(name: str) -> Path:
@@ -61,6 +64,13 @@ def demo_network() -> Network:
 def demo_graph() -> GraphNetwork:
     """The convolutional one; errors as of :func:`demo_network`."""
     return load_graph(_shipped("digits-conv.npz"))
+
+
+def _channels(network: GraphNetwork) -> str:
+    """Of the input and behind every layer that has weights, outputs last."""
+    layers = [n for n in network.nodes if not isinstance(n, _WEIGHTLESS)]
+    shapes = [network.input_shape, *(network.shapes[node.name] for node in layers)]
+    return "-".join(str(channels) for _, _, channels in shapes)
 
 
 class _Result(Counted, Protocol):
@@ -197,7 +207,7 @@ def run_graph_demo(
 
     case = _Case(
         config=config,
-        network=str(network.meta.get("architecture", f"convolutional, {network.name}")),
+        network=f"convolutional, {_channels(network)}",
         meta=network.meta,
         x=x,
         labels=sample.y_test[:limit],

@@ -3,7 +3,8 @@
 """The shape of a convolutional network: a chain of convolutions with a classifier behind.
 
 Every convolution is padded by half of its kernel (with stride 1 its output has the size of its input), followed by
-a ReLU and perhaps by pooling; the classifier is fully-connected. Weights are given as for dense chains, those of convolutions with four axes.
+a ReLU and perhaps by pooling; the classifier is fully-connected. Weights are given as for dense chains, those of
+convolutions with four axes.
 """
 
 from dataclasses import dataclass

@@ -35,16 +35,11 @@ class _TrainedCoder:
 
     def _single(self, node: Node) -> Coded:
         layer = self.layers[node.name]
-        if len(layer.stages) != 1 or layer.structured.input_map is not None:
-            raise ValueError(f"layer {node.name!r} must have one stage that keeps its inputs' order")
         stage, (codes,) = layer.stages[0].stage, layer.codes()
         return Coded(codes, stage.t_in, stage.t_out, stage.pattern)
 
     def convolution(self, node: Conv, x: NDArray[Any]) -> Coded:
         """A direct one or one over blocks of channels."""
-        stage = self.layers[node.name].stages[0].stage
-        if not isinstance(stage, ConvStage) or stage.tile != (1, 1):
-            raise ValueError(f"layer {node.name!r} must be applied pixel by pixel, not in tiles")
         return self._single(node)
 
     def depthwise(self, node: Conv, x: NDArray[Any]) -> Codes:
@@ -65,6 +60,15 @@ class _TrainedCoder:
         return Coded(Codes(codes, coded.codes.steps, coded.codes.bits), coded.t_in, coded.t_out)
 
 
+def _check(name: str, layer: nn.Module) -> None:
+    """Refuse what the engine does not run as it is."""
+    stage = layer.stages[0].stage
+    if len(layer.stages) != 1 or layer.structured.input_map is not None:
+        raise ValueError(f"layer {name!r} must have one stage that keeps the order of its inputs")
+    if isinstance(stage, ConvStage) and stage.tile != (1, 1):
+        raise ValueError(f"layer {name!r} must be applied pixel by pixel, not in tiles")
+
+
 def _graph(network: TrainedConv, name: str) -> tuple[Graph, dict[str, float]]:
     """The chain as a graph with the trained weights, and the scales of its maps."""
     architecture, student = network.architecture, network.student
@@ -78,7 +82,10 @@ def _graph(network: TrainedConv, name: str) -> tuple[Graph, dict[str, float]]:
         scales[node.name] = scale
         last = node.name
 
-    for i, (layer, shape) in enumerate(zip(student.layers, [*architecture.convolutions, None], strict=True), 1):
+    for i, (layer, shape) in enumerate(
+        zip(student.layers, [*architecture.convolutions, None], strict=True), 1
+    ):
+        _check("classes" if shape is None else f"conv{i}", layer)
         weight, bias = layer.to_structured().dense(), layer.bias.detach().double().numpy()
         scale = student.activations[i - 1].step
         if shape is None:

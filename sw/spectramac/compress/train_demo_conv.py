@@ -48,6 +48,13 @@ from spectramac.spec.config import preset
 __all__ = ["ConvRecipe", "train", "train_conv_digits", "validate"]
 
 
+_ARCHITECTURE = Architecture(
+    (8, 8),
+    (Convolution(16, 3), Convolution(32, 3, stride=2), Convolution(32, 3, stride=2, pool=2)),
+    10,
+)
+
+
 @dataclass(frozen=True)
 class ConvRecipe:
     """Everything that training depends on besides the seed.
@@ -65,11 +72,7 @@ class ConvRecipe:
         Of the compressed one.
     """
 
-    architecture: Architecture = Architecture(
-        (8, 8),
-        (Convolution(16, 3), Convolution(32, 3, stride=2), Convolution(32, 3, stride=2, pool=2)),
-        10,
-    )
+    architecture: Architecture = _ARCHITECTURE
     density: float = 0.12
     n_lanes: int = 4
     dense_epochs: int = 80
