@@ -25,6 +25,10 @@ from numpy.typing import NDArray
 from onnx import helper
 from tests.graph.onnx_models import model
 
+from spectramac.compress.graph_codes import Coded
+from spectramac.compress.quantize import Codes
+from spectramac.compress.sft import inverse_sft
+from spectramac.compress.tile_codes import TileCodes
 from spectramac.model.convolution import Convolution, FullyConnected
 from spectramac.model.depthwise import AveragePooling, DepthwiseConvolution
 from spectramac.model.map_elementwise import Addition
@@ -40,6 +44,7 @@ __all__ = [
     "ConvCase",
     "check_differences",
     "conv_model",
+    "effective",
     "node_bound",
     "random_case",
     "without_softmax",
@@ -158,6 +163,21 @@ def check_differences(node: MapNode, difference: NDArray[np.float64]) -> None:
     transforms = isinstance(node, TileConvolution | Convolution | FullyConnected)
     rms = np.sqrt(1 / 12 + (noise(node) if transforms else _plain(node) - 0.5) ** 2)
     assert np.sqrt(np.mean(difference**2)) <= 1.1 * rms + 0.3 / np.sqrt(n_channels)
+
+
+def effective(
+    coded: Coded | Codes | TileCodes, weight: NDArray[Any], channels: int
+) -> NDArray[np.float64]:
+    """The kernel that the coefficients stand for, in the shape of ``weight``."""
+    assert not isinstance(coded, TileCodes)
+    n_out = len(weight)
+    if isinstance(coded, Codes):  # depthwise
+        return coded.values[:n_out].reshape(weight.shape)
+    taps = int(np.prod(weight.shape[2:]))
+    columns = coded.codes.codes.shape[1]
+    matrix = inverse_sft(coded.codes.values, coded.t_in, coded.t_out, (n_out, columns))
+    kernel = matrix.reshape(n_out, taps, -1)[:, :, :channels]
+    return kernel.transpose(0, 2, 1).reshape(weight.shape)
 
 
 @dataclass(frozen=True)

@@ -20,18 +20,16 @@ from tests.compress.graph_cases import (
     ConvCase,
     check_differences,
     conv_model,
+    effective,
     node_bound,
     random_case,
 )
 from tests.graph.onnx_models import model, random_weights, run_onnxruntime
 
-from spectramac.compress.graph_codes import Coded, FloatCoder, Form
-from spectramac.compress.quantize import Codes
+from spectramac.compress.graph_codes import FloatCoder, Form
 from spectramac.compress.quantize_graph import QuantizedGraph, quantize_graph
-from spectramac.compress.sft import inverse_sft
 from spectramac.compress.techniques import PrunedConv, SftConv
 from spectramac.compress.techniques.stage import Quantization
-from spectramac.compress.tile_codes import TileCodes
 from spectramac.graph.nodes import Conv
 from spectramac.graph.onnx_import import from_onnx
 from spectramac.model.convolution import Convolution
@@ -49,21 +47,6 @@ FORMS: dict[str, Form] = {
     "sft 16 to identity": Form(SftConv(16, 0)),
     "identity to sft 8": Form(SftConv(0, 8)),
 }
-
-
-def effective(
-    coded: Coded | Codes | TileCodes, weight: NDArray[Any], channels: int
-) -> NDArray[np.float64]:
-    """The kernel that the coefficients stand for, in the shape of ``weight``."""
-    assert not isinstance(coded, TileCodes)
-    n_out = len(weight)
-    if isinstance(coded, Codes):  # depthwise
-        return coded.values[:n_out].reshape(weight.shape)
-    taps = int(np.prod(weight.shape[2:]))
-    columns = coded.codes.codes.shape[1]
-    matrix = inverse_sft(coded.codes.values, coded.t_in, coded.t_out, (n_out, columns))
-    kernel = matrix.reshape(n_out, taps, -1)[:, :, :channels]
-    return kernel.transpose(0, 2, 1).reshape(weight.shape)
 
 
 def steps_off(

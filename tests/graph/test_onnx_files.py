@@ -95,6 +95,13 @@ def test_opsets(opset: int, message: str) -> None:
         from_onnx(made)
 
 
+def test_operators_that_no_opset_helps_are_named_first() -> None:
+    made = model([helper.make_node("Tanh", ["x"], ["y"], name="gate")])
+    made.opset_import[0].version = 7
+    with pytest.raises(UnsupportedModelError, match=r"node 'gate' \(Tanh\): unsupported operator"):
+        from_onnx(made)
+
+
 def test_ir_version_of_the_future() -> None:
     made = small()
     made.ir_version = onnx.IR_VERSION + 1

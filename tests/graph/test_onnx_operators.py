@@ -11,6 +11,7 @@ pytest.importorskip("onnx", reason="onnx is the extra 'import'; without it nothi
 from onnx import TensorProto, helper
 from tests.graph.onnx_models import OPSETS, agree, model, random_weights
 
+from spectramac.graph.errors import UnsupportedModelError
 from spectramac.graph.graph import Graph
 from spectramac.graph.onnx_import import from_onnx
 
@@ -162,12 +163,24 @@ def test_relu_and_clip(opset: int) -> None:
         ((2, 9, 8), {"kernel_shape": [3, 3], "pads": [1, 0, 2, 1]}),
         ((2, 9, 8), {"kernel_shape": [2, 2], "auto_pad": "SAME_UPPER", "strides": [2, 2]}),
         ((2, 8, 8), {"kernel_shape": [2, 2], "strides": [2, 2], "ceil_mode": 1}),
+        ((2, 9, 8), {"kernel_shape": [2, 3], "strides": [2, 3], "ceil_mode": 1}),
+        ((2, 8), {"kernel_shape": [4], "strides": [3], "pads": [1, 0], "ceil_mode": 1}),
     ],
 )
 def test_pooling(opset: int, operator: str, x: tuple[int, ...], attributes: Any) -> None:
     made = model([node(operator, ["x"], ["y"], **attributes)], shape=("n", *x), opset=opset)
     uneven = attributes.get("pads", [0] * 4) != [0] * 4
     assert operators(agree(made, reference=not uneven)) == [operator]
+
+
+@pytest.mark.parametrize("operator", ["MaxPool", "AveragePool"])
+def test_a_window_behind_the_tensor_is_none(operator: str) -> None:
+    """From opset 22 on; before, ONNX and onnxruntime differ."""
+    window = {"kernel_shape": [1, 2], "strides": [2, 2], "pads": [0, 0, 0, 1], "ceil_mode": 1}
+    nodes = [node(operator, ["x"], ["y"], **window)]
+    agree(model(nodes, shape=("n", 2, 8, 8), opset=22), reference=False)
+    with pytest.raises(UnsupportedModelError, match="window that begins behind the tensor"):
+        from_onnx(model(nodes, shape=("n", 2, 8, 8), opset=21))
 
 
 def test_average_that_counts_its_padding(opset: int) -> None:

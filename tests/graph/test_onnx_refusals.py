@@ -103,7 +103,12 @@ CASES: list[tuple[list[onnx.NodeProto], dict[str, Any], Any, str]] = [
         (2, 4),
         "Softmax 'soft' is not at the end",
     ),
-    (one("MaxPool", kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1), {}, IMAGE, "ceil_mode"),
+    (
+        one("AveragePool", kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1, count_include_pad=1),
+        {},
+        IMAGE,
+        "ceil_mode",
+    ),
     (one("MaxPool", kernel_shape=[2] * 3), {}, ("n", 1, 4, 4, 4), "3 spatial axes"),
     (one("Conv", "w"), {"w": np.ones((1, 1, 2, 2, 2))}, ("n", 1, 4, 4, 4), "3 spatial axes"),
     (one("Mul", "c"), {"c": np.arange(8.0)}, IMAGE, "from position to position"),
@@ -137,7 +142,7 @@ CASES: list[tuple[list[onnx.NodeProto], dict[str, Any], Any, str]] = [
     (one("Identity"), {}, (2, 4), "does nothing"),
     (one("Slice", "s", "e"), {"s": np.array([0]), "e": np.array([1])}, (2, 4), "shapes only"),
     ([node("Relu", ["c"], ["y"])], {"c": np.ones((2, 4))}, (2, 4), "input 0 is a constant"),
-    (one("Cast", to=TensorProto.INT32), {}, (2, 4), "makes activations integers"),
+    (one("Cast", to=TensorProto.INT32), {}, (2, 4), "makes activations INT32"),
 ]  # fmt: skip
 
 
@@ -205,3 +210,11 @@ def test_inputs_of_another_kind(kind: int, shape: Any, message: str) -> None:
         message
         in refused(model([node("Add", ["x", "x"], ["y"])], shape=shape, kind=kind))[0].problem
     )
+
+
+def test_an_input_that_is_no_tensor() -> None:
+    made = model([node("Identity", ["x"], ["y"])])
+    kind = helper.make_sequence_type_proto(helper.make_tensor_type_proto(TensorProto.FLOAT, [2, 4]))
+    for info in (made.graph.input[0], made.graph.output[0]):
+        info.CopyFrom(helper.make_value_info(info.name, kind))
+    assert refused(made)[0].problem == "it is no tensor"

@@ -46,7 +46,8 @@ class QuantizedGraph:
 
     def dequantize_output(self, y: Ints) -> Floats:
         """Outputs (batch, height, width, channels) as the graph's, (batch, *shape), real; before a Softmax."""
-        return self.dequantize(self.plan.output.map, y)
+        output = self.dequantize(self.plan.output.map, y)  # perhaps before a change of shape
+        return output.reshape(len(y), *self.plan.graph.output.shape)
 
     def dequantize(self, name: str, y: Ints) -> Floats:
         """Any map as the graph's tensor, (batch, *shape), real values."""

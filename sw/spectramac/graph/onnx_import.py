@@ -37,6 +37,7 @@ from spectramac.graph.onnx_node import (
     Operand,
     operator_name,
     static_refusal,
+    unknown_operator,
 )
 from spectramac.graph.onnx_shapes import FOLDED, MOVES
 from spectramac.graph.value import Value
@@ -76,8 +77,12 @@ def from_onnx(
         If the file is damaged, invalid, unsafe, of an unknown opset, or has weights that are not finite.
     """
     model, name, folder = onnx_file.read_model(source)
-    onnx_file.opset(model, name)
-    return _Importer(model, name, folder, input_shape).run()
+    try:
+        opset = onnx_file.opset(model, name)
+    except ModelFileError:
+        _refuse_unknown(model.graph, name)  # no other opset would help these
+        raise
+    return _Importer(model, name, folder, opset, input_shape).run()
 
 
 class _Importer:
@@ -86,9 +91,10 @@ class _Importer:
         model: onnx.ModelProto,
         name: str,
         folder: Path | None,
+        opset: int,
         input_shape: Sequence[int] | None,
     ) -> None:
-        self.model, self.name, self.folder = model, name, folder
+        self.model, self.name, self.folder, self.opset = model, name, folder, opset
         self.input_shape = None if input_shape is None else tuple(input_shape)
         self.refusals: list[Refusal] = []
         self.batch: int | None = None
@@ -142,12 +148,15 @@ class _Importer:
             remedy = "cut one out with onnx.utils.extract_model"
             self._refuse(names, "outputs", f"there are {len(graph.output)}, not one", remedy)
         if len(inputs) != 1:
-            names = ", ".join(info.name for info in inputs)
+            names = ", ".join(info.name for info in inputs) or "none"
             remedy = "make the others initializers, or cut with onnx.utils.extract_model"
             self._refuse(names, "inputs", f"there are {len(inputs)}, not one", remedy)
             return None
         info = inputs[0]
         kind = info.type.tensor_type
+        if not info.type.HasField("tensor_type"):
+            self._refuse(info.name, "input", "it is no tensor", "start with a float tensor")
+            return None
         if kind.elem_type not in _REAL:
             self._refuse(
                 info.name,
@@ -228,6 +237,7 @@ class _Importer:
             },
             inputs=tuple(self.values[i] for i in proto.input),
             batch=self.batch,
+            opset=self.opset,
             file=self.name,
         )
         try:
@@ -264,7 +274,8 @@ class _Importer:
                 raise RefusedError(f"it cannot be computed: {error}", "check the model") from error
         if operator == "Cast":
             if node.attributes["to"] not in _REAL:
-                raise RefusedError("it makes activations integers", "keep them float")
+                made = onnx_file.type_name(node.attributes["to"])
+                raise RefusedError(f"it makes activations {made}", "keep them float32")
             return node.value()
         if operator in LAYERS:
             return LAYERS[operator](node, builder)
@@ -315,6 +326,14 @@ class _Importer:
     def _raise_refusals(self) -> None:
         if self.refusals:
             raise UnsupportedModelError(f"{self.name} cannot be imported", self.refusals)
+
+
+def _refuse_unknown(graph: onnx.GraphProto, name: str) -> None:
+    """Refuse every operator that is not taken in any opset."""
+    pairs = zip(graph.node, _unique_names(graph.node), strict=True)
+    refusals = [r for r in (unknown_operator(*pair) for pair in pairs) if r is not None]
+    if refusals:
+        raise UnsupportedModelError(f"{name} cannot be imported", refusals)
 
 
 def _needed(graph: onnx.GraphProto) -> list[int]:

@@ -152,17 +152,38 @@ def clip(node: OnnxNode, builder: Builder) -> Operand:
     return builder.elementwise(ReLU, node.name, node.value(), maximum=maximum)
 
 
+def _with_last_window(
+    node: OnnxNode, n: int, k: int, s: int, pad: tuple[int, int]
+) -> tuple[int, int]:
+    """Padding with which the incomplete window at the end, which ``ceil_mode`` keeps, is complete.
+
+    A window that begins behind the tensor is none, but opsets before 22 count it.
+    """
+    before, after = pad
+    outputs = -(-(n + before + after - k) // s) + 1
+    if (outputs - 1) * s >= n + before:
+        if node.opset < 22:
+            raise RefusedError(
+                "ceil_mode = 1 adds a window that begins behind the tensor",
+                "use ceil_mode = 0, or opset 22 or later",
+            )
+        outputs -= 1
+    return before, max(after, (outputs - 1) * s + k - n - before)
+
+
 def _pool(node: OnnxNode, builder: Builder, kind: Any, **parameters: Any) -> Operand:
     node.no_dilation()
     x = node.value()
     kernel: Shape = tuple(node.attributes["kernel_shape"])
     stride, padding = node.window(x, kernel, (1,) * len(kernel))
     if node.attributes.get("ceil_mode"):
-        spans = zip(x.shape[1:], kernel, stride, padding, strict=True)
-        if any((n + sum(pad) - k) % s for n, k, s, pad in spans):
+        spans = zip(x.padded_shape[1:], kernel, stride, padding, strict=True)
+        whole = tuple(_with_last_window(node, *span) for span in spans)
+        if whole != padding and parameters.get("count_padding"):
             raise RefusedError(
                 "ceil_mode = 1 adds incomplete windows here", "use ceil_mode = 0, or pad explicitly"
             )
+        padding = whole
     return builder.unary(
         kind, node.name, x, kernel=kernel, stride=stride, padding=padding, **parameters
     )

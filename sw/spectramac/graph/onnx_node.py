@@ -23,6 +23,7 @@ __all__ = [
     "OnnxNode",
     "Operand",
     "static_refusal",
+    "unknown_operator",
 ]
 
 BATCH = -(1 << 40)
@@ -119,15 +120,23 @@ def operator_name(node: onnx.NodeProto) -> str:
     return str(node.op_type if standard else f"{node.domain}.{node.op_type}")
 
 
+def unknown_operator(node: onnx.NodeProto, name: str) -> Refusal | None:
+    """The refusal of an operator that is not known."""
+    operator = operator_name(node)
+    if operator in KNOWN_ATTRIBUTES:
+        return None
+    remedy = _REMEDIES.get(operator)
+    if remedy is None and node.domain not in ("", "ai.onnx"):
+        remedy = "export with standard operators, functions inlined (onnx.inliner)"
+    remedy = remedy or "rewrite it with: " + ", ".join(KNOWN_ATTRIBUTES)
+    return Refusal(name, operator, "unsupported operator", remedy)
+
+
 def static_refusal(node: onnx.NodeProto, name: str) -> Refusal | None:
     """Whether the operator or an attribute of it is not known; looks at nothing else."""
     operator = operator_name(node)
     if operator not in KNOWN_ATTRIBUTES:
-        remedy = _REMEDIES.get(operator)
-        if remedy is None and node.domain not in ("", "ai.onnx"):
-            remedy = "export with standard operators, functions inlined (onnx.inliner)"
-        remedy = remedy or "rewrite it with: " + ", ".join(KNOWN_ATTRIBUTES)
-        return Refusal(name, operator, "unsupported operator", remedy)
+        return unknown_operator(node, name)
     names = [str(a.name) for a in node.attribute]  # bytes, where a file has no valid text
     unknown = sorted(set(names) - KNOWN_ATTRIBUTES[operator])
     if unknown:
@@ -150,6 +159,7 @@ class OnnxNode:
         None where an optional input is left out.
     batch : int or None
         The batch size that the file fixes, if it does.
+    opset : int
     file : str
         Name of the file, for messages.
     """
@@ -159,6 +169,7 @@ class OnnxNode:
     attributes: dict[str, Any]
     inputs: tuple[Operand | None, ...]
     batch: int | None
+    opset: int
     file: str
 
     def has(self, i: int) -> bool:

@@ -191,13 +191,31 @@ def compilecommand(
     explain: Annotated[
         bool, typer.Option("--explain", help="Show what every layer of a graph will cost.")
     ] = False,
+    form: Annotated[
+        str,
+        typer.Option(
+            help="Of the convolutions of an ONNX model: auto (fewest predicted cycles, layer by layer), direct, "
+            "sft, tiles 4, tiles 8 or tiles 16."
+        ),
+    ] = "auto",
+    density: Annotated[
+        float, typer.Option(min=0.001, max=1, help="Part of their coefficients that is kept.")
+    ] = 1.0,
+    bits: Annotated[int, typer.Option(min=4, max=8, help="Of these coefficients.")] = 8,
+    max_error: Annotated[
+        float | None,
+        typer.Option(min=0, help="--form auto: relative RMS error that a layer may have."),
+    ] = None,
 ) -> None:
     """Compile a network, a network graph or an ONNX model for a configuration."""
     from spectramac.host import cli_graph
 
     config = cli_graph.configured(preset(preset_name.value), settings or [])
     if cli_graph.is_graph_model(network):
-        cli_graph.compile_file(network, output, config, data=data, graph=graph, explain=explain)
+        cli_graph.compile_file(
+            network, output, config, data=data, graph=graph, explain=explain,
+            options=cli_graph.FormOptions(form, density, bits, max_error),
+        )  # fmt: skip
         return
     from spectramac.compiler.compile import compile_network
     from spectramac.host import cli_report

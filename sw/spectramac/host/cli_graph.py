@@ -14,7 +14,7 @@ from rich.table import Table
 from spectramac.compiler.graph_compile import compile_graph
 from spectramac.host import cli_report
 from spectramac.host.cli_files import Data, image_config, is_image
-from spectramac.host.cli_graph_report import graph_tables, plan_table
+from spectramac.host.cli_graph_report import form_table, graph_tables, plan_table
 from spectramac.host.cli_run import differences_of
 from spectramac.host.graph_accelerator import GraphAccelerator, GraphRunResult
 from spectramac.host.inputs import check_inputs
@@ -28,6 +28,7 @@ from spectramac.spec.errors import InputShapeError, InputTypeError
 from spectramac.spec.graph_image import GraphImage
 
 __all__ = [
+    "FormOptions",
     "GraphModel",
     "compare",
     "compile_file",
@@ -82,7 +83,45 @@ def is_graph_model(path: Path) -> bool:
     return path.suffix.lower() == ".onnx" or is_graph_file(path)
 
 
-def read_graph(path: Path, data: Path | None) -> GraphNetwork:
+@dataclass(frozen=True)
+class FormOptions:
+    """How the convolutions of a floating-point model are to be stored, as on the command line.
+
+    Attributes
+    ----------
+    form : str
+        ``"auto"``, or one of :func:`~spectramac.compress.choose_forms.candidate_forms`.
+    density : float
+    bits : int
+    max_error : float or None
+    """
+
+    form: str = "auto"
+    density: float = 1.0
+    bits: int = 8
+    max_error: float | None = None
+
+
+def _forms(graph: Any, x: NDArray[Any], config: AcceleratorConfig, options: FormOptions) -> Any:
+    """The form of every convolution, after a table of what there was to choose from."""
+    from spectramac.compress.choose_forms import candidate_forms, choose_forms
+
+    candidates = candidate_forms(config, options.density, options.bits)
+    if options.form != "auto":
+        if options.form not in candidates:
+            raise ValueError(
+                f"--form must be auto or one of {', '.join(candidates)}, not {options.form!r}"
+            )
+        candidates = {options.form: candidates[options.form]}
+    chosen, tried = choose_forms(graph, x, config, candidates, options.max_error)
+    if len(candidates) > 1 and tried:
+        cli_report.show(form_table(chosen, tried))
+    return chosen
+
+
+def read_graph(
+    path: Path, data: Path | None, config: AcceleratorConfig, options: FormOptions
+) -> GraphNetwork:
     """An integer network graph: from its file, or from an ONNX model and calibration data.
 
     Raises
@@ -101,8 +140,10 @@ def read_graph(path: Path, data: Path | None) -> GraphNetwork:
     from spectramac.host.cli_compress import onnx_graph
 
     graph = onnx_graph(path)
-    lower = integer_graph if graph.is_quantized else quantize_graph
-    return lower(graph, _array(data)).network
+    x = _array(data)
+    if graph.is_quantized:
+        return integer_graph(graph, x).network
+    return quantize_graph(graph, x, forms=_forms(graph, x, config, options)).network
 
 
 def compile_file(
@@ -113,9 +154,10 @@ def compile_file(
     data: Path | None,
     graph: Path | None,
     explain: bool,
+    options: FormOptions,
 ) -> None:
     """Compile a network graph and report what came of it."""
-    network = read_graph(path, data)
+    network = read_graph(path, data, config, options)
     if graph is not None:
         save_graph(network, graph)
         cli_report.note(f"wrote {graph}")

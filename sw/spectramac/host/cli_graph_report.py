@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What the command line prints of compiled network graphs."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
@@ -11,7 +14,7 @@ from spectramac.host import cli_report
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.graph_image import GraphImage
 
-__all__ = ["graph_tables", "plan_table"]
+__all__ = ["form_table", "graph_tables", "plan_table"]
 
 
 def plan_table(
@@ -34,6 +37,23 @@ def plan_table(
         f"dense, {config.n_multipliers} multipliers",
     )  # fmt: skip
     return cli_report.table(f"Plan: cycles of one inference, {what}", header, rows)
+
+
+def form_table(chosen: Mapping[str, Any], tried: Sequence[Any]) -> Table:
+    """The candidates for every convolution (:mod:`spectramac.compress.choose_forms`)."""
+    rows = [
+        (
+            c.node,
+            c.name,
+            c.refusal or "not predicted" if c.cycles is None else round(c.cycles / 2, 1),
+            c.n_bytes,
+            f"{c.error:.3f}",
+            "chosen" if chosen[c.node] is c.form else "",
+        )
+        for c in tried
+    ]
+    header = ("convolution", "form", "cycles of one inference", "bytes", "relative error", "")
+    return cli_report.table("Forms", header, rows)
 
 
 def _plan_row(plan: NodePlan, config: AcceleratorConfig) -> tuple[object, ...]:
