@@ -74,7 +74,9 @@ def _whole_words(
         cube[: len(some), :n_rows, i] = spectrum[some]
     weights = None if rms is None else np.tile(rms[:channels], len(together))
     flat = cube.reshape(most * padded, -1)
-    kept = selection(flat, density * stage.spectrum.size / flat.size, weights).reshape(cube.shape)
+    # What pads rows, taps or an odd number of channels does not count.
+    part = density * n_rows * stage.columns.sum() / flat.size
+    kept = selection(flat, part, weights).reshape(cube.shape)
     mask = np.zeros((n_rows, len(taps), channels), np.bool_)
     for i, some in enumerate(together):
         mask[:, some] = kept[: len(some), :n_rows, i].transpose(1, 0, 2)
