@@ -128,6 +128,13 @@ def test_the_command_runs_both_networks(network, graph, capsys, monkeypatch) -> 
     assert "error: a counter differs" in capsys.readouterr().err
 
 
+def test_presets_get_a_network_that_they_run(monkeypatch) -> None:
+    for name in ("run_demo", "run_graph_demo"):
+        monkeypatch.setattr(demo_run, name, lambda config, *, name=name, **_: (name, config))
+    assert demo.run_preset("large") == ("run_demo", "large")
+    assert demo.run_preset("conv", limit=3) == ("run_graph_demo", preset("conv"))
+
+
 def test_the_shipped_convolutional_network_is_for_these_lanes() -> None:
     assert demo.demo_graph().meta["n_lanes"] == demo.CONVOLUTIONS.n_lanes
     assert demo.CONVOLUTIONS.n_multipliers == preset("small").n_multipliers

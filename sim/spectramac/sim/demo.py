@@ -19,7 +19,14 @@ from spectramac.model.graph_file import is_graph_file, load_graph
 from spectramac.model.network import Network, load_network
 from spectramac.sim.accelerator_bench import bench_accelerator
 from spectramac.sim.demo_result import DemoResult, report_table, speed_table
-from spectramac.sim.demo_run import Progress, demo_graph, demo_network, run_demo, run_graph_demo
+from spectramac.sim.demo_run import (
+    Progress,
+    demo_graph,
+    demo_network,
+    run_demo,
+    run_graph_demo,
+    run_preset,
+)
 from spectramac.spec.config import PRESETS, AcceleratorConfig, preset
 from spectramac.spec.errors import SpectramacError
 
@@ -32,6 +39,7 @@ __all__ = [
     "report_table",
     "run_demo",
     "run_graph_demo",
+    "run_preset",
     "speed_table",
 ]
 
@@ -47,8 +55,9 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     maps = [name for name, config in PRESETS.items() if config.maps]
+    others = [name for name in PRESETS if name not in maps]
     parser.add_argument(
-        "--preset", choices=list(PRESETS), default="small", help="of fully-connected layers"
+        "--preset", choices=others, default="small", help="of fully-connected layers"
     )
     parser.add_argument(
         "--conv-preset", choices=maps, help=f"of convolutions (default: {CONVOLUTIONS.name})"

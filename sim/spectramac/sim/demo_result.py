@@ -100,6 +100,7 @@ def speed_table(results: Sequence[DemoResult]) -> Table:
     """Speed of several presets side by side."""
     header = (
         "preset",
+        "network",
         "multipliers",
         "cycles/inference",
         "predicted",
@@ -111,6 +112,7 @@ def speed_table(results: Sequence[DemoResult]) -> Table:
     rows = [
         (
             r.preset,
+            r.network,
             r.n_multipliers,
             f"{r.counted:.1f}",
             f"{r.predicted:.1f}",

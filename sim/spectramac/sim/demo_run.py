@@ -33,7 +33,7 @@ from spectramac.sim.demo_result import DemoResult
 from spectramac.sim.transport import SimTransport
 from spectramac.spec.config import AcceleratorConfig, preset
 
-__all__ = ["Progress", "demo_graph", "demo_network", "run_demo", "run_graph_demo"]
+__all__ = ["Progress", "demo_graph", "demo_network", "run_demo", "run_graph_demo", "run_preset"]
 
 Progress = Callable[[int, int], None]
 _WEIGHTLESS = (Addition, AveragePooling, MaxPooling, Rectifier)
@@ -218,3 +218,13 @@ def run_graph_demo(
         n_multiplications=sum(layer["multiplications"] for layer in model.image.layers),
     )
     return _run_case(case, progress)
+
+
+def run_preset(
+    preset_name: str, *, limit: int | None = None, progress: Progress | None = None
+) -> DemoResult:
+    """The convolutional network on a preset with ``maps``, the fully-connected one on another."""
+    config = preset(preset_name)
+    if config.maps:
+        return run_graph_demo(config, limit=limit, progress=progress)
+    return run_demo(preset_name, limit=limit, progress=progress)

@@ -318,7 +318,10 @@ def bench(
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first digits.")] = None,
 ) -> None:
-    """Run the digits on the simulated RTL of each preset and report its speed (needs extra 'sim')."""
+    """Run the digits on the simulated RTL of each preset and report its speed (needs extra 'sim').
+
+    Presets that run layers over maps get the convolutional network, the others the fully-connected one.
+    """
     from spectramac.host import cli_report
 
     demo = import_extra("spectramac.sim.demo", "hdl,sim,data", "the simulation")
@@ -327,7 +330,7 @@ def bench(
     for name in names:
         cli_report.note(f"building and simulating {name}")
         with cli_report.progress(name) as progress:
-            results.append(demo.run_demo(name, limit=limit, progress=progress))
+            results.append(demo.run_preset(name, limit=limit, progress=progress))
     cli_report.show(demo.speed_table(results))
     failed = [r.preset for r in results if r.differences]
     if failed:
