@@ -38,9 +38,7 @@ class SchedulerBench:
         self.directory.words = case.memory
         drive(
             self.dut,
-            is_complex=case.is_complex,
-            directory_base=case.base,
-            uniform_count=case.uniform_count,
+            **case.settings,
         )
         await self.bench.tick(SETTLE)
         drive(self.dut, rewind=1)

@@ -6,6 +6,7 @@ No simulator here: the cocotb benches (tests/cocotb), the tests in Amaranth's si
 the mutation check all use the same cases. The other blocks are in :mod:`tests.gateware.cases_back`.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from spectramac.model.spectrum import pair_map, split, threshold
 from spectramac.spec.config import AcceleratorConfig
-from spectramac.spec.payloads import row_width
+from spectramac.spec.payloads import control_fields, position_fields, row_width
 
 __all__ = [
     "CONFIG",
@@ -21,8 +22,10 @@ __all__ = [
     "SINGLE",
     "ColumnsCase",
     "SchedulerCase",
+    "accompanying",
     "amplitudes",
     "columns_case",
+    "phases_case",
     "scheduler_case",
 ]
 
@@ -69,6 +72,12 @@ def amplitudes(rng: np.random.Generator, fmt: Any, shape: Any) -> Any:
     return values
 
 
+def accompanying(config: AcceleratorConfig, rng: np.random.Generator) -> dict[str, int]:
+    """What goes with columns of a convolution, at random; nothing without maps."""
+    _, _, _, _, *fields = control_fields(config)
+    return {field.name: int(rng.integers(1 << field.width)) for field in fields}
+
+
 @dataclass
 class ColumnsCase:
     """Pairs of spectral values in, kept columns out; ``labels`` say which word is which."""
@@ -99,7 +108,7 @@ def columns_case(
                 "base": int(rng.integers(1 << row_width(config))),
                 "marker": 0,
                 "final": 0,
-            }
+            } | accompanying(config, rng)
             case.bins.append(
                 {
                     "first": {"re": int(re[first]), "im": int(im[first])},
@@ -121,6 +130,7 @@ def columns_case(
             case.labels.append(f"frame {frame}, pair {r}")
         zero = {"re": 0, "im": 0}
         control = {"joint": 0, "base": 0, "marker": 1, "final": int(rng.integers(2))}
+        control |= accompanying(config, rng)
         case.bins.append({"first": zero, "second": zero, **control})
         kept = int(level == 0)
         values_out = dict.fromkeys(("a1", "a2", "b1", "b2"), 0)
@@ -131,16 +141,78 @@ def columns_case(
 
 @dataclass
 class SchedulerCase:
-    """Kept columns in, jobs out; the directory in ``memory`` from ``base``."""
+    """Kept columns in, jobs out; the directory in ``memory``."""
 
-    base: int
     memory: list[int]
-    is_complex: bool
-    uniform_count: int = 0
+    settings: dict[str, int]
     columns: Words = field(default_factory=list)
     jobs: Words = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
     skipped: int = 0
+
+    def counts(self, base: int, n_columns: int) -> list[int]:
+        """The directory from word ``base``: counts of so many columns and complex bins."""
+        uniform = self.settings["uniform_count"]
+        if not uniform:
+            return self.memory[base : base + n_columns]
+        flags = [self.memory[base + n // 8] >> n % 8 & 1 for n in range(n_columns)]
+        return [uniform * flag for flag in flags]
+
+    def add_pair(
+        self,
+        config: AcceleratorConfig,
+        rng: np.random.Generator,
+        counts: Sequence[int],
+        entry: int,
+        where: str,
+        *,
+        keep: Sequence[int],
+        position: Mapping[str, int],
+    ) -> int:
+        """A column pair with the counts of its directory words; returns the next entry's number."""
+        a1, a2, b1, b2 = amplitudes(rng, config.column, (1, 4))[0].tolist()
+        place = int(rng.integers(1 << row_width(config)))
+        self.columns.append(
+            {"a1": a1, "a2": a2, "b1": b1, "b2": b2, "keep_a": keep[0], "keep_b": keep[1]}
+            | {"joint": int(rng.integers(2)), "base": place, "marker": 0, "final": 0}
+            | position
+        )
+        is_complex = len(counts) == 3
+        kept = [keep[0] | keep[1], *keep] if is_complex else keep
+        names = [f.name for f in position_fields(config)]
+        for kind, count in enumerate(counts):
+            if count and kept[kind]:
+                values = {"b1": b1, "b2": b2}
+                values |= {"a1": b1, "a2": b2} if kind == len(counts) - 1 else {"a1": a1, "a2": a2}
+                self.jobs.append(
+                    values
+                    | {"entry": entry, "count": count, "base": place, "marker": 0}
+                    | {"is_complex": int(is_complex and kind == 0)}
+                    | {name: position[name] for name in names}
+                )
+                self.labels.append(f"{where}, word {kind}")
+            self.skipped += bool(count and not kept[kind])
+            entry += count
+        return entry
+
+    def add_marker(
+        self,
+        config: AcceleratorConfig,
+        where: str,
+        *,
+        final: int,
+        position: Mapping[str, int],
+        count: int | None = 1,
+    ) -> None:
+        """A marker, and its job: of any entry; None if it goes no further."""
+        names = ("a1", "a2", "b1", "b2", "keep_a", "keep_b", "joint", "base")
+        self.columns.append(dict.fromkeys(names, 0) | {"marker": 1, "final": final} | position)
+        if count is None:
+            return
+        job = dict.fromkeys(("a1", "a2", "b1", "b2", "base", "is_complex"), 0)
+        job |= {f.name: position[f.name] for f in position_fields(config)}
+        self.jobs.append(job | {"entry": None, "count": count, "marker": 1})
+        self.labels.append(f"{where}, marker")
 
 
 def scheduler_case(
@@ -161,46 +233,71 @@ def scheduler_case(
     kinds = 3 if is_complex else 2
     size = n_groups * n_columns * kinds
     base = int(rng.integers(config.directory_depth - size))
-    memory = rng.integers(0, 256, config.directory_depth)
-    memory[rng.random(len(memory)) < 0.4] = 0
+    memory = random_directory(config, rng)
     memory[base + 1] = 255
     memory = np.maximum(memory, 255 if uniform_count else 1) if full else memory
-    case = SchedulerCase(base, memory.tolist(), is_complex, uniform_count)
+    settings = {"directory_base": base, "is_complex": int(is_complex)}
+    if config.maps:
+        # Of a convolution before.
+        stale = ("phase_words", "pixel_rows", "entry_1", "entry_2", "entry_3")
+        settings |= {name: int(rng.integers(1, 1 << 16)) for name in stale}
+    case = SchedulerCase(memory.tolist(), settings | {"uniform_count": uniform_count})
+    counts = np.reshape(case.counts(base, size), (n_groups, n_columns, kinds)).tolist()
     for pair in range(n_pairs):
-        number, entry = 0, 0
+        entry = 0
         for group in range(n_groups):
+            where = f"pair {pair}, group {group}"
             for r in range(n_columns):
-                where = f"pair {pair}, group {group}, columns {r}"
-                a1, a2, b1, b2 = amplitudes(rng, config.column, (1, 4))[0].tolist()
                 keep = [1, 1] if full else rng.integers(0, 2, 2).tolist()
-                place = int(rng.integers(1 << row_width(config)))
-                case.columns.append(
-                    {"a1": a1, "a2": a2, "b1": b1, "b2": b2, "keep_a": keep[0], "keep_b": keep[1]}
-                    | {"joint": int(rng.integers(2)), "base": place, "marker": 0, "final": 0}
+                words, label = counts[group][r], f"{where}, columns {r}"
+                position = accompanying(config, rng)
+                entry = case.add_pair(
+                    config, rng, words, entry, label, keep=keep, position=position
                 )
-                kept = [keep[0] | keep[1], *keep] if is_complex else keep
-                for kind in range(kinds):
-                    count = int(memory[base + number])
-                    if uniform_count:
-                        word, bit = divmod(number, 8)
-                        count = uniform_count * (int(memory[base + word]) >> bit & 1)
-                    number += 1
-                    second = kind == kinds - 1
-                    if count and kept[kind]:
-                        values = {"b1": b1, "b2": b2}
-                        values |= {"a1": b1, "a2": b2} if second else {"a1": a1, "a2": a2}
-                        case.jobs.append(
-                            values
-                            | {"entry": entry, "count": count, "base": place, "marker": 0}
-                            | {"is_complex": int(is_complex and kind == 0)}
-                        )
-                        case.labels.append(f"{where}, word {kind}")
-                    case.skipped += bool(count and not kept[kind])
-                    entry += count
             final = int(group == n_groups - 1)
-            names = ("a1", "a2", "b1", "b2", "keep_a", "keep_b", "joint", "base")
-            case.columns.append(dict.fromkeys(names, 0) | {"marker": 1, "final": final})
-            job = dict.fromkeys(("a1", "a2", "b1", "b2", "base", "is_complex"), 0)
-            case.jobs.append(job | {"entry": None, "count": 1, "marker": 1})
-            case.labels.append(f"pair {pair}, group {group}, marker")
+            case.add_marker(config, where, final=final, position=accompanying(config, rng))
+    return case
+
+
+def random_directory(config: AcceleratorConfig, rng: np.random.Generator) -> Any:
+    """Words of directory memory, many of them 0."""
+    memory = rng.integers(0, 256, config.directory_depth)
+    memory[rng.random(len(memory)) < 0.4] = 0
+    return memory
+
+
+def phases_case(
+    config: AcceleratorConfig,
+    rng: np.random.Generator,
+    *,
+    is_complex: bool,
+    uniform_count: int = 0,
+    n_positions: int = 30,
+    n_columns: int = 3,
+) -> SchedulerCase:
+    """A convolution's positions, in any order of four phases; some have no pixel, and most end no output."""
+    kinds = 3 if is_complex else 2
+    size = n_columns * kinds
+    words = (-(-size // 8) if uniform_count else size) + int(rng.integers(3))
+    base = int(rng.integers(config.directory_depth - 4 * words))
+    entries = [0, *rng.integers(1 << 17, size=3).tolist()]
+    settings = {"directory_base": base, "is_complex": int(is_complex), "is_convolution": 1}
+    settings |= {"phase_words": words, "pixel_rows": int(rng.integers(1, 17))}
+    settings |= {f"entry_{f}": entries[f] for f in (1, 2, 3)} | {"uniform_count": uniform_count}
+    case = SchedulerCase(random_directory(config, rng).tolist(), settings)
+    phase = 0
+    for n in range(n_positions):
+        position = accompanying(config, rng)
+        where = f"position {n}, phase {phase}"
+        entry = entries[phase]
+        counts = np.reshape(case.counts(base + phase * words, size), (n_columns, kinds)).tolist()
+        for r in range(n_columns if rng.random() < 0.7 else 0):
+            keep = rng.integers(0, 2, 2).tolist()
+            label = f"{where}, columns {r}"
+            entry = case.add_pair(
+                config, rng, counts[r], entry, label, keep=keep, position=position
+            ) % (1 << 17)
+        count = settings["pixel_rows"] if position["retires"] else None
+        case.add_marker(config, where, final=1, position=position, count=count)
+        phase = position["next_phase"]
     return case

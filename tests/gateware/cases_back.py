@@ -13,13 +13,17 @@ from spectramac.model.fixed import round_shift, saturate
 from spectramac.model.requantize import requantize
 from spectramac.model.spectrum import merge, pair_map
 from spectramac.spec.config import AcceleratorConfig
+from spectramac.spec.payloads import position_fields
 
 __all__ = [
+    "Entries",
     "LanesCase",
+    "MapOutputs",
     "MergeCase",
     "RequantizeCase",
     "lanes_case",
     "merge_case",
+    "random_columns",
     "requantize_case",
 ]
 
@@ -40,6 +44,81 @@ def _signed_bits(values: Any, width: int) -> Any:
     return values & ((1 << width) - 1)
 
 
+@dataclass
+class Entries:
+    """Random entries in memory: coefficients ``a``, ``b`` and row steps ``d``, (entry, lane) each."""
+
+    a: Any
+    b: Any
+    d: Any
+    settings: dict[str, int]
+    coefficients: list[int]
+    indices: list[int]
+
+    N_WORDS = 64
+
+    @classmethod
+    def random(
+        cls,
+        config: AcceleratorConfig,
+        rng: np.random.Generator,
+        *,
+        is_narrow: bool,
+        is_indexed: bool,
+        loud: float,
+    ) -> "Entries":
+        """Of one format; ``loud``: probability of full scale values."""
+        n_lanes, n_words = config.n_lanes, cls.N_WORDS
+        per_word = 2 if is_narrow else 1
+        width = 4 if is_narrow else 8
+        n_entries = n_words * per_word
+        top = 1 << (width - 1)
+        a, b = rng.integers(-top, top, (2, n_entries, n_lanes))
+        a[rng.random((n_entries, n_lanes)) < loud] = -top
+        b[rng.random((n_entries, n_lanes)) < loud] = top - 1
+        d = np.where(rng.random((n_entries, n_lanes)) < 0.7, 0, rng.integers(0, 3, a.shape))
+        d = d if is_indexed else np.zeros_like(d)
+        coefficients = np.zeros((n_words, n_lanes, per_word, 2), np.int64)
+        coefficients[..., 0] = a.reshape(n_words, per_word, n_lanes).transpose(0, 2, 1)
+        coefficients[..., 1] = b.reshape(n_words, per_word, n_lanes).transpose(0, 2, 1)
+        flat = _signed_bits(coefficients, width).reshape(n_words, -1)
+        index = d.reshape(n_words, per_word, n_lanes).transpose(0, 2, 1).reshape(n_words, -1)
+        base_c, base_i = (int(v) for v in rng.integers(0, config.coefficient_depth - n_words, 2))
+        settings = {
+            "is_narrow": int(is_narrow),
+            "is_indexed": int(is_indexed),
+            "coefficient_base": base_c,
+            "index_base": base_i,
+        }
+        words = [sum(int(v) << width * k for k, v in enumerate(row)) for row in flat]
+        steps = [sum(int(v) << width * k for k, v in enumerate(row)) for row in index]
+        return cls(a, b, d, settings, [0] * base_c + words, [0] * base_i + steps)
+
+    def add(
+        self, config: AcceleratorConfig, sums: Any, e: int, rows: Any, x: Any, is_complex: int
+    ) -> bool:
+        """What entry ``e`` adds to ``sums`` (row, lane, 4) in ``rows`` of all lanes; whether one saturated."""
+        lane = np.arange(config.n_lanes)
+        steps = [(self.a[e], self.b[e], x[0], x[1])]
+        if is_complex:
+            steps.append((-self.b[e], self.a[e], x[2], x[3]))
+        saturated = False
+        for first, second, x1, x2 in steps:
+            added = np.stack([first * x1, first * x2, second * x1, second * x2], axis=-1)
+            sums[rows, lane], clipped = saturate(sums[rows, lane] + added, config.accumulator)
+            saturated |= bool(clipped.any())
+        return saturated
+
+
+def random_columns(config: AcceleratorConfig, rng: np.random.Generator, loud: float) -> Any:
+    """a1, a2, b1, b2 of a job, often small."""
+    scale = config.column if rng.random() < 0.3 else config.activation
+    x = amplitudes(rng, scale, (1, 4))[0]
+    if rng.random() < 2 * loud:
+        x[:] = rng.choice([config.column.minimum, config.column.maximum], 4)
+    return x
+
+
 def lanes_case(
     config: AcceleratorConfig,
     rng: np.random.Generator,
@@ -52,69 +131,36 @@ def lanes_case(
 ) -> LanesCase:
     """Random jobs, many of them on the row of the job before; ``loud``: probability of full scale values."""
     n_lanes, depth = config.n_lanes, config.accumulator_depth
-    per_word = 2 if is_narrow else 1
-    width = 4 if is_narrow else 8
-    n_words = 64
-    n_entries = n_words * per_word
-    top = 1 << (width - 1)
-    a, b = rng.integers(-top, top, (2, n_entries, n_lanes))
-    extreme = rng.random((n_entries, n_lanes)) < loud
-    a[extreme] = -top
-    b[rng.random((n_entries, n_lanes)) < loud] = top - 1
-    d = np.where(rng.random((n_entries, n_lanes)) < 0.7, 0, rng.integers(0, 3, a.shape))
-    d = d if is_indexed else np.zeros_like(d)
-    coefficients = np.zeros((n_words, n_lanes, per_word, 2), np.int64)
-    coefficients[..., 0] = a.reshape(n_words, per_word, n_lanes).transpose(0, 2, 1)
-    coefficients[..., 1] = b.reshape(n_words, per_word, n_lanes).transpose(0, 2, 1)
-    flat = _signed_bits(coefficients, width).reshape(n_words, -1)
-    index = d.reshape(n_words, per_word, n_lanes).transpose(0, 2, 1).reshape(n_words, -1)
-    base_c, base_i = (int(v) for v in rng.integers(0, config.coefficient_depth - n_words, 2))
-    case = LanesCase(
-        {
-            "is_narrow": int(is_narrow),
-            "is_indexed": int(is_indexed),
-            "coefficient_base": base_c,
-            "index_base": base_i,
-        },
-        [0] * base_c + [sum(int(v) << width * k for k, v in enumerate(row)) for row in flat],
-        [0] * base_i + [sum(int(v) << width * k for k, v in enumerate(row)) for row in index],
-    )
+    kind = {"is_narrow": is_narrow, "is_indexed": is_indexed}
+    entries = Entries.random(config, rng, **kind, loud=loud)
+    case = LanesCase(entries.settings, entries.coefficients, entries.indices)
+    unused = dict.fromkeys((f.name for f in position_fields(config)), 0)
     for _ in range(n_groups):
         sums = np.zeros((depth, n_lanes, 4), np.int64)
         saturated = False
         jobs: Words = []
         base = 0
         for _ in range(n_jobs):
-            entry = int(rng.integers(n_entries - 4))
+            entry = int(rng.integers(len(entries.d) - 4))
             count = int(rng.integers(1, 4)) if rng.random() < 0.5 else 1
             if rng.random() < 0.4:
                 base = int(rng.integers(depth))
             while True:
-                rows = base + np.cumsum(1 + d[entry : entry + count], axis=0) - 1
+                rows = base + np.cumsum(1 + entries.d[entry : entry + count], axis=0) - 1
                 if rows.max() < depth:
                     break
                 base, count = base // 2, max(1, count - 1)
-            scale = config.column if rng.random() < 0.3 else config.activation
-            x = amplitudes(rng, scale, (1, 4))[0]
-            if rng.random() < 2 * loud:
-                x[:] = rng.choice([config.column.minimum, config.column.maximum], 4)
+            x = random_columns(config, rng, loud)
             is_complex = int(rng.integers(2))
             job = dict(zip(("a1", "a2", "b1", "b2"), x.tolist(), strict=True))
             jobs.append(
                 job
                 | {"entry": entry, "count": count, "base": base}
                 | {"is_complex": is_complex, "marker": 0}
+                | unused
             )
             for k in range(count):
-                e, row, lane = entry + k, rows[k], np.arange(n_lanes)
-                steps = [(a[e], b[e], x[0], x[1])]
-                if is_complex:
-                    steps.append((-b[e], a[e], x[2], x[3]))
-                for first, second, x1, x2 in steps:
-                    added = np.stack([first * x1, first * x2, second * x1, second * x2], axis=-1)
-                    total, clipped = saturate(sums[row, lane] + added, config.accumulator)
-                    sums[row, lane] = total
-                    saturated |= bool(clipped.any())
+                saturated |= entries.add(config, sums, entry + k, rows[k], x, is_complex)
         jobs.append(dict.fromkeys(jobs[0], 0) | {"count": 1, "marker": 1})
         case.groups.append(jobs)
         case.sums.append(sums)
@@ -228,6 +274,30 @@ class RequantizeCase:
     n_pairs: int
 
 
+@dataclass(frozen=True)
+class MapOutputs:
+    """Fields of a configuration with maps; a layer's output is a vector, 1 by 1, whatever they say."""
+
+    height: int = 1
+    width: int = 1
+    is_map: bool = True
+    no_bias: bool = False
+    maximum: int = 127
+
+    def settings(self, rng: np.random.Generator) -> dict[str, int]:
+        """Of the requantizer."""
+        height, width = (self.height, self.width) if self.is_map else rng.integers(2, 9, 2).tolist()
+        return {
+            "is_map": int(self.is_map),
+            "no_bias": int(self.no_bias),
+            "maximum": self.maximum,
+            "out_height": height,
+            "out_width": width,
+            "out_pixel_stride": int(rng.integers(1, 100)),
+            "out_row_stride": int(rng.integers(1, 1000)),
+        }
+
+
 def requantize_case(
     config: AcceleratorConfig,
     rng: np.random.Generator,
@@ -237,12 +307,14 @@ def requantize_case(
     relu: bool = False,
     n_pairs: int = 2,
     n_frames: int = 2,
+    maps: MapOutputs | None = None,
 ) -> RequantizeCase:
-    """Several inference pairs of several frames, the last of them partly dropped."""
+    """Several inference pairs of several frames, the last of them partly dropped; with ``maps``, of each pixel."""
     m = 1 << log2_n
     padded = n_frames * m
     n_out = int(rng.integers(padded - m + 1, padded + 1))
-    z = amplitudes(rng, config.data, (n_pairs, 2, padded))
+    n_pixels = maps.height * maps.width if maps else 1
+    z = amplitudes(rng, config.data, (n_pairs * n_pixels, 2, padded))
     bias_base, scale_base = (int(v) for v in rng.integers(0, config.channel_depth - padded + 1, 2))
     biases = amplitudes(rng, config.bias, (1, config.channel_depth))[0]
     multipliers = rng.integers(0, 1 << config.multiplier_width, config.channel_depth)
@@ -264,19 +336,27 @@ def requantize_case(
     multiplier: Any = multipliers[channels] if per_channel_scale else settings["multiplier"]
     shift: Any = shifts[channels] if per_channel_scale else settings["shift"]
     bias = biases[bias_base : bias_base + padded]
+    if maps:
+        settings |= maps.settings(rng)
+        bias = 0 * bias if maps.no_bias and maps.is_map else bias
     y, clipped = requantize(z, bias, multiplier, shift, relu)
+    y = np.minimum(y, settings.get("maximum", 127))
     order = (np.arange(n_frames)[:, None] * m + bit_reverse(m)).reshape(-1)
     samples: Words = []
     writes, labels = [], []
-    for p in range(n_pairs):
+    for v in range(n_pairs * n_pixels):
+        p, pixel = divmod(v, n_pixels)
+        base = settings["out_base"] + p * settings["out_stride"]
+        if maps:
+            base += pixel // maps.width * settings["out_row_stride"]
+            base += pixel % maps.width * settings["out_pixel_stride"]
         for k, channel in enumerate(order.tolist()):
-            re, im = z[p, :, channel].tolist()
+            re, im = z[v, :, channel].tolist()
             samples.append({"data": {"re": re, "im": im}, "last": int(k % m == m - 1)})
             if channel < n_out:
-                first, second = (_signed_bits(y[p, :, channel], 8)).tolist()
-                address = settings["out_base"] + p * settings["out_stride"] + channel
-                writes.append((address, first | second << 8))
-                labels.append(f"pair {p}, channel {channel}")
+                first, second = (_signed_bits(y[v, :, channel], 8)).tolist()
+                writes.append((base + channel, first | second << 8))
+                labels.append(f"pair {p}, pixel {pixel}, channel {channel}")
     return RequantizeCase(
         settings,
         _signed_bits(biases, config.data_width).tolist(),

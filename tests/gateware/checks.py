@@ -13,7 +13,13 @@ from amaranth import Cat, Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from tests.cocotb.blocks import Columns
-from tests.gateware.cases import SETTLE, amplitudes, columns_case, scheduler_case
+from tests.gateware.cases import (
+    SETTLE,
+    SchedulerCase,
+    amplitudes,
+    columns_case,
+    scheduler_case,
+)
 from tests.gateware.drive import evaluate, memory, put, simulate
 from tests.gateware.streams import StreamRun, assert_same, run_stream
 
@@ -40,6 +46,8 @@ __all__ = [
     "check_scheduler",
     "check_shift",
     "check_walker",
+    "run_scheduler",
+    "strobe",
 ]
 
 PREFETCHED = 2 * SETTLE + 1
@@ -192,9 +200,20 @@ def check_scheduler(
 ) -> StreamRun:
     """Jobs and skipped columns over several groups and pairs."""
     rng = np.random.default_rng(seed)
-    case = scheduler_case(
-        config, rng, is_complex=is_complex, full=full, uniform_count=uniform_count
-    )
+    kind = {"is_complex": is_complex, "uniform_count": uniform_count}
+    case = scheduler_case(config, rng, full=full, **kind)
+    return run_scheduler(config, case, seed=seed, stalls=stalls, full=full)
+
+
+def run_scheduler(
+    config: AcceleratorConfig,
+    case: SchedulerCase,
+    *,
+    seed: int,
+    stalls: str,
+    full: bool = False,
+) -> StreamRun:
+    """Compare jobs and skipped columns."""
     columns, jobs = kept_columns(config), job(config)
     dut = Scheduler(config)
     run = run_stream(
@@ -203,13 +222,9 @@ def check_scheduler(
         len(case.jobs),
         stalls=stalls,
         seed=seed,
-        control={
-            "is_complex": int(is_complex),
-            "directory_base": case.base,
-            "uniform_count": uniform_count,
-        },
+        control=case.settings,
         strobes=("skipped",),
-        processes=(memory(dut.memory, case.memory), _strobe(dut.rewind)),
+        processes=(memory(dut.memory, case.memory), strobe(dut.rewind)),
         source_delay=PREFETCHED if full else SETTLE + 1,
         budget=400 + 40 * len(case.columns),
     )
@@ -224,7 +239,7 @@ def check_scheduler(
     return run
 
 
-def _strobe(signal: Signal) -> Any:
+def strobe(signal: Signal) -> Any:
     """High once, in cycle SETTLE."""
 
     async def process(ctx: Any) -> None:
@@ -246,6 +261,12 @@ class Spectrum(wiring.Component):
             name: component.signature.members[name] for name, component in names.items()
         }
         ports |= {"log2_n": In(4), "two_d": In(1), "padded_in": In(16), "column_stride": In(16)}
+        ports |= {"in_tiles": In(1)} if config.maps else {}
+        self.config = config
+        self.position = [*ColumnReader.position(config)]
+        if config.maps:
+            self.position += ["empty", "first_row"]
+        ports |= {name: self.reader.signature.members[name] for name in self.position}
         super().__init__(
             ports | {"final": In(1), "busy": Out(1), "start": In(1), "released": Out(1)}
         )
@@ -269,7 +290,13 @@ class Spectrum(wiring.Component):
             spectrum.released.eq(reader.released),
             self.released.eq(reader.released),
             self.busy.eq(reader.busy),
+            *(getattr(reader, name).eq(getattr(self, name)) for name in self.position),
         ]
+        if self.config.maps:
+            m.d.comb += [
+                spectrum.in_tiles.eq(self.in_tiles),
+                reader.bank_per_block.eq(self.in_tiles),
+            ]
         return m
 
 
@@ -281,8 +308,12 @@ def check_reader(
     n_frames: int = 2,
     stalls: str = "none",
     seed: int = 0,
+    in_tiles: bool = False,
 ) -> StreamRun:
-    """Frames in bit-reversed order through the memory: the pairs of every frame, then the marker."""
+    """Frames in bit-reversed order through the memory: the pairs of every frame, then the marker.
+
+    ``in_tiles``: more frames than the memory holds, slowly; each is let go of.
+    """
     rng = np.random.default_rng(seed)
     n = 1 << log2_n if log2_n else 2
     re, im = amplitudes(rng, config.data, (2, n_frames, n))
@@ -302,7 +333,9 @@ def check_reader(
             control = {"joint": int(pairs.joint[r]), "marker": 0, "final": 0}
             base = row * stride % config.accumulator_depth
             first, second = value[pairs.first[r]], value[pairs.second[r]]
-            expected.append({"first": first, "second": second, "base": base} | control)
+            position = dict.fromkeys(ColumnReader.position(config), 0)
+            columns = {"first": first, "second": second, "base": base}
+            expected.append(columns | control | position)
             labels.append(f"{n} points{', 2-D' * two_d}, frame {f}, pair {r}")
             number += 1
     dut = Spectrum(config)
@@ -317,16 +350,22 @@ def check_reader(
             "two_d": int(two_d),
             "padded_in": len(inputs),
             "column_stride": stride,
+            **({"in_tiles": 1} if in_tiles else {}),
         },
         strobes=("busy", "released"),
-        processes=(_strobe(dut.start),),
+        processes=(strobe(dut.start),),
         source_delay=SETTLE,
+        source_every=3 if in_tiles else 1,
         budget=400 + 16 * len(inputs),
     )
     *columns, marker = (wide.unpack(word) for word in run.outputs)
     assert_same(columns, expected, labels.__getitem__)
     assert marker["marker"] == 1, f"a marker must end the group, not {marker}"
-    assert run.strobes["released"] == [], "not final: the spectrum is kept"
+    released = len(run.strobes["released"])
+    if in_tiles:
+        assert released == n_frames, f"released: rtl {released} times, model {n_frames}"
+    else:
+        assert released == 0, "not final: the spectrum must be kept"
     return run
 
 
@@ -352,7 +391,7 @@ def check_gather(config: AcceleratorConfig, log2_n: int, *, stalls: str, seed: i
         stalls=stalls,
         seed=seed,
         control={"base": base, "n_in": n_in, "padded_in": padded, "log2_n": log2_n},
-        processes=(memory(dut.memory, words.tolist()), _strobe(dut.start)),
+        processes=(memory(dut.memory, words.tolist()), strobe(dut.start)),
         i=None,
     )
     got = [narrow.unpack(word) for word in run.outputs]

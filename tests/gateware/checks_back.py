@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 import numpy as np
 from tests.gateware.cases import SETTLE
-from tests.gateware.cases_back import lanes_case, merge_case, requantize_case
+from tests.gateware.cases_back import MapOutputs, lanes_case, merge_case, requantize_case
 from tests.gateware.drive import Sink, Source, memory, put, simulate
 from tests.gateware.streams import assert_same
 
@@ -208,10 +208,11 @@ def check_requantize(
     relu: bool = False,
     seed: int = 0,
     stall: float = 0.0,
+    maps: MapOutputs | None = None,
 ) -> Timing:
     """Two pairs; measures from a sample's transfer to its write, and between transfers."""
     kind = {"log2_n": log2_n, "per_channel_scale": per_channel_scale, "relu": relu}
-    case = requantize_case(config, np.random.default_rng(seed), **kind)
+    case = requantize_case(config, np.random.default_rng(seed), maps=maps, **kind)
     narrow = sample(config)
     dut = Requantize(config)
     writes: list[tuple[int, int]] = []

@@ -16,7 +16,7 @@ from spectramac.gateware.tile_gather import TileGather
 from spectramac.gateware.tile_writer import TileWriter
 from spectramac.spec.payloads import sample
 
-__all__ = ["TILES", "TileCase", "check_tile_gather", "check_tile_writer"]
+__all__ = ["RING", "TILES", "TileCase", "check_tile_gather", "check_tile_writer"]
 
 TILES = CONFIG.replace(
     maps=True,
@@ -26,6 +26,8 @@ TILES = CONFIG.replace(
     activation_depth=8192,
 )
 """Tiles of 16 x 16 are possible."""
+RING = CONFIG.replace(maps=True, spectrum_depth=16, accumulator_depth=64, tap_depth=64)
+"""Spectrum memory holds two channels of 4 x 4."""
 
 
 @dataclass

@@ -19,12 +19,14 @@ __all__ = ["Sink", "Source", "evaluate", "memory", "put", "refused", "simulate"]
 Bench = Callable[[Any], Awaitable[None]]
 
 
-def simulate(dut: Any, bench: Bench, *processes: Bench) -> None:
-    """Run ``bench`` to its end on a fresh component, with processes beside it."""
+def simulate(dut: Any, bench: Bench, *processes: Bench, background: Sequence[Bench] = ()) -> None:
+    """Run ``bench`` to its end on a fresh component, with processes and other benches beside it."""
     simulator = Simulator(dut)
     simulator.add_clock(1e-6)
     for process in processes:
         simulator.add_process(process)
+    for other in background:
+        simulator.add_testbench(other, background=True)
     simulator.add_testbench(bench)
     simulator.run()
 

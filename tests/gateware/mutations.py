@@ -116,7 +116,7 @@ MUTATIONS = {
         ColumnReader, "_addresses", "negated_high.eq(-high", "negated_high.eq(-pair", "reader"
     ),
     "reader: row base not reset": Mutation(
-        ColumnReader, "elaborate", "m.d.sync += row_base.eq(0)", "pass", "reader"
+        ColumnReader, "elaborate", "m.d.sync += row_base.eq(first_row)", "pass", "reader"
     ),
     # Split and threshold.
     "split: re and im swapped": Mutation(
@@ -181,7 +181,7 @@ MUTATIONS = {
     "lanes: no forwarding from two entries ahead": Mutation(
         BlockAccumulators,
         "elaborate",
-        "Mux(ahead[1], sums, sums_3)",
+        "Mux(ahead[1], kept, sums_3)",
         "sums_3",
         "block_lanes",
     ),
@@ -280,15 +280,15 @@ MUTATIONS = {
     "requantize: outputs swapped": Mutation(
         Requantize,
         "elaborate",
-        "Cat(results[0].o, results[1].o)",
-        "Cat(results[1].o, results[0].o)",
+        "Cat(*outputs)",
+        "Cat(*reversed(outputs))",
         "requantize",
     ),
     "requantize: one multiplier, outputs swapped": Mutation(
         Requantize,
         "elaborate",
-        "Cat(earlier[:-1], results[0].o)",
-        "Cat(results[0].o, earlier[:-1])",
+        "Cat(earlier[:-1], outputs[0])",
+        "Cat(outputs[0], earlier[:-1])",
         "requantize_single",
     ),
     "requantize: no ReLU": Mutation(

@@ -5,9 +5,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from tests.gateware.checks_tiles import check_tile_gather, check_tile_writer
+from tests.gateware.checks import check_reader
+from tests.gateware.checks_tiles import RING, check_tile_gather, check_tile_writer
 from tests.gateware.mutation import Mutation
 
+from spectramac.gateware.spectrum import ColumnReader, SpectrumMemory
 from spectramac.gateware.tile_gather import TileGather, _Axis
 from spectramac.gateware.tile_writer import TileWriter
 
@@ -25,7 +27,11 @@ def _writer() -> None:
         check_tile_writer(4, seed=seed)
 
 
-CHECKS: dict[str, Callable[[], Any]] = {"tile_gather": _gather, "tile_writer": _writer}
+CHECKS: dict[str, Callable[[], Any]] = {
+    "tile_gather": _gather,
+    "tile_ring": lambda: check_reader(RING, 4, two_d=True, n_frames=5, in_tiles=True),
+    "tile_writer": _writer,
+}
 
 MUTATIONS = {
     "tile gather: padding is not clamped": Mutation(
@@ -39,6 +45,19 @@ MUTATIONS = {
     ),
     "tile gather: next row of tiles too late": Mutation(
         TileGather, "_tiles", "m.If(y.passes)", "m.If(0)", "tile_gather"
+    ),
+    "tile ring: every frame read from the first place": Mutation(
+        SpectrumMemory, "_ring", "start.eq(start + size)", "start.eq(start)", "tile_ring"
+    ),
+    "tile ring: frames read before they are complete": Mutation(
+        SpectrumMemory, "_ring", "Mux(complete != 0, size, 0)", "size", "tile_ring"
+    ),
+    "tile ring: released once": Mutation(
+        ColumnReader,
+        "elaborate",
+        "Mux(self.bank_per_block, issue & ~marker & phase & last_pair, released)",
+        "released",
+        "tile_ring",
     ),
     "tile writer: outputs between the strided ones": Mutation(
         TileWriter, "elaborate", "(stride[1] & sample[0]) | ", "", "tile_writer"

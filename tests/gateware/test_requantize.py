@@ -5,6 +5,8 @@
 import pytest
 from amaranth.hdl import Fragment
 from tests.gateware.cases import CONFIG, SINGLE
+from tests.gateware.cases_back import MapOutputs
+from tests.gateware.cases_walk import MAPS
 from tests.gateware.checks_back import check_requantize
 
 from spectramac.gateware.requantize import Requantize
@@ -28,3 +30,24 @@ def test_timing(config) -> None:
     timing = check_requantize(config, log2_n=3, seed=3)
     assert timing.latency == dut.latency
     assert timing.interval == 2 // config.n_requantize_multipliers
+
+
+ONE = MAPS.replace(fft_architecture="iterative", n_requantize_multipliers=1)
+
+
+@pytest.mark.parametrize("stall", [0.0, 0.5])
+@pytest.mark.parametrize("config", [MAPS, ONE], ids=["two", "one"])
+def test_maps(config, stall: float) -> None:
+    """Pixel after pixel; a smaller maximum; no bias."""
+    for seed, maps in enumerate(
+        (MapOutputs(3, 4), MapOutputs(1, 3, no_bias=True), MapOutputs(4, 1, maximum=50))
+    ):
+        check_requantize(config, log2_n=3 * (seed % 2), seed=seed, stall=stall, maps=maps)
+
+
+@pytest.mark.parametrize("config", [MAPS, ONE], ids=["two", "one"])
+def test_vectors_beside_maps(config) -> None:
+    """A fully-connected layer has a maximum, and nothing else of a map before it."""
+    for maximum in (127, 6, 0):
+        maps = MapOutputs(is_map=False, no_bias=True, maximum=maximum)
+        check_requantize(config, log2_n=3, seed=maximum, maps=maps)

@@ -6,10 +6,14 @@ import numpy as np
 import pytest
 from amaranth.hdl import Fragment
 from tests.gateware.cases import CONFIG, SINGLE
+from tests.gateware.cases_walk import MAPS
 from tests.gateware.checks import PREFETCHED, check_scheduler
+from tests.gateware.checks_maps import check_phases
 from tests.gateware.streams import STALLS
 
 from spectramac.gateware.scheduler import Scheduler
+
+ONE = MAPS.replace(fft_architecture="iterative")
 
 
 @pytest.mark.parametrize("stalls", STALLS)
@@ -45,3 +49,19 @@ def test_timing(config, is_complex: bool, uniform_count: int) -> None:
     expected = [1] * (per_pair - 1) + [dut.rewind_cycles]
     assert steps == (3 * expected)[:-1]
     assert run.valid_cycles[0] == PREFETCHED + dut.latency
+
+
+@pytest.mark.parametrize("config", [MAPS, ONE], ids=["registered", "combinational"])
+@pytest.mark.parametrize("uniform_count", [0, 5])
+@pytest.mark.parametrize("is_complex", [False, True])
+def test_phases(config, is_complex: bool, uniform_count: int) -> None:
+    """A convolution: a directory for each phase; markers go on where outputs end."""
+    kind = {"is_complex": is_complex, "uniform_count": uniform_count}
+    for seed, stalls in enumerate(STALLS):
+        check_phases(config, seed=seed, stalls=stalls, **kind)
+
+
+@pytest.mark.parametrize("config", [MAPS, ONE], ids=["registered", "combinational"])
+def test_layers_beside_convolutions(config) -> None:
+    for seed, stalls in enumerate(STALLS):
+        check_scheduler(config, is_complex=bool(seed % 2), seed=seed, stalls=stalls)

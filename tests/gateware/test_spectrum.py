@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.gateware.cases import CONFIG, SETTLE
+from tests.gateware.cases_walk import MAPS
 from tests.gateware.checks import Spectrum, check_reader, transforms
+from tests.gateware.checks_maps import check_positions
 from tests.gateware.streams import STALLS, assert_same, run_stream
 
 from spectramac.model.fft import bit_reverse
@@ -83,3 +85,12 @@ def test_banks_in_turn(n_banks: int) -> None:
     assert_same(values, expected, lambda k: f"vector {k // 5}, pair {k % 5}")
     assert len(run.strobes["released"]) == n_vectors
     assert all(w["final"] for w in got if w["marker"])
+
+
+@pytest.mark.parametrize("n_banks", [1, 2, 4])
+@pytest.mark.parametrize("log2_n", [0, 3, 4])
+def test_positions(log2_n: int, n_banks: int) -> None:
+    """A convolution: columns of pixels, markers of all positions."""
+    config = MAPS.replace(n_spectrum_banks=n_banks)
+    for seed, (stall, pause) in enumerate(((0.0, 0.0), (0.5, 0.0), (0.3, 0.5))):
+        check_positions(config, log2_n, stall=stall, pause=pause, seed=seed)

@@ -6,7 +6,8 @@ from itertools import pairwise
 
 import pytest
 from tests.gateware.cases import SETTLE
-from tests.gateware.checks_tiles import check_tile_gather, check_tile_writer
+from tests.gateware.checks import check_reader
+from tests.gateware.checks_tiles import RING, check_tile_gather, check_tile_writer
 from tests.gateware.streams import STALLS
 
 from spectramac.gateware.tile_gather import TileGather
@@ -36,6 +37,12 @@ def test_timing() -> None:
     channels = [run.out_cycles[k] for k in range(0, len(run.out_cycles), 16)]
     assert len(channels) >= 4
     assert {b - a for a, b in pairwise(channels)} == {17}
+
+
+@pytest.mark.parametrize("stalls", ["none", "sink"])
+def test_ring_of_spectra(stalls: str) -> None:
+    for seed in range(3):
+        check_reader(RING, 4, two_d=True, n_frames=5, stalls=stalls, seed=seed, in_tiles=True)
 
 
 @pytest.mark.parametrize("side", [4, 8, 16])

@@ -3,20 +3,21 @@
 """Random convolutions as programs: nodes, inputs, contents of the memories."""
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 from tests.model.map_cases import maps, random_layer
 
-from spectramac.compiler.lower_convolution import convolution_passes
+from spectramac.compiler.lower_convolution import convolution_passes, dense_passes
 from spectramac.compiler.map_view import MapView
 from spectramac.compiler.segment import Program
-from spectramac.model.convolution import Convolution
+from spectramac.model.convolution import Convolution, FullyConnected
 from spectramac.model.image import empty_memories, to_chunks
 from spectramac.model.map_window import Window
 from spectramac.model.network import Transform
 from spectramac.spec.config import AcceleratorConfig, preset
-from spectramac.spec.descriptor import MAP_WORDS, decode, encode, pitch
+from spectramac.spec.descriptor import decode, encode, n_words, pitch
 
 CONFIG = preset("small").replace(
     name="maps", maps=True, activation_depth=1 << 14, coefficient_depth=1 << 14, n_layers_max=64
@@ -73,23 +74,61 @@ def prepare(
     **changes: int,
 ) -> Prepared:
     """Through the compiler; ``changes`` to every descriptor. The input map is at address ``base``."""
-    pairs, (height, width, channels) = len(x) // 2, x.shape[1:]
-    shape = node.output_shape(x.shape[1:])
-    source = whole((height, width, channels), base)
-    target = whole(shape, base + x[0].size * pairs)
+    shape, out = x.shape[1:], node.output_shape(x.shape[1:])
+    source, target = whole(shape, base), whole(out, base + x[0].size * len(x) // 2)
     program = Program(config)
-    for some in convolution_passes(node, source, target, (height, width), config):
+    for some in convolution_passes(node, source, target, shape[:2], config):
         program.append(some)
-    memories = empty_memories(config)
+    return fill(program, x, target, base, **changes)
+
+
+def fill(program: Program, x: np.ndarray, target: MapView, base: int, **changes: int) -> Prepared:
+    """A program and its inputs in the memories, from word ``base`` on; ``changes`` to every descriptor."""
+    pairs = len(x) // 2
+    memories = empty_memories(program.config)
     for name, section in program.sections().items():
         memories[name][: section.n_words] = to_chunks(section)
-    for start in range(0, len(program.passes) * pitch(1), pitch(1)):
-        words = memories["descriptor"][start : start + MAP_WORDS, 0]
+    start = 0
+    for some in program.passes:
+        kind = some.values["kind"]
+        words = memories["descriptor"][start : start + n_words(kind), 0]
         words[:] = encode(decode(words.tolist()) | changes)
+        start += pitch(kind)
     low, high = (x[i::2].reshape(pairs, -1) & 0xFF for i in (0, 1))
     words = memories["activation"][:, 0]
     words[base : base + x[0].size * pairs] = (low | high << 8).reshape(-1)
     return Prepared(program, memories, pairs, target)
+
+
+def chain(rng: np.random.Generator, n_pairs: int, config: AcceleratorConfig = CONFIG) -> Prepared:
+    """Convolution, fully-connected layer, convolution with stride 2, fully-connected layer."""
+    shapes = [(5, 6, 4), (5, 6, 6), (4, 4, 3), (2, 2, 5), (1, 1, 7)]
+    bases = n_pairs * np.cumsum([0, *(np.prod(shape) for shape in shapes)])
+    views = [whole(shape, int(base)) for shape, base in zip(shapes, bases, strict=False)]
+    program = Program(config)
+    for n, (source, target) in enumerate(pairwise(views)):
+        shape, out = shapes[n], shapes[n + 1]
+        if n % 2:
+            layer = random_layer(
+                rng, int(np.prod(shape)), int(np.prod(out)), Transform(), Transform("fft1d", 8)
+            )
+            dense = FullyConnected(name=f"dense {n}", inputs=("x",), layer=layer)
+            passes = dense_passes(dense, source, target, config)
+        else:
+            stride = (1, 1) if n == 0 else (2, 2)
+            layer = random_layer(rng, 9 * 8, out[2], Transform("fft1d", 8), Transform())
+            window = Window((3, 3), stride, ((1, 1), (1, 1)))
+            node = Convolution(
+                name=f"convolution {n}",
+                inputs=("x",),
+                layer=layer,
+                channels=shape[2],
+                window=window,
+            )
+            passes = convolution_passes(node, source, target, shape[:2], config)
+        for some in passes:
+            program.append(some)
+    return fill(program, maps(rng, 2 * n_pairs, *shapes[0]), views[-1], 0)
 
 
 def transforms(rng: np.random.Generator) -> Transform:

@@ -146,3 +146,14 @@ def test_what_no_cut_makes_fit(kernel: Any, t: int, changes: Any, message: str) 
     config = CONFIG.replace(**changes)
     with pytest.raises(CompileError, match=message):
         run_node(node, maps(rng, 2, 16, 6, 4), config)
+
+
+def test_markers_count_rows_in_a_byte() -> None:
+    """300 accumulator rows of an output would fit the ring: two passes of fewer."""
+    config = CONFIG.replace(
+        n_lanes=1, accumulator_depth=2048, tap_depth=512, channel_depth=1024, n_layers_max=4
+    )
+    rng = np.random.default_rng(0)
+    layer = random_layer(rng, 2, 600, Transform(), Transform())
+    node = Convolution(name="c", inputs=("x",), layer=layer, channels=2)
+    assert len(check(node, maps(rng, 2, 1, 2, 2), config).passes) == 2

@@ -26,6 +26,7 @@ CONFIGS = {
         fft_architecture="iterative",
         n_threshold_multipliers=1,
         n_requantize_multipliers=1,
+        n_spectrum_banks=4,
         job_queue_depth=2,
         coefficient_depth=4096,
         spectrum_depth=128,

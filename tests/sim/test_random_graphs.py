@@ -11,7 +11,6 @@ from spectramac.host.graph_accelerator import GraphAccelerator
 from spectramac.host.model_device import ModelDevice
 from spectramac.model.graph_network import run_graph
 from spectramac.model.map_node import Arithmetic
-from spectramac.model.tiles import TileConvolution
 from spectramac.sim.transport import SimTransport
 from spectramac.spec.config import AcceleratorConfig, preset
 
@@ -27,8 +26,6 @@ def run(config: AcceleratorConfig, seeds: range) -> None:
         model = GraphAccelerator(ModelDevice(config), config)
         for seed in seeds:
             network = random_graph(seed)
-            if any(isinstance(node, TileConvolution) for node in network.nodes):
-                continue
             image = compile_graph(network, config)
             x = random_graph_inputs(network, 3 + seed % 2)
             results = []

@@ -33,7 +33,7 @@ def test_presets_are_valid_and_named(name: str) -> None:
 
 
 def test_unknown_preset_lists_the_others() -> None:
-    with pytest.raises(ValueError, match="one of tiny, small, large, not 'huge'"):
+    with pytest.raises(ValueError, match="one of tiny, small, large, conv, not 'huge'"):
         preset("huge")
 
 
@@ -59,6 +59,8 @@ def test_unknown_preset_lists_the_others() -> None:
         ("accumulator_depth", (1, 3)),
         ("directory_depth", (1, 3)),
         ("channel_depth", (1, 3)),
+        ("tap_depth", (1, 3, 1 << 17)),
+        ("kernel_depth", (1, 3, 1 << 17)),
     ],
 )
 def test_bad_fields_are_named(field: str, bad: tuple[object, ...]) -> None:
@@ -89,6 +91,38 @@ def test_serial_lanes_need_the_iterative_fft() -> None:
         SERIAL.replace(fft_architecture="pipelined", n_requantize_multipliers=2)
 
 
+MAPS = BASE.replace(maps=True, tap_depth=64)
+
+
+@pytest.mark.parametrize(
+    ("base", "changes", "message"),
+    [
+        (SERIAL, {"maps": True}, "lane_architecture must be 'parallel' with maps, not 'serial'"),
+        (MAPS, {"n_accumulator_banks": 1}, "n_accumulator_banks must be 2 with maps, not 1"),
+        (
+            MAPS,
+            {"accumulator_depth": 32},
+            "accumulator_depth must be at least 64 with maps, not 32",
+        ),
+        (
+            MAPS,
+            {"accumulator_depth": 128, "tap_depth": 256},
+            "tap_depth must be at most accumulator_depth = 128, not 256",
+        ),
+    ],
+)
+def test_maps_need_block_memories_of_two_banks(base, changes, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        base.replace(**changes)
+
+
+def test_maps_take_a_multiplier_for_each_of_a_pair() -> None:
+    """Those of the window unit; other fields of maps are free without them."""
+    assert MAPS.n_multipliers == BASE.n_multipliers + 2
+    assert BASE.replace(accumulator_depth=16, n_accumulator_banks=1).tap_depth == 128
+    assert MAPS.replace(n_spectrum_banks=4).n_spectrum_banks == 4
+
+
 def test_every_field_is_in_the_identity_and_changes_the_build_id() -> None:
     changed = {
         "n_lanes": 3,
@@ -104,11 +138,14 @@ def test_every_field_is_in_the_identity_and_changes_the_build_id() -> None:
         "n_spectrum_banks": 1,
         "job_queue_depth": 2,
         "n_layers_max": 8,
+        "maps": True,
+        "tap_depth": 32,
     }
     fields = {field.name for field in dataclasses.fields(AcceleratorConfig)} - IGNORED
     for name in fields:
-        # The pipelined FFT needs both requantization multipliers.
-        base = BASE.replace(fft_architecture="iterative") if "requantize" in name else BASE
+        # Convolutions need rows for their taps; the pipelined FFT needs both requantization multipliers.
+        base = BASE.replace(tap_depth=64)
+        base = base.replace(fft_architecture="iterative") if "requantize" in name else base
         base = SERIAL.replace(lane_architecture="parallel") if name == "lane_architecture" else base
         value = changed.get(name, 2 * getattr(base, name))
         assert base.replace(**{name: value}).build_id != base.build_id, name

@@ -23,6 +23,7 @@ from spectramac.gateware.serial_merge import SerialMerge
 from spectramac.gateware.spectrum import ColumnReader, SpectrumMemory
 from spectramac.gateware.stream import Queue, SkidBuffer, connect, connect_pipeline, layout
 from spectramac.gateware.threshold import Split, Threshold
+from spectramac.gateware.tile_gather import TileGather
 from spectramac.gateware.walk import N_PHASES, TapTable
 from spectramac.gateware.window import WindowUnit
 from spectramac.spec.config import AcceleratorConfig
@@ -103,13 +104,22 @@ class Engine(wiring.Component):
         activations, row_shifts = gather.memory, merge.shifts
         if config.maps:
             m.submodules.window = window = WindowUnit(config)
+            m.submodules.tile_gather = tile_gather = TileGather(config)
+            activations = self._shared(m, sequencer.in_tiles, activations, tile_gather.memory)
             activations = self._shared(m, sequencer.in_window, activations, window.memory)
             row_shifts = self._shared(m, sequencer.in_window, row_shifts, window.shifts)
         storage = self._memories(m)
 
         # The datapath, from activations to activations.
         d = sequencer.descriptor
-        gathered = self._registered(m, "gather_buffer", gather.o)
+        gathered = gather.o
+        if config.maps:
+            gathered = gather.o.signature.create()
+            with m.If(sequencer.in_tiles):
+                connect(m, tile_gather.o, gathered)
+            with m.Else():
+                connect(m, gather.o, gathered)
+        gathered = self._registered(m, "gather_buffer", gathered)
         self._through_fft(m, d.in_log2_n != 0, gathered, forward_fft, spectrum.i)
         wiring.connect(m, reader.memory, spectrum.read)
         m.d.comb += [
@@ -171,7 +181,7 @@ class Engine(wiring.Component):
         if config.maps:
             self._maps(m, sequencer, reader, scheduler, lanes, merge, requantize)
             m.submodules.taps = taps = self._taps(m, sequencer, reader, lanes)
-            aliases |= {taps: {}, window: {}}
+            aliases |= {taps: {}, window: {}, tile_gather: {"log2_n": "in_log2_n"}}
         names = set(d.shape().members)
         for component, renamed in aliases.items():
             for port in component.signature.members:
@@ -220,6 +230,8 @@ class Engine(wiring.Component):
             sequencer.merge_released.eq(merge.released),
             sequencer.pair_done.eq(requantize.pair_done),
         ]
+        if config.maps:
+            self._tiles(m, sequencer, gather, tile_gather, spectrum)
         if not config.is_serial:
             m.d.comb += scheduler.rewind.eq(sequencer.start_layer)
         if config.fft_architecture == "iterative":
@@ -260,13 +272,36 @@ class Engine(wiring.Component):
             merge.in_ring.eq(sequencer.in_ring),
             merge.start_layer.eq(sequencer.start_layer),
             merge.sweep.eq(sequencer.sweep),
+            merge.shift_per_block.eq(sequencer.in_tiles),
             requantize.is_map.eq(sequencer.is_map),
+            requantize.in_tiles.eq(sequencer.in_tiles),
+            reader.bank_per_block.eq(sequencer.in_tiles),
             reader.empty.eq(sequencer.reader_empty),
             *(
                 getattr(reader, name).eq(getattr(sequencer, f"reader_{name}"))
                 for name in reader.position(self.config)
             ),
         ]
+
+    @staticmethod
+    def _tiles(
+        m: Module,
+        sequencer: Sequencer,
+        gather: Gather,
+        tile_gather: TileGather,
+        spectrum: SpectrumMemory,
+    ) -> None:
+        """The forward loop of tiles: a channel at a time, each a frame in the ring of spectrum memory."""
+        m.d.comb += [
+            spectrum.in_tiles.eq(sequencer.in_tiles),
+            tile_gather.n_pairs.eq(sequencer.n_pairs),
+            tile_gather.start_layer.eq(sequencer.start_layer & sequencer.in_tiles),
+            tile_gather.start.eq(sequencer.gather_start & sequencer.in_tiles),
+            sequencer.tile_more.eq(tile_gather.more),
+            sequencer.gather_busy.eq(gather.busy | tile_gather.busy),
+        ]
+        with m.If(sequencer.in_tiles):
+            m.d.comb += gather.start.eq(0)
 
     def _taps(
         self, m: Module, sequencer: Sequencer, reader: ColumnReader, lanes: Lanes

@@ -50,7 +50,7 @@ class _Accumulators(wiring.Component):
     products : :py:`In(signed(product_width))` of 4
         Two cycles after ``valid``: for a1, a2, b1, b2.
     draining : :py:`In(n_banks)`
-        Banks that belong to the backward loop: all of them after a reset, else at most one.
+        Banks that belong to the backward loop: all of them while all rows are being zeroed, else at most one.
     drain_row : :py:`In(row)`
     drain_select : :py:`In(1)`
         Read ``drain_row`` of the draining bank.
@@ -262,7 +262,7 @@ class BlockAccumulators(_Accumulators):
         return m
 
     def _copy(self, m: Module, storage: Storage, sums: Signal, clear: Any) -> None:
-        """A row that retires goes to this bank, when it would be written."""
+        """A row that retires goes to this bank, when it would be written. One that meets a reset's clearing is lost."""
         copy, copy_row = delayed(m, self.copy, 3, "copy"), delayed(m, self.copy_row, 3, "copy_row")
         sums_copied = delayed(m, sums, 1, "copied")
         with m.If(copy & ~clear):

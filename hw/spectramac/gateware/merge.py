@@ -51,7 +51,8 @@ class Merge(wiring.Component):
         A frame may begin.
     busy, released, overflow : :py:`Out(1)`
     sweeping : :py:`Out(1)`
-        After a reset, all rows of all banks are being zeroed, so that a run that was stopped leaves nothing behind.
+        After a reset, and after ``sweep``, all rows of all banks are being zeroed, so that a run that was stopped, or a
+        convolution, leaves nothing behind.
     frame_start : :py:`Out(1)`
         Strobe: the first sample of a frame is on its way.
     shifts : :py:`Out(ReadPort)`
@@ -63,6 +64,8 @@ class Merge(wiring.Component):
     start_layer : :py:`In(1)`
     sweep : :py:`In(1)`
         With ``config.maps``: zero all rows, as after a reset; only when not ``busy``.
+    shift_per_block : :py:`In(1)`
+        With ``config.maps``: row-shift memory has one word for each block.
     o : :py:`Out(stream.Signature(sample(config)))`
     """
 
@@ -74,7 +77,7 @@ class Merge(wiring.Component):
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
         shift_address = (config.channel_depth - 1).bit_length()
-        maps = {"in_ring": In(1), "start_layer": In(1), "sweep": In(1)}
+        maps = {"in_ring": In(1), "start_layer": In(1), "sweep": In(1), "shift_per_block": In(1)}
         super().__init__(
             {
                 **(maps if config.maps else {}),
@@ -120,6 +123,9 @@ class Merge(wiring.Component):
         m.submodules.walker = walker = BlockWalker(width)
         block_end, issue, last = Signal(), Signal(), Signal()
         sizes = FrameSizes(m, self.log2_n, self.two_d, width)
+        block_shifts: Any = sizes.half  # row shifts of a block
+        if config.maps:
+            block_shifts = Mux(self.shift_per_block, 1, sizes.half)
         m.d.comb += [
             walker.index.eq(index),
             walker.log2_n.eq(self.log2_n),
@@ -137,7 +143,7 @@ class Merge(wiring.Component):
             with m.If(block_end):
                 m.d.sync += [
                     number_base.eq(number_base + sizes.half),
-                    shift_base.eq(shift_base + sizes.half),
+                    shift_base.eq(shift_base + block_shifts),
                     lane_bin.eq(lane_bin + 1),
                 ]
                 with m.If(lane_bin == config.n_lanes - 1):
@@ -193,6 +199,9 @@ class Merge(wiring.Component):
                 m.d.sync += slot.eq(slot + 1)
             with m.If(self.start_layer):
                 m.d.sync += slot.eq(0)
+        shift_in_block: Any = walked.pair
+        if config.maps:
+            shift_in_block = Mux(self.shift_per_block, 0, walked.pair)
         scaled = Value.cast(0)
         for bit in range(row_width(config)):  # pair * stride, the stride being a power of two
             scaled = scaled | Mux(self.column_stride[bit], walked.pair << bit, 0)
@@ -205,7 +214,7 @@ class Merge(wiring.Component):
         ]
         m.d.sync += [
             number_1.eq(walked.number + walked.pair),
-            shift_1.eq(walked.shift + walked.pair),
+            shift_1.eq(walked.shift + shift_in_block),
             lane_1.eq(walked.lane),
             row_1.eq(walked.row + scaled),
             lane_2.eq(lane_1),

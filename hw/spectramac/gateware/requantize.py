@@ -13,6 +13,7 @@ from spectramac.gateware.output_walker import OutputWalker
 from spectramac.gateware.shift import Shift
 from spectramac.gateware.spectrum import reversed_low_bits
 from spectramac.gateware.stream import layout
+from spectramac.gateware.tile_writer import TileWriter
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.payloads import sample
 
@@ -23,7 +24,8 @@ class Requantize(wiring.Component):
     """``sat8(round_half_even(relu((z + bias) * multiplier) / 2**shift))`` of both inferences, written to memory.
 
     With ``config.maps`` outputs are at most ``maximum``, the bias may be left out (``no_bias``), and a layer over maps
-    (``is_map``) writes pixel after pixel (:class:`~spectramac.gateware.output_walker.OutputWalker`).
+    (``is_map``) writes pixel after pixel (:class:`~spectramac.gateware.output_walker.OutputWalker`), or tile after tile
+    (``in_tiles``, :class:`~spectramac.gateware.tile_writer.TileWriter`), where a frame is a channel.
 
     Samples of a frame arrive in bit-reversed order (``log2_n`` = 0: in natural order); the channel number is
     recovered from the count. Channels from ``n_out`` on are dropped. After ``padded_out`` samples the next inference
@@ -66,6 +68,8 @@ class Requantize(wiring.Component):
         activation_address = (config.activation_depth - 1).bit_length()
         maps = {
             "is_map": In(1),
+            "in_tiles": In(1),
+            **{name: In(8) for name in ("tile_rows", "tile_columns", "stride_y", "stride_x")},
             "maximum": In(config.activation_width - 1),
             "no_bias": In(1),
             "out_height": In(16),
@@ -128,9 +132,17 @@ class Requantize(wiring.Component):
             channel.eq(frame_base | reversed_low_bits(in_frame, self.log2_n, config.log2_n_max)),
             accept.eq(self.i.valid & self.i.ready),
             self.frame_done.eq(accept & frame_end),
-            self.biases.address.eq(self.bias_base + channel),
+        ]
+        number, drop_0, end_0 = channel, channel >= self.n_out, vector_end & walker.final
+        if config.maps:
+            tiles = self._tiles(m, accept, channel, frame_end)
+            number = Mux(self.in_tiles, tiles.channel, channel)
+            drop_0 = Mux(self.in_tiles, tiles.drop, drop_0)
+            end_0 = Mux(self.in_tiles, frame_end & tiles.final, end_0)
+        m.d.comb += [
+            self.biases.address.eq(self.bias_base + number),
             self.biases.enable.eq(accept),
-            self.scales.address.eq(self.scale_base + channel),
+            self.scales.address.eq(self.scale_base + number),
             self.scales.enable.eq(accept),
         ]
         valid_1, drop_1, end_1 = Signal(), Signal(), Signal()
@@ -141,8 +153,8 @@ class Requantize(wiring.Component):
                 in_frame.eq(Mux(frame_end, 0, in_frame + 1)),
                 z_1.eq(Cat(self.i.payload.data.re, self.i.payload.data.im)),
                 address_1.eq(walker.address + channel),
-                drop_1.eq(channel >= self.n_out),
-                end_1.eq(vector_end & walker.final),
+                drop_1.eq(drop_0),
+                end_1.eq(end_0),
             ]
             with m.If(frame_end):
                 m.d.sync += frame_base.eq(Mux(vector_end, 0, frame_base + frame_size))
@@ -204,6 +216,10 @@ class Requantize(wiring.Component):
         for k in range(1, depth + 1):
             m.d.sync += [flags[k].eq(flags[k - 1]), addresses[k].eq(addresses[k - 1])]
         valid, drop, end, is_second = flags[depth]
+        address = addresses[depth]
+        if config.maps:
+            assert depth + 1 == tiles.LATENCY
+            address = Mux(self.in_tiles, tiles.address, address)
         outputs = [self._limited(unit.o) for unit in results]
         if n_mult == 2:
             values = Cat(*outputs)
@@ -218,12 +234,25 @@ class Requantize(wiring.Component):
         written = complete & ~drop
         m.d.sync += [
             self.write.enable.eq(written),
-            self.write.address.eq(addresses[depth]),
+            self.write.address.eq(address),
             self.write.data.eq(values),
             self.saturated.eq(Mux(written, clipped, 0)),
             self.pair_done.eq(complete & end),
         ]
         return m
+
+    def _tiles(self, m: Module, accept: Signal, channel: Signal, frame_end: Signal) -> TileWriter:
+        m.submodules.tiles = tiles = TileWriter(self.config)
+        for name in tiles.signature.members:
+            if name in self.signature.members:
+                m.d.comb += getattr(tiles, name).eq(getattr(self, name))
+        last = (1 << self.log2_n) - 1
+        m.d.comb += [
+            tiles.accept.eq(accept),
+            tiles.index.eq(channel & last),
+            tiles.frame_end.eq(frame_end),
+        ]
+        return tiles
 
     def _limited(self, value: Any) -> Any:
         """At most ``maximum``."""

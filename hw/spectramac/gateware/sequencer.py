@@ -21,6 +21,7 @@ from spectramac.spec.descriptor import (
     Kind,
     pitch,
 )
+from spectramac.spec.timing import TILE_BANKS, tile_banks
 
 __all__ = ["Sequencer", "descriptor_layout"]
 
@@ -40,7 +41,8 @@ class Sequencer(wiring.Component):
 
     With ``config.maps``, a convolution: the tap table is written first; *forward* starts a gather for each pixel that
     is used, *lanes* a reader for each position, if a part of bank 1 is free for the output that ends there, *backward*
-    a merge for each output. After the last output all accumulators are made zero. A layer of the window unit: no loop
+    a merge for each output. After the last output all accumulators are made zero. Tiles: *forward* starts a gather for
+    each channel of each tile, *lanes* a reader for each tile that has begun. A layer of the window unit: no loop
     runs but requantization.
 
     Parameters
@@ -76,6 +78,10 @@ class Sequencer(wiring.Component):
         The window unit runs the layer.
     is_map : :py:`Out(1)`
         It is a layer over maps.
+    in_tiles : :py:`Out(1)`
+        It is a convolution in tiles.
+    tile_more : :py:`In(1)`
+        See :class:`~spectramac.gateware.tile_gather.TileGather`.
     sweep : :py:`Out(1)`
         See :class:`~spectramac.gateware.merge.Merge`.
     reader_empty, reader_phase, reader_ring, … : lanes loop
@@ -89,6 +95,8 @@ class Sequencer(wiring.Component):
             "in_ring": Out(1),
             "in_window": Out(1),
             "is_map": Out(1),
+            "in_tiles": Out(1),
+            "tile_more": In(1),
             "sweep": Out(1),
             "reader_empty": Out(1),
             "reader_phase": Out(2),
@@ -219,11 +227,14 @@ class Sequencer(wiring.Component):
             m.d.comb += [
                 self.is_map.eq(kind != Kind.LAYER),
                 self.in_ring.eq(kind == Kind.CONVOLUTION),
+                self.in_tiles.eq(kind == Kind.TILES),
                 self.in_window.eq(kind >= Kind.WINDOW_SUM),
             ]
             forward, lanes = self._walk(m, "forward_walk"), self._walk(m, "lanes_walk")
-        self._forward_loop(m, forward)
-        self._lanes_loop(m, lanes)
+        most_banks = max(self.config.n_spectrum_banks, TILE_BANKS if self.config.maps else 0)
+        banks = Signal(range(most_banks + 1))  # of spectrum memory, in use
+        self._forward_loop(m, forward, banks)
+        self._lanes_loop(m, lanes, banks)
         self._backward_loop(m)
         return m
 
@@ -252,16 +263,23 @@ class Sequencer(wiring.Component):
         ]
         return walk
 
-    def _forward_loop(self, m: Module, walk: Walk | None) -> None:
-        """Start a gather for each pair, or pixel, when a spectrum bank is free."""
+    @property
+    def _groups_max(self) -> int:
+        """Row groups that may be complete or on their way to it."""
+        return OUTPUT_SLOTS if self.config.maps else 2
+
+    def _forward_loop(self, m: Module, walk: Walk | None, used: Signal) -> None:
+        """Start a gather for each pair, pixel, or channel of a tile, when a spectrum bank is free."""
         pairs = Signal(16)
-        used = Signal(range(self.config.n_spectrum_banks + 1))
+        limit: Any = self.config.n_spectrum_banks
         pending: Any = pairs != 0
         if walk is not None:
+            limit = self._spectrum_banks(m)
+            pending = Mux(self.in_tiles, self.tile_more, pending)
             pending = Mux(self.in_ring, walk.active & walk.used, pending)
             m.d.comb += walk.step.eq(self.running & walk.active & (self.gather_start | ~walk.used))
         m.d.comb += self.gather_start.eq(
-            self.running & pending & ~self.gather_busy & (used != self.config.n_spectrum_banks)
+            self.running & pending & ~self.gather_busy & (used != limit)
         )
         m.d.sync += used.eq(used + self.gather_start - self.spectrum_released)
         base = Signal(16)
@@ -276,14 +294,28 @@ class Sequencer(wiring.Component):
         with m.If(self.start_layer):
             m.d.sync += [pairs.eq(self._n_pairs), used.eq(0), base.eq(self.descriptor.in_base)]
 
-    def _lanes_loop(self, m: Module, walk: Walk | None) -> None:
-        """Start a reader for each row group of each pair, or for each position, when an accumulator bank is free."""
+    def _spectrum_banks(self, m: Module) -> Signal:
+        """How many there are in this layer."""
+        limit = Signal(range(TILE_BANKS + 1), init=self.config.n_spectrum_banks)
+        m.d.sync += limit.eq(self.config.n_spectrum_banks)
+        with m.If(self.in_tiles), m.Switch(self.descriptor.in_log2_n):
+            for log2_n in range(4, self.config.log2_n_max + 1, 2):
+                with m.Case(log2_n):
+                    m.d.sync += limit.eq(tile_banks(self.config, log2_n))
+        return limit
+
+    def _lanes_loop(self, m: Module, walk: Walk | None, spectra: Signal) -> None:
+        """Start a reader for each row group of each pair, position, or tile, when an accumulator bank is free."""
         pairs = Signal(16)
-        used = Signal(range(OUTPUT_SLOTS + 1))
+        used = Signal(range(self._groups_max + 1))
         offset, following = (
             Signal(self.config.size_width + 1, name=n) for n in ("offset", "following")
         )
-        pending: Any = (pairs != 0) & (used != self.config.n_accumulator_banks)
+        remain: Any = pairs != 0
+        if walk is not None:
+            # The reader lets go of a tile's last channel before it ends: another one is the next tile's.
+            remain = Mux(self.in_tiles, spectra != 0, remain)
+        pending: Any = remain & (used != self.config.n_accumulator_banks)
         takes: Any = self.reader_start  # a bank
         if walk is not None:
             free = ~walk.writes | (used != OUTPUT_SLOTS)
@@ -313,7 +345,7 @@ class Sequencer(wiring.Component):
     def _backward_loop(self, m: Module) -> None:
         """Start a merge for each complete row group."""
         n_banks = self.config.n_accumulator_banks
-        complete = Signal(range(OUTPUT_SLOTS + 1))
+        complete = Signal(range(self._groups_max + 1))
         offset, following = (
             Signal(self.config.size_width + 1, name=n) for n in ("offset", "following")
         )

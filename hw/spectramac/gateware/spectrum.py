@@ -12,6 +12,7 @@ from spectramac.gateware.memory import ReadPort, Storage
 from spectramac.gateware.stream import layout
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.payloads import bins, position_fields, row_width, sample
+from spectramac.spec.timing import TILE_BANKS
 
 __all__ = ["ColumnReader", "FrameSizes", "SpectrumMemory", "reversed_low_bits"]
 
@@ -69,6 +70,8 @@ class SpectrumMemory(wiring.Component):
     frame; with ``log2_n`` = 0 samples go to successive addresses. After ``padded_in`` samples the next bank follows.
     Always ready: whoever starts a transfer makes sure that a bank is free.
 
+    With ``config.maps`` and ``in_tiles`` a frame takes the place of a bank: all of the memory is a ring of them.
+
     Parameters
     ----------
     config : :class:`AcceleratorConfig`
@@ -83,9 +86,10 @@ class SpectrumMemory(wiring.Component):
     released : :py:`In(1)`
         The bank that is being read is free again.
     available : :py:`Out(config.size_width)`
-        Samples written so far to the bank that is being read.
+        Samples written so far to the bank that is being read; of a frame in the ring, all or none.
     read : :py:`In(ReadPort)`
         Reads that bank.
+    in_tiles : :py:`In(1)`
     """
 
     def __init__(self, config: AcceleratorConfig) -> None:
@@ -93,6 +97,7 @@ class SpectrumMemory(wiring.Component):
         self.address_width = (config.spectrum_depth - 1).bit_length()
         super().__init__(
             {
+                **({"in_tiles": In(1)} if config.maps else {}),
                 "i": In(stream.Signature(layout(sample(config)))),
                 "log2_n": In(4),
                 "padded_in": In(config.size_width),
@@ -135,13 +140,16 @@ class SpectrumMemory(wiring.Component):
         for b in range(n_banks):
             with m.If(read_bank == b):
                 m.d.comb += self.available.eq(written[b])
+        if config.maps:
+            self._ring(m, storage, offset, self.i.valid & frame_end)
         with m.If(self.i.valid):
             m.d.sync += [
                 in_frame.eq(Mux(frame_end, 0, in_frame + 1)),
                 count.eq(Mux(bank_end, 0, count + 1)),
             ]
             with m.If(frame_end):
-                m.d.sync += base.eq(Mux(bank_end, 0, base + (1 << self.log2_n)))
+                whole = bank_end & ~self.in_tiles if config.maps else bank_end
+                m.d.sync += base.eq(Mux(whole, 0, base + (1 << self.log2_n)))
             with m.If(bank_end & (n_banks > 1)):
                 m.d.sync += write_bank.eq(write_bank + 1)
             for b in range(n_banks):
@@ -156,6 +164,24 @@ class SpectrumMemory(wiring.Component):
         with m.If(self.clear):
             m.d.sync += [s.eq(0) for s in (write_bank, read_bank, in_frame, base, count, *written)]
         return m
+
+    def _ring(self, m: Module, storage: Storage, offset: Value, frame_end: Value) -> None:
+        """Frames follow each other through all of the memory."""
+        size = Signal(self.config.log2_n_max + 1)
+        start = Signal(storage.address_width)  # of the frame that is being read
+        complete = Signal(range(TILE_BANKS + 1))
+        m.d.sync += size.eq(1 << self.log2_n)
+        with m.If(self.in_tiles):
+            m.d.comb += [
+                storage.write.address.eq(offset[: storage.address_width]),
+                storage.read.address.eq(start | self.read.address),
+                self.available.eq(Mux(complete != 0, size, 0)),
+            ]
+            m.d.sync += complete.eq(complete + frame_end - self.released)
+            with m.If(self.released):
+                m.d.sync += start.eq(start + size)
+        with m.If(self.clear):
+            m.d.sync += [start.eq(0), complete.eq(0)]
 
 
 class ColumnReader(wiring.Component):
@@ -196,15 +222,21 @@ class ColumnReader(wiring.Component):
         ``base`` of its columns.
     ring, retires, writes, next_phase : :py:`In(…)`
         What accompanies them.
+
+    With ``config.maps``, for tiles:
+
+    bank_per_block : :py:`In(1)`
+        Each block is in a bank of its own, which is released after its last column pair.
     """
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
         self.address_width = (config.spectrum_depth - 1).bit_length()
         row = row_width(config)
+        maps = {"empty": In(1), "first_row": In(row), "bank_per_block": In(1)}
         super().__init__(
             {
-                **({"empty": In(1), "first_row": In(row)} if config.maps else {}),
+                **(maps if config.maps else {}),
                 **{name: In(shape) for name, shape in self.position(config).items()},
                 "start": In(1),
                 "final": In(1),
@@ -273,17 +305,23 @@ class ColumnReader(wiring.Component):
         last_pair = Signal()
         end = Signal(config.size_width)
         has_columns = Signal(init=1)
+        released: Any = issue & marker & self.final & has_columns
+        needed, place = end, block  # in the bank
+        if config.maps:
+            needed = Mux(self.bank_per_block, sizes.size, end)
+            place = Mux(self.bank_per_block, 0, block)
+            released = Mux(self.bank_per_block, issue & ~marker & phase & last_pair, released)
         m.d.comb += [
             last_pair.eq(pair == sizes.last[1:]),
             offset.eq(Mux(phase, second, first)),
             # Data is complete, or this is the second half of a pair whose first half was.
-            ready.eq(marker | phase | (self.available >= end)),
+            ready.eq(marker | phase | (self.available >= needed)),
             issue.eq(active & ready & advance),
             advance.eq(~self.o.valid | self.o.ready),
             self.busy.eq(active),
-            self.memory.address.eq(block[: self.address_width] | offset),
+            self.memory.address.eq(place[: self.address_width] | offset),
             self.memory.enable.eq(advance),
-            self.released.eq(issue & marker & self.final & has_columns),
+            self.released.eq(released),
         ]
         with m.If(issue & ~marker):
             m.d.sync += phase.eq(~phase)

@@ -219,24 +219,22 @@ class TapTable(wiring.Component):
         row = row_width(self.config)
         odd_y, odd_x = Signal(), Signal()
         two_y, two_x = self.stride_y[1], self.stride_x[1]
-        n_y, n_x = Signal(8), Signal(8)  # taps of the phase on each axis
-        for n, kernel, two, odd in (
-            (n_y, self.kernel_height, two_y, odd_y),
-            (n_x, self.kernel_width, two_x, odd_x),
-        ):
-            m.d.comb += n.eq(Mux(two, (kernel + ~odd) >> 1, kernel))
+        last_y, none_y = self._taps(m, "y", self.kernel_height, two_y, odd_y)
+        last_x, none_x = self._taps(m, "x", self.kernel_width, two_x, odd_x)
+        last_u = Signal(16)
+        m.d.sync += last_u.eq(self.pixel_rows - 1)
         i, j, u = Signal(8), Signal(8), Signal(16)
         line, tap = Signal(row), Signal(row)  # offset of the tap's row of taps, of the tap
         end_u, end_j, end_i, phase_end = Signal(), Signal(), Signal(), Signal()
         phase = Signal(2)
         begin = Signal()
         m.d.comb += [
-            end_u.eq(u == self.pixel_rows - 1),
-            end_j.eq(j == n_x - 1),
-            end_i.eq(i == n_y - 1),
+            end_u.eq(u == last_u),
+            end_j.eq(j == last_x),
+            end_i.eq(i == last_y),
             phase.eq(Mux(two_x, Cat(odd_x, odd_y), odd_y)),
             self.write.eq(self.busy & ~begin),
-            phase_end.eq(Mux(begin, (n_y == 0) | (n_x == 0), self.write & end_u & end_j & end_i)),
+            phase_end.eq(Mux(begin, none_y | none_x, self.write & end_u & end_j & end_i)),
         ]
         with m.If(begin):
             m.d.sync += [s.eq(0) for s in (i, j, u, line, tap, self.offset)]
@@ -258,15 +256,28 @@ class TapTable(wiring.Component):
                     m.d.sync += [j.eq(0), i.eq(i + 1)]
                     m.d.sync += [s.eq(below) for s in (line, tap, self.offset)]
         with m.If(phase_end):
-            last_x, last_y = ~two_x | odd_x, ~two_y | odd_y
+            second_x, second_y = ~two_x | odd_x, ~two_y | odd_y  # no phase follows on the axis
             m.d.sync += [
                 begin.eq(1),
-                odd_x.eq(~last_x),
-                odd_y.eq(Mux(last_x, ~odd_y, odd_y)),
+                odd_x.eq(~second_x),
+                odd_y.eq(Mux(second_x, ~odd_y, odd_y)),
             ]
-            with m.If(last_x & last_y):
+            with m.If(second_x & second_y):
                 m.d.sync += [begin.eq(0), self.busy.eq(0)]
         with m.If(self.start):
             m.d.sync += [self.busy.eq(1), begin.eq(1)]
             m.d.sync += [s.eq(0) for s in (self.index, odd_y, odd_x)]
         return m
+
+    @staticmethod
+    def _taps(m: Module, axis: str, kernel: Any, two: Any, odd: Any) -> tuple[Any, Any]:
+        """Number of the phase's last tap on an axis, and whether it has none.
+
+        For either phase they are known long before they matter, so that they are in no path.
+        """
+        lasts = [Signal(8, name=f"last_{axis}_{phase}") for phase in range(2)]
+        nones = [Signal(name=f"none_{axis}_{phase}") for phase in range(2)]
+        for phase, (last, none) in enumerate(zip(lasts, nones, strict=True)):
+            n = Mux(two, (kernel + (1 - phase)) >> 1, kernel)
+            m.d.sync += [last.eq(n - 1), none.eq(n == 0)]
+        return Mux(odd, lasts[1], lasts[0]), Mux(odd, nones[1], nones[0])

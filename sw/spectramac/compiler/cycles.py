@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramac.compiler.cycles_convolution import predict_convolution
+from spectramac.compiler.cycles_tiles import predict_tiles
 from spectramac.compiler.cycles_window import predict_window
 from spectramac.compiler.layer_cycles import LayerCycles
 from spectramac.compiler.stage_cycles import Backward, Forward, Lanes, SerialLanes
@@ -84,30 +85,22 @@ def predict_layer(
 _PREDICTIONS = {
     Kind.LAYER: predict_layer,
     Kind.CONVOLUTION: predict_convolution,
+    Kind.TILES: predict_tiles,
     Kind.WINDOW_SUM: predict_window,
     Kind.WINDOW_MAXIMUM: predict_window,
     Kind.ADDITION: predict_window,
 }
-_UNKNOWN = LayerCycles(0, 0, 0, 0)
 
 
-def predict_descriptor(config: AcceleratorConfig, trace: Any, n_pairs: int) -> LayerCycles | None:
-    """Predict a layer of any kind from the golden model's trace of it (``descriptor``, ``counts``, ``kept``).
-
-    Returns
-    -------
-    LayerCycles or None
-        None if there is no prediction for its kind.
-    """
+def predict_descriptor(config: AcceleratorConfig, trace: Any, n_pairs: int) -> LayerCycles:
+    """Predict a layer of any kind from the golden model's trace of it (``descriptor``, ``counts``, ``kept``)."""
     kind = Kind(trace.descriptor["kind"])
-    if kind not in _PREDICTIONS:
-        return None
     return _PREDICTIONS[kind](config, trace.descriptor, trace.counts, trace.kept, n_pairs)
 
 
 def predict(config: AcceleratorConfig, layers: Sequence[Any], n_pairs: int) -> list[LayerCycles]:
-    """Predict every layer of a run (:func:`predict_descriptor`); 0 where there is no prediction."""
-    return [predict_descriptor(config, trace, n_pairs) or _UNKNOWN for trace in layers]
+    """Predict every layer of a run (:func:`predict_descriptor`)."""
+    return [predict_descriptor(config, trace, n_pairs) for trace in layers]
 
 
 def total_cycles(layers: Sequence[LayerCycles]) -> int:

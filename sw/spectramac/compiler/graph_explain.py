@@ -80,9 +80,7 @@ def explain_graph(
         plan.stored_pairs += report["stored_pairs"]
         plan.n_bytes += report["bytes"]
         plan.multiplications += report["multiplications"]
-        cycles = predict_descriptor(config, trace, 1)
-        known = cycles is not None and plan.cycles is not None
-        plan.cycles = plan.cycles + cycles.cycles if known else None  # type: ignore[operator, union-attr]
+        plan.cycles = (plan.cycles or 0) + predict_descriptor(config, trace, 1).cycles
         for stage, clocks in _work(trace).items():
             plan.work[stage] += clocks
     return list(plans.values())

@@ -23,7 +23,7 @@ from spectramac.compiler.convolution_layout import (
     lay_out_convolution,
     ring_positions,
 )
-from spectramac.compiler.layout import CompileError, Layout, lay_out
+from spectramac.compiler.layout import MAX_COUNT, CompileError, Layout, lay_out
 from spectramac.compiler.map_view import MapView, Pass, Span, Tables, map_values, sources
 from spectramac.model.convolution import Convolution, FullyConnected
 from spectramac.model.network import Layer
@@ -216,6 +216,7 @@ def _divide(node: Convolution, width: int, config: AcceleratorConfig) -> tuple[i
             config.accumulator_depth // live,
             config.accumulator_depth // OUTPUT_SLOTS,
             config.tap_depth // window.n_taps,
+            MAX_COUNT,
         )
         blocks = rows * config.n_lanes // half
         if not blocks:

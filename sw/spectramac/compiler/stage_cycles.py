@@ -35,6 +35,8 @@ CLEAR_DELAY = 3
 class Forward:
     """Times at which samples are written to spectrum memory, pair after pair."""
 
+    gather_latency = GATHER_LATENCY
+
     def __init__(self, config: AcceleratorConfig, d: Mapping[str, int]) -> None:
         self.config = config
         self.log2_n = d["in_log2_n"]
@@ -46,10 +48,10 @@ class Forward:
     def start(self, not_before: int) -> list[int]:
         """Run a pair, or a pixel; returns the cycle in which the last sample of each block is written."""
         self.started = start = max(self.next_start, not_before)
-        first = start + GATHER_LATENCY
+        first = start + self.gather_latency
         if self.log2_n != 0 and self.config.fft_architecture == "iterative":
             return self._iterative(first)
-        self.next_start = first + self.padded - 1
+        self.next_start = start + self.padded + 1
         first += self.config.registered_paths
         if self.log2_n == 0:
             return [first + i for i in range(1, self.padded, 2)]
@@ -64,7 +66,7 @@ class Forward:
         for _ in range(self.padded // n):
             first = max(first, self.fft_free)
             results = first + phases.load + phases.compute
-            self.next_start = first + n - 1
+            self.next_start = first + n + 1 - self.gather_latency
             self.fft_free = results + n
             written.append(self.fft_free - 1)
             first += n
@@ -139,6 +141,7 @@ class Lanes:
         self.registered = config.registered_paths
         self.left = [-1, -1]  # when the last two pairs left the scheduler's buffer
         self.counts_known = 0
+        self.pair_read = 0  # when the second value of the last pair was asked for
         self.lanes_free = 0
         self.pops = [-(1 << 30)] * self.depth
         self.busy = 0
@@ -206,6 +209,7 @@ class Lanes:
         is_complex = self.is_complex
         for i, (row, keep) in enumerate(zip(counts, kept, strict=True)):
             issue = max(self.read, written[i // per_block] + 1)
+            self.pair_read = issue + 1
             present = self._advance(issue + 2)
             self.step = max(self.step, present - 1, self.counts_known - 1)
             for kind, (count, is_kept) in enumerate(zip(row, keep, strict=True)):

@@ -55,6 +55,9 @@ _IDENTITY_NAMES = (
     "directory_depth",
     "channel_depth",
     "n_layers_max",
+    "maps",
+    "tap_depth",
+    "kernel_depth",
 )
 
 

@@ -18,7 +18,7 @@ from spectramac.model.fixed import Ints
 from spectramac.model.program_layer import LayerTrace
 from spectramac.model.program_map import MapProgram
 from spectramac.spec.config import OUTPUT_SLOTS
-from spectramac.spec.payloads import FLAGS_PER_WORD
+from spectramac.spec.payloads import COUNT_WIDTH, FLAGS_PER_WORD
 from spectramac.spec.registers import OVERFLOWS
 
 __all__ = ["ConvolutionProgram"]
@@ -103,6 +103,7 @@ class ConvolutionProgram(MapProgram):
         need(live <= depth, "retire_rows", f"such that {live} live rows fit {depth}")
         slot = depth // OUTPUT_SLOTS
         need(rows <= slot, "pixel_rows", f"at most {slot}, the part of an output")
+        need(rows < 1 << COUNT_WIDTH, "pixel_rows", f"below {1 << COUNT_WIDTH}, as a marker counts")
         limit = f"at most {config.tap_depth // (h * w)} for {h * w} taps"
         need(h * w * rows <= config.tap_depth, "pixel_rows", limit)
 

@@ -218,7 +218,8 @@ class AcceleratorConfig:
     @property
     def size_width(self) -> int:
         """Bits of a layer's number of inputs or outputs, padded to whole blocks."""
-        return (self.activation_depth + self.n_max).bit_length()
+        # A tile's channels are transformed one after the other: together they may be larger than the memories.
+        return max((self.activation_depth + self.n_max).bit_length(), 16 if self.maps else 0)
 
     @property
     def column_width(self) -> int:

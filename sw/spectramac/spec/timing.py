@@ -23,6 +23,7 @@ __all__ = [
     "SERIAL_SAMPLE_CYCLES",
     "SPLIT_LATENCY",
     "THRESHOLD_LATENCY",
+    "TILE_BANKS",
     "WINDOW_LATENCY",
     "FFTPhases",
     "butterfly_latency",
@@ -35,6 +36,7 @@ __all__ = [
     "lanes_latency",
     "pipeline_latency",
     "reorder_delay",
+    "tile_banks",
     "twiddle_latency",
 ]
 
@@ -66,6 +68,16 @@ SERIAL_SAMPLE_CYCLES = 8
 
 MAP_STAGES = 2
 """Stages of the lanes in which the address in the ring is made, where there are maps."""
+
+
+TILE_BANKS = 8
+"""Channels of tiles that may be on their way through the forward transform and in spectrum memory, at most: as many
+as hide the transform's latency."""
+
+
+def tile_banks(config: AcceleratorConfig, log2_n: int) -> int:
+    """Channels of tiles of ``2**log2_n`` samples that spectrum memory holds, :data:`TILE_BANKS` at most."""
+    return min(TILE_BANKS, config.n_spectrum_banks * config.spectrum_depth >> log2_n)
 
 
 @dataclass(frozen=True)
