@@ -53,7 +53,7 @@ setup: $(READY)  ## make .venv from requirements.lock (other targets do it on fi
 
 setup-train: $(READY) $(TRAIN)  ## add PyTorch to .venv
 
-sim: $(READY)  ## classify handwritten digits on the simulated accelerator
+sim: $(READY)  ## classify handwritten digits on the simulated accelerator: fully-connected, then with convolutions
 	$(SIM)
 
 test: $(READY)  ## every test but the long sweeps
@@ -101,7 +101,7 @@ bench-compress: $(READY) $(TRAIN)  ## every compression technique on every data 
 bench-narrow: $(READY) $(TRAIN)  ## the most accurate networks of a few kilobytes (an hour or two); BENCH_NARROW_ARGS="--seeds 1"
 	$(BIN)/python -m spectramac.host.bench_narrow $(BENCH_NARROW_ARGS)
 
-train-demo: $(READY) $(TRAIN)  ## train and compress the demonstration network again
+train-demo: $(READY) $(TRAIN)  ## train and compress both demonstration networks again
 	$(TRAIN_DEMO)
 
 docs: $(READY)  ## write the generated documents again

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -78,6 +79,8 @@ def test_help_shows_defaults(command: str) -> None:
         ["run", __file__, "--trace", "x.fst"],
         ["run", __file__, "--limit", "0"],
         ["verilog", "--technology", "asic"],
+        ["train-demo", "--output", "both.npz"],
+        ["train-demo", "--only", "recurrent"],
     ],
 )
 def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
@@ -85,6 +88,31 @@ def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
     assert result.exit_code == 2
     assert not result.stdout
     assert "Error" in result.stderr
+
+
+def test_train_demo_trains_what_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both networks by default; options arrive."""
+    calls: list[tuple[str, dict[str, Any]]] = []
+
+    class Training:
+        def __getattr__(self, function: str) -> Any:
+            def train(**arguments: Any) -> str:
+                calls.append((function, arguments))
+                return f"{function} is done"
+
+            return train
+
+    monkeypatch.setattr("spectramac.host.cli_app.import_extra", lambda *_: Training())
+    result = spectramac("train-demo", "--seed", "3")
+    assert result.exit_code == 0, result.output
+    assert [function for function, _ in calls] == ["train_digits", "train_conv_digits"]
+    assert all(a["seed"] == 3 and "output" not in a for _, a in calls)
+    assert "train_conv_digits is done" in result.stdout
+    calls.clear()
+    result = spectramac("train-demo", "--only", "convolutional", "-o", "x.npz")
+    assert result.exit_code == 0, result.output
+    ((function, arguments),) = calls
+    assert (function, arguments["output"]) == ("train_conv_digits", Path("x.npz"))
 
 
 def test_info() -> None:

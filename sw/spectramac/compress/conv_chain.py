@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The shape of a convolutional network: a chain of convolutions with a classifier behind.
 
-Every convolution is padded to the size of its input ("same"), followed by a ReLU and perhaps by pooling; the
-classifier is fully-connected. Weights are given as for dense chains, those of convolutions with four axes.
+Every convolution is padded by half of its kernel (with stride 1 its output has the size of its input), followed by
+a ReLU and perhaps by pooling; the classifier is fully-connected. Weights are given as for dense chains, those of
+convolutions with four axes.
 """
 
 from dataclasses import dataclass
@@ -15,12 +16,13 @@ __all__ = ["Architecture", "Convolution"]
 class Convolution:
     """One convolution: filters of ``kernel`` x ``kernel`` taps, an odd number, then pooling.
 
-    ``pool``: side of the windows of which the maximum is taken; 1 for none.
+    ``pool``: side of the windows of which the maximum is taken; 1 for none. ``stride``: of the filters, on both axes.
     """
 
     n_out: int
     kernel: int
     pool: int = 1
+    stride: int = 1
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class Architecture:
         """Height and width of the maps that each convolution computes."""
         found, (height, width) = [], self.image
         for c in self.convolutions:
+            height, width = -(-height // c.stride), -(-width // c.stride)
             found.append((height, width))
             height, width = height // c.pool, width // c.pool
         return tuple(found)
@@ -74,5 +77,6 @@ class Architecture:
         parts = []
         for c in self.convolutions:
             pooled = f", {c.pool}x{c.pool} maximum" if c.pool > 1 else ""
-            parts.append(f"{c.n_out} filters {c.kernel}x{c.kernel}{pooled}")
+            strided = f" stride {c.stride}" if c.stride > 1 else ""
+            parts.append(f"{c.n_out} filters {c.kernel}x{c.kernel}{strided}{pooled}")
         return f"{self.image[0]}x{self.image[1]}; {'; '.join(parts)}; {self.n_classes} classes"

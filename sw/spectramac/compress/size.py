@@ -16,8 +16,12 @@ import numpy as np
 from spectramac.compiler.compile import layer_tables
 from spectramac.compiler.layout import lay_out
 from spectramac.graph.summary import BIAS_BYTES
+from spectramac.model.convolution import Convolution, FullyConnected
+from spectramac.model.depthwise import DepthwiseConvolution
 from spectramac.model.fft import twiddle_index
+from spectramac.model.graph_network import GraphNetwork
 from spectramac.model.network import Layer, Transform
+from spectramac.model.tiles import TileConvolution
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.descriptor import PITCH, WORDS
 from spectramac.spec.memory import memories
@@ -25,6 +29,7 @@ from spectramac.spec.memory import memories
 __all__ = [
     "Cost",
     "dense_bytes",
+    "dense_graph_bytes",
     "fft_multiplications",
     "layers_cost",
 ]
@@ -131,6 +136,21 @@ def layers_cost(
         multiplications=multiplications,
         fft_multiplications=transforms,
     )
+
+
+def dense_graph_bytes(network: GraphNetwork) -> int:
+    """As :func:`dense_bytes`, of a network graph: every weight of its layers, stored or not."""
+    total = 0
+    for node in network.nodes:
+        if isinstance(node, FullyConnected):
+            total += (node.layer.n_in + BIAS_BYTES) * node.layer.n_out
+        elif isinstance(node, Convolution):
+            total += (node.window.n_taps * node.channels + BIAS_BYTES) * node.layer.n_out
+        elif isinstance(node, TileConvolution):
+            total += (node.window.n_taps * node.coefficients.shape[1] + BIAS_BYTES) * node.n_out
+        elif isinstance(node, DepthwiseConvolution):
+            total += (node.window.n_taps + BIAS_BYTES) * node.n_out
+    return total
 
 
 def dense_bytes(sizes: list[int]) -> int:

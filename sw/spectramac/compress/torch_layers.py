@@ -142,7 +142,7 @@ class StructuredLinear(_Chain):
 
 
 class StructuredConv2d(_Chain):
-    """A compressed convolution (cross-correlation), stride 1.
+    """A compressed convolution (cross-correlation).
 
     (batch, channels, height, width) to (batch, n_out, smaller height, smaller width), unless padded.
 
@@ -153,6 +153,8 @@ class StructuredConv2d(_Chain):
     bits : int
     padding : int or (int, int)
         Zeros on each side of the input, before the first stage.
+    stride : int
+        On both axes: of the outputs of the last stage, every so many are computed.
     """
 
     def __init__(
@@ -161,8 +163,10 @@ class StructuredConv2d(_Chain):
         bias: Floats,
         bits: int = 4,
         padding: int | tuple[int, int] = 0,
+        stride: int = 1,
     ) -> None:
         super().__init__(structured, bias, bits)
+        self.stride = stride
         self.padding = (padding, padding) if isinstance(padding, int) else padding
 
     def place(self, x: Tensor) -> Tensor:
@@ -172,14 +176,17 @@ class StructuredConv2d(_Chain):
 
     def apply_stage(self, i: int, x: Tensor) -> Tensor:
         stage = self.stages[i]
-        return _tiled(stage, x) if isinstance(stage.stage, TileStage) else _direct(stage, x)
+        stride = self.stride if i == len(self.stages) - 1 else 1
+        if isinstance(stage.stage, TileStage):
+            return _tiled(stage, x)[:, :, ::stride, ::stride]
+        return _direct(stage, x, stride)
 
 
-def _direct(module: StageLinear, x: Tensor) -> Tensor:
+def _direct(module: StageLinear, x: Tensor, stride: int) -> Tensor:
     stage = module.stage
     assert isinstance(stage, ConvStage)
     taps = module.matrix().reshape(stage.n_out, *stage.kernel, -1)[..., : stage.channels]
-    y: Tensor = functional.conv2d(x, taps.permute(0, 3, 1, 2), module.bias)
+    y: Tensor = functional.conv2d(x, taps.permute(0, 3, 1, 2), module.bias, stride)
     return y
 
 

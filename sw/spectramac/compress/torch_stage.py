@@ -155,7 +155,7 @@ class StageLinear(nn.Module):
         """Undo :meth:`compact`: make the whole spectrum, with the present values, the parameter again."""
         if self.values is not None:
             with torch.no_grad():
-                self.spectrum.put_(self.stored, self.values)
+                self.spectrum.copy_(self._all())
             self.values = None
             self.spectrum.requires_grad_(True)
 
@@ -243,7 +243,8 @@ class StageLinear(nn.Module):
         """The spectrum with the present values, not to be differentiated."""
         if self.values is None:
             return self.spectrum.detach()
-        return self.spectrum.detach().put(self.stored, self.values.detach())
+        flat = self.spectrum.detach().flatten()
+        return flat.scatter(0, self.stored, self.values.detach()).reshape(self.spectrum.shape)
 
     def numpy_spectrum(self) -> Floats:
         """S (not S̃) in float64, projected and not rounded: what :func:`quantize_coefficients` takes."""

@@ -3,7 +3,8 @@
 """Training of compressed layers (:mod:`spectramac.compress.torch_layers`): chains of them, the schedule of
 gradual thresholding, distillation, and the loop over epochs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ __all__ = [
     "cubic_density",
     "distillation_loss",
     "fit",
+    "reproducible",
 ]
 
 
@@ -97,6 +99,22 @@ class Position:
     def progress(self) -> float:
         """0 at the first, 1 after the last."""
         return self.index / self.of
+
+
+@contextmanager
+def reproducible() -> Iterator[None]:
+    """One thread and deterministic algorithms: the same seed, machine and versions give the same result.
+
+    Layers that are too small to share between threads lose nothing by it.
+    """
+    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(deterministic)
 
 
 def fit(

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Training of compressed convolutional networks, distilled from dense ones.
 
-As :mod:`spectramac.compress.train_compressed`, with the same two phases. The engine does not run convolutions yet,
-so the result is not exported: accuracies are those of the fake-quantized network, which rounds coefficients and
-activations to the integers that a golden model would compute with.
+As :mod:`spectramac.compress.train_compressed`, with the same two phases. The result is the fake-quantized network,
+which rounds coefficients and activations to the integers that the golden model computes with;
+:func:`spectramac.compress.train_conv_export.export_conv` makes the integers.
 """
 
 from collections.abc import Sequence
@@ -130,7 +130,9 @@ def _student(
         check_place(i, structured)
         bits = choice.quantization.bits
         if isinstance(structured, StructuredConv):
-            modules.append(StructuredConv2d(structured, bias, bits, weights.shape[2] // 2))
+            stride = architecture.convolutions[i].stride
+            padding = weights.shape[2] // 2
+            modules.append(StructuredConv2d(structured, bias, bits, padding, stride))
         else:
             modules.append(StructuredLinear(structured, bias, bits))
     return ThresholdedNetwork(modules, choices, pools(architecture))

@@ -53,10 +53,13 @@ def to_images(x: NDArray[Any] | Tensor, architecture: Architecture) -> Tensor:
 def dense_conv_network(layers: Sequence[DenseLayer], architecture: Architecture) -> SpectralNetwork:
     """A chain in floating point, not to be trained."""
     modules: list[nn.Module] = []
-    for weights, bias in layers:
+    for i, (weights, bias) in enumerate(layers):
         if weights.ndim == 4:
             n_out, n_in, kernel, _ = weights.shape
-            module = nn.utils.skip_init(nn.Conv2d, n_in, n_out, kernel, padding=kernel // 2)
+            module = nn.utils.skip_init(
+                nn.Conv2d, n_in, n_out, kernel,
+                padding=kernel // 2, stride=architecture.convolutions[i].stride,
+            )  # fmt: skip
         else:
             module = nn.utils.skip_init(nn.Linear, weights.shape[1], len(weights))
         module.weight.data, module.bias.data = to_float(weights), to_float(bias)
@@ -95,7 +98,7 @@ def train_dense_conv(
     modules: list[nn.Module] = []
     n_in = 1
     for c in architecture.convolutions:
-        modules.append(nn.Conv2d(n_in, c.n_out, c.kernel, padding=c.kernel // 2))
+        modules.append(nn.Conv2d(n_in, c.n_out, c.kernel, padding=c.kernel // 2, stride=c.stride))
         n_in = c.n_out
     modules.append(nn.Linear(architecture.n_features, architecture.n_classes))
     model = SpectralNetwork(modules, pools(architecture)).to(where)

@@ -34,6 +34,7 @@ from torch import nn
 from spectramac.compress.choose import choose_level
 from spectramac.compress.data import INPUT_FACTOR, INPUT_SCALE, SPLIT, Digits, digits
 from spectramac.compress.size import dense_bytes, layers_cost
+from spectramac.compress.train import reproducible
 from spectramac.compress.train_recipe import (
     Ints,
     Recipe,
@@ -73,21 +74,13 @@ def train(
 ) -> tuple[nn.Sequential, Network]:
     """Teacher and integer network from the training images of ``data``; the test images are not touched."""
     say = log or (lambda _: None)
-    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    torch.set_num_threads(
-        1
-    )  # the layers are too small to share, and the order of sums stays the same
-    torch.use_deterministic_algorithms(True)
-    try:
+    with reproducible():
         x, y = to_real(data.x_train), torch.tensor(data.y_train)
         say(f"teacher {'-'.join(map(str, recipe.sizes))}: {recipe.teacher_epochs} epochs")
         teacher = train_teacher(recipe, x, y, seed)
         say(f"student: {recipe.prune_epochs} + {recipe.tune_epochs} epochs")
         student = train_student(recipe, teacher, x, y, seed)
         distorted = augment(x, torch.Generator().manual_seed(seed))
-    finally:
-        torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(deterministic)
     network = to_network(recipe, student, data.x_train)
     pixels = np.rint(distorted.numpy() / INPUT_SCALE).astype(np.int64)
     sample = np.concatenate([data.x_train, pixels])

@@ -136,6 +136,20 @@ def info(
         cli_report.show(*cli_report.network_table(load_network(file)))
 
 
+class DemoNetwork(StrEnum):
+    """The networks of the demonstration."""
+
+    DENSE = "dense"
+    CONVOLUTIONAL = "convolutional"
+
+
+_TRAINING = {
+    DemoNetwork.DENSE: ("train_demo", "train_digits"),
+    DemoNetwork.CONVOLUTIONAL: ("train_demo_conv", "train_conv_digits"),
+}
+"""Module of :mod:`spectramac.compress` and function."""
+
+
 @command("train-demo")
 def train_demo(
     output: Annotated[
@@ -143,14 +157,20 @@ def train_demo(
         typer.Option("--output", "-o", help="Network file; default: the demonstration's."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of all random numbers.")] = 0,
+    only: Annotated[
+        DemoNetwork | None, typer.Option(help="Only this network; default: both.")
+    ] = None,
 ) -> None:
-    """Train and compress the demonstration network: handwritten digits (needs extra 'train')."""
+    """Train and compress the demonstration networks: handwritten digits (needs extra 'train')."""
     from spectramac.host import cli_report
 
-    module = import_extra("spectramac.compress.train_demo", "train,data", "training")
+    if output is not None and only is None:
+        raise typer.BadParameter("--output is for one network; say which with --only")
     arguments = {} if output is None else {"output": output}
-    result = module.train_digits(seed=seed, log=cli_report.note, **arguments)
-    cli_report.show(result)
+    for network in DemoNetwork if only is None else [only]:
+        name, function = _TRAINING[network]
+        module = import_extra(f"spectramac.compress.{name}", "train,data", "training")
+        cli_report.show(getattr(module, function)(seed=seed, log=cli_report.note, **arguments))
 
 
 @command("compile")
@@ -298,7 +318,10 @@ def bench(
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first digits.")] = None,
 ) -> None:
-    """Run the digits on the simulated RTL of each preset and report its speed (needs extra 'sim')."""
+    """Run the digits on the simulated RTL of each preset and report its speed (needs extra 'sim').
+
+    Presets that run layers over maps get the convolutional network, the others the fully-connected one.
+    """
     from spectramac.host import cli_report
 
     demo = import_extra("spectramac.sim.demo", "hdl,sim,data", "the simulation")
@@ -307,7 +330,7 @@ def bench(
     for name in names:
         cli_report.note(f"building and simulating {name}")
         with cli_report.progress(name) as progress:
-            results.append(demo.run_demo(name, limit=limit, progress=progress))
+            results.append(demo.run_preset(name, limit=limit, progress=progress))
     cli_report.show(demo.speed_table(results))
     failed = [r.preset for r in results if r.differences]
     if failed:

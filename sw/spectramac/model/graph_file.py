@@ -60,6 +60,7 @@ def save_graph(network: GraphNetwork, path: str | Path) -> None:
         "input_name": network.input_name,
         "input_shape": list(network.input_shape),
         "scales": dict(network.scales),
+        "meta": dict(network.meta),
         "nodes": nodes,
     }
     text = json.dumps(header, sort_keys=True, allow_nan=False).encode()
@@ -118,6 +119,7 @@ def load_graph(path: str | Path) -> GraphNetwork:
             input_shape=tuple(header["input_shape"]),
             nodes=tuple(nodes),
             scales=header["scales"],
+            meta=header.get("meta", {}),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} must be a complete {FORMAT_NAME} file: {error!r}") from error

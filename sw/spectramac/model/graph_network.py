@@ -40,6 +40,8 @@ class GraphNetwork:
         Each after those that it reads; the last makes the output.
     scales : mapping of str to float
         Real value of one step of every map, the input's included.
+    meta : mapping
+        JSON-serialisable notes (training seed, accuracies).
 
     Attributes
     ----------
@@ -57,6 +59,7 @@ class GraphNetwork:
     input_shape: Shape
     nodes: tuple[MapNode, ...]
     scales: Mapping[str, float]
+    meta: Mapping[str, Any] = field(default_factory=dict)
     shapes: Mapping[str, Shape] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

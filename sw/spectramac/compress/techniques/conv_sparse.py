@@ -53,22 +53,34 @@ def _transformed(
 
 
 def _whole_words(
-    stage: ConvStage, selection: Selection, density: float, rms: Floats | None
+    stage: ConvStage, selection: Selection, density: float, rms: Floats | None, stride: int
 ) -> Mask:
-    """As many pairs in each lane for every column of a pixel, those of all taps together: the engine reads a column
-    once, and the rows of its taps follow each other, each tap's in whole rows of all lanes (docs/design.md).
+    """As many pairs in each lane for every column of a pixel, those of all taps that read it together: the engine
+    reads a column once, and the rows of its taps follow each other, each tap's in whole rows of all lanes
+    (docs/design.md). With a stride, a pixel is read by the taps of one residue of rows and columns.
     """
     n_rows, n_columns = stage.spectrum.shape
     if density == 1:
         return np.ones(stage.spectrum.shape, np.bool_)
-    taps, word = stage.shared_taps, 2 * selection.n_lanes
-    padded = -(-n_rows // word) * word
-    cube = np.zeros((taps, padded, n_columns // taps))
-    cube[:, :n_rows] = stage.spectrum.reshape(n_rows, taps, -1).transpose(1, 0, 2)
-    weights = None if rms is None else rms[: n_columns // taps]
-    flat = cube.reshape(taps * padded, -1)
-    kept = selection(flat, density * n_rows / padded, weights).reshape(cube.shape)[:, :n_rows]
-    return np.ascontiguousarray(kept.transpose(1, 0, 2)).reshape(stage.spectrum.shape)
+    taps, word = np.arange(stage.shared_taps), 2 * selection.n_lanes
+    row, column = np.divmod(taps, stage.kernel[1])
+    phase = row % stride * stride + column % stride
+    together = [taps[phase == p] for p in np.unique(phase)]
+    most = max(len(some) for some in together)
+    padded, channels = -(-n_rows // word) * word, n_columns // len(taps)
+    spectrum = stage.spectrum.reshape(n_rows, len(taps), channels).transpose(1, 0, 2)
+    cube = np.zeros((most, padded, len(together), channels))
+    for i, some in enumerate(together):
+        cube[: len(some), :n_rows, i] = spectrum[some]
+    weights = None if rms is None else np.tile(rms[:channels], len(together))
+    flat = cube.reshape(most * padded, -1)
+    # What pads rows, taps or an odd number of channels does not count.
+    part = density * n_rows * stage.columns.sum() / flat.size
+    kept = selection(flat, part, weights).reshape(cube.shape)
+    mask = np.zeros((n_rows, len(taps), channels), np.bool_)
+    for i, some in enumerate(together):
+        mask[:, some] = kept[: len(some), :n_rows, i].transpose(1, 0, 2)
+    return mask.reshape(stage.spectrum.shape)
 
 
 @dataclass(frozen=True)
@@ -80,6 +92,8 @@ class SftConv(Thresholding):
     block_in, block_out : int or None
         Points, over input and output channels; None: all channels. 0: no transform.
     selection : Selection
+    stride : int
+        Of the convolution, on both axes: which taps' coefficients share words, for selections over lanes.
     """
 
     n_axes: ClassVar[int] = 4
@@ -87,6 +101,7 @@ class SftConv(Thresholding):
     block_in: int | None = 8
     block_out: int | None = 8
     selection: Selection = PAIRS
+    stride: int = 1
 
     @property
     def name(self) -> str:
@@ -107,7 +122,7 @@ class SftConv(Thresholding):
         columns = stage.columns
         weights = None if rms is None else rms[columns]
         if self.selection.group == "lanes":
-            return _whole_words(stage, self.selection, density, rms) & columns
+            return _whole_words(stage, self.selection, density, rms, self.stride) & columns
         mask = np.zeros(stage.spectrum.shape, np.bool_)
         mask[:, columns] = self.selection(stage.spectrum[:, columns], density, weights)
         return mask

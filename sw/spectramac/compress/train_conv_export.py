@@ -1,0 +1,148 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""The integer network of a trained convolutional network, with the codes, steps and scales that training found."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from spectramac.compress.graph_codes import Coded
+from spectramac.compress.graph_steps import plan_graph
+from spectramac.compress.lower_graph import lower
+from spectramac.compress.quantize import Codes
+from spectramac.compress.techniques import ConvStage
+from spectramac.compress.train_conv import TrainedConv
+from spectramac.graph.graph import Graph, Tensor
+from spectramac.graph.node import Node
+from spectramac.graph.nodes import Conv, Dense, Flatten, MaxPool, ReLU
+from spectramac.model.batch import quantize_input
+from spectramac.model.graph_network import GraphNetwork
+from spectramac.model.map_node import Arithmetic
+
+__all__ = ["export_conv"]
+
+INPUT = "image"
+
+
+@dataclass(frozen=True, eq=False)
+class _TrainedCoder:
+    """Integers of layers by the name of their node."""
+
+    layers: dict[str, nn.Module]
+
+    def _single(self, node: Node) -> Coded:
+        layer = self.layers[node.name]
+        stage, (codes,) = layer.stages[0].stage, layer.codes()
+        return Coded(codes, stage.t_in, stage.t_out, stage.pattern)
+
+    def convolution(self, node: Conv, x: NDArray[Any]) -> Coded:
+        """A direct one or one over blocks of channels."""
+        return self._single(node)
+
+    def depthwise(self, node: Conv, x: NDArray[Any]) -> Codes:
+        """Chains have none."""
+        raise ValueError(f"layer {node.name!r} must read all channels")
+
+    def dense(self, node: Dense, columns: NDArray[np.int64], x: NDArray[Any]) -> Coded:
+        """Columns in the order of the map, which is another than that of the training."""
+        coded = self._single(node)
+        if np.array_equal(columns, np.arange(len(columns))):
+            return coded
+        if coded.t_in.is_fft:
+            raise ValueError(
+                f"layer {node.name!r} must have no input transform behind a map of several pixels"
+            )
+        codes = coded.codes.codes.copy()
+        codes[:, : len(columns)] = codes[:, columns]
+        return Coded(Codes(codes, coded.codes.steps, coded.codes.bits), coded.t_in, coded.t_out)
+
+
+def _check(name: str, layer: nn.Module) -> None:
+    """Refuse what the engine does not run as it is."""
+    stage = layer.stages[0].stage
+    if len(layer.stages) != 1 or layer.structured.input_map is not None:
+        raise ValueError(f"layer {name!r} must have one stage that keeps the order of its inputs")
+    if isinstance(stage, ConvStage) and stage.tile != (1, 1):
+        raise ValueError(f"layer {name!r} must be applied pixel by pixel, not in tiles")
+
+
+def _graph(network: TrainedConv, name: str) -> tuple[Graph, dict[str, float]]:
+    """The chain as a graph with the trained weights, and the scales of its maps."""
+    architecture, student = network.architecture, network.student
+    nodes: list[Node] = []
+    scales = {INPUT: network.input_scale}
+    last = INPUT
+
+    def add(node: Node, scale: float) -> None:
+        nonlocal last
+        nodes.append(node)
+        scales[node.name] = scale
+        last = node.name
+
+    for i, (layer, shape) in enumerate(
+        zip(student.layers, [*architecture.convolutions, None], strict=True), 1
+    ):
+        _check("classes" if shape is None else f"conv{i}", layer)
+        weight, bias = layer.to_structured().dense(), layer.bias.detach().double().numpy()
+        scale = student.activations[i - 1].step
+        if shape is None:
+            add(Flatten(name="features", inputs=(last,)), scale)
+            add(Dense(name="classes", inputs=(last,), weight=weight, bias=bias), scale)
+            continue
+        half = (shape.kernel // 2, shape.kernel // 2)
+        convolution = Conv(
+            name=f"conv{i}", inputs=(last,), weight=weight, bias=bias, stride=(shape.stride, shape.stride),
+            padding=(half, half),
+        )  # fmt: skip
+        add(convolution, scale)
+        add(ReLU(name=f"relu{i}", inputs=(last,)), scale)
+        if shape.pool > 1:
+            side = (shape.pool, shape.pool)
+            add(MaxPool(name=f"pool{i}", inputs=(last,), kernel=side, stride=side), scale)
+    source = Tensor(name=INPUT, shape=(1, *architecture.image))
+    return Graph(name=name, input=source, nodes=tuple(nodes)), scales
+
+
+def export_conv(
+    network: TrainedConv,
+    calibration: NDArray[Any],
+    name: str,
+    arithmetic: Arithmetic | None = None,
+) -> GraphNetwork:
+    """The integer network.
+
+    Its outputs differ from :meth:`TrainedConv.predict` by a few steps, as those of
+    :meth:`~spectramac.compress.train_compressed.TrainedNetwork.export` do and for the same reasons.
+
+    Parameters
+    ----------
+    network : TrainedConv
+        Of layers with one stage each, convolutions not in tiles.
+    calibration : float array (batch, pixels)
+        Typical real inputs: shifts are chosen so that sums do not saturate for them.
+    name : str
+    arithmetic : Arithmetic, optional
+        The narrowest that it is to run with. Default: data of 15 bits.
+
+    Raises
+    ------
+    ValueError
+        If the engine does not run a layer, a scale cannot be encoded or an accumulator could overflow.
+    """
+    graph, scales = _graph(network, name)
+    plan = plan_graph(graph)
+    names = [node.name for node in graph.nodes if node.parameters]
+    coder = _TrainedCoder(dict(zip(names, network.student.layers, strict=True)))
+    x = quantize_input(calibration, network.input_scale).astype(np.int64)
+    maps = x.reshape(-1, *network.architecture.image, 1)
+    used = {step.node.name: scales[step.node.name] for step in plan.steps}
+    return lower(
+        plan,
+        {INPUT: network.input_scale, **used},
+        coder,
+        maps,
+        arithmetic or Arithmetic(data_width=15),
+    )
