@@ -7,7 +7,7 @@
 PYTHON  ?= python3
 JOBS    ?= 2
 PRESET  ?= small
-PRESETS := tiny small large
+PRESETS := tiny small large conv
 BIN     := .venv/bin
 PIP     := $(BIN)/python -m pip --disable-pip-version-check
 
@@ -86,7 +86,7 @@ verilog: $(READY)  ## Verilog of every preset and of an FFT into build/verilog, 
 	$(BIN)/spectramac verilog fft --points 64 --scaling halving --out build/verilog
 	$(BIN)/python -m spectramac.sim.toolchain --lint-only -Wall sim/lint.vlt build/verilog/fft.v
 
-synth: $(READY)  ## place and route PRESET=tiny|small|large; prints resources and clock
+synth: $(READY)  ## place and route PRESET=tiny|small|large|conv; prints resources and clock
 	$(BIN)/python -m spectramac.sim.synth --preset $(PRESET) --json build/synth-$(PRESET).json
 
 bench: $(READY)  ## measure speed

@@ -39,15 +39,17 @@ class DoesNotFitError(ToolError):
         self.report = report
 
 
+_MANY_LANES = replace(
+    ECP5_85F,
+    route=(*ECP5_85F.route, "--placer", "static", "--router", "router2"),  # docs/decisions/0008
+    lanes=ECP5_85_LANES,
+    target_mhz=80.0,
+)
 DEVICES = {
     "tiny": replace(UP5K, options="-dsp -spram"),
     "small": replace(ECP5_25F, target_mhz=95.0),
-    "large": replace(
-        ECP5_85F,
-        route=(*ECP5_85F.route, "--placer", "static", "--router", "router2"),  # docs/decisions/0008
-        lanes=ECP5_85_LANES,
-        target_mhz=80.0,
-    ),
+    "large": _MANY_LANES,
+    "conv": _MANY_LANES,
 }
 """Device of each preset."""
 
