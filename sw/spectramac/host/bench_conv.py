@@ -25,6 +25,9 @@ from spectramac.spec.config import PRESETS, AcceleratorConfig, preset
 
 __all__ = ["Measured", "main", "measure_network", "speed_layers"]
 
+TILES = {"log2_n_max": 8, "coefficient_depth": 1 << 14, "directory_depth": 1 << 14}
+"""What the configuration of the tiled layer has besides: transforms of 16 x 16 points, room for their coefficients."""
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -155,10 +158,14 @@ def _layer(name: str, kernel: int, form: Any) -> tuple[Any, Any]:
     return quantized.network, quantized.quantize_input(rng.normal(size=(2, 32, 32, 32)))
 
 
-def speed_layers(config: AcceleratorConfig) -> dict[str, Callable[[], tuple[Any, Any]]]:
-    """Layers and networks whose speed is of interest, by name: how to make the network and its input."""
+Job = tuple[AcceleratorConfig, Callable[[], tuple[Any, Any]]]
+"""What runs a network, and how to make it and its input."""
+
+
+def speed_layers(config: AcceleratorConfig) -> dict[str, Job]:
+    """Layers and networks whose speed is of interest, by name."""
     from spectramac.compress.graph_codes import Form
-    from spectramac.compress.techniques import Quantization, Selection, SftConv
+    from spectramac.compress.techniques import Quantization, Selection, SftConv, SpectralConv
 
     balanced = SftConv(8, 8, Selection("lanes", config.n_lanes, 255))
 
@@ -169,11 +176,18 @@ def speed_layers(config: AcceleratorConfig) -> dict[str, Callable[[], tuple[Any,
         name = f"3 x 3, SFT over channels, density {density:g}"
         return partial(_layer, name, 3, sft(density))
 
+    tiles = Form(SpectralConv(16), 1.0, Quantization(8, "row"))
+    large_tiles = config.replace(name=f"{config.name} with {_settings(TILES)}", **TILES)
     return {
-        "sft-quarter": layer(0.25),
-        "sft-eighth": layer(0.125),
-        "resnet8-quarter": partial(_topology, "resnet8", sft(0.25)),
+        "sft-quarter": (config, layer(0.25)),
+        "sft-eighth": (config, layer(0.125)),
+        "tiles-dense": (large_tiles, partial(_layer, "7 x 7, tiles of 16 x 16, dense", 7, tiles)),
+        "resnet8-quarter": (config, partial(_topology, "resnet8", sft(0.25))),
     }
+
+
+def _settings(changes: dict[str, int]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in changes.items())
 
 
 def _table(measured: Sequence[Measured]) -> list[str]:
@@ -235,7 +249,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--networks", default="autoencoder,dscnn,resnet8,mobilenet", help="with commas; or none")
-    add("--layers", default="sft-quarter,sft-eighth,resnet8-quarter", help="with commas; or none")
+    add(
+        "--layers",
+        default="sft-quarter,sft-eighth,tiles-dense,resnet8-quarter",
+        help="with commas; or none",
+    )
     add("--preset", choices=list(PRESETS), default="conv", help="configuration")
     add("--transport", choices=["sim", "model"], default="sim", help="RTL, or golden model")
     add("--out", type=Path, default=Path("build/bench-conv"), help="folder")
@@ -255,14 +273,14 @@ def _run(options: argparse.Namespace) -> bool:
 
     config = preset(options.preset)
     layers = speed_layers(config)
-    wanted = [(name, layers[name]) for name in _names(options.layers, list(layers), "layers")]
+    jobs = [(name, layers[name]) for name in _names(options.layers, list(layers), "layers")]
     for name in _names(options.networks, list(TOPOLOGIES), "networks"):
-        wanted.append((name, partial(_topology, name)))
+        jobs.append((name, (config, partial(_topology, name))))
     measured = []
     options.out.mkdir(parents=True, exist_ok=True)
-    for name, make in wanted:
+    for name, (used, make) in jobs:
         log(f"{name} ...")
-        measured.append(measure_network(*make(), config, options.transport))
+        measured.append(measure_network(*make(), used, options.transport))
         m = measured[-1]
         log(
             f"{m.name}: {m.different} bytes differ, {m.total('counted'):.0f} cycles, predicted "
