@@ -25,7 +25,7 @@ DEVICES := .venv/.devices
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-train sim test test-long lint format format-check types generated check verilog \
-        synth bench bench-compress bench-fft bench-narrow train-demo docs clean distclean
+        synth bench bench-compress bench-conv bench-fft bench-narrow train-demo docs clean distclean
 .DELETE_ON_ERROR:
 
 help:  ## this list
@@ -97,6 +97,9 @@ bench-fft: $(READY) $(DEVICES)  ## noise, latency, resources and clock of the FF
 
 bench-compress: $(READY) $(TRAIN)  ## every compression technique on every data set (hours); BENCH_COMPRESS_ARGS="--epochs 10"
 	$(BIN)/python -m spectramac.host.bench_compress $(BENCH_COMPRESS_ARGS)
+
+bench-conv: $(READY)  ## convolutional networks on the simulated RTL, counted cycles; BENCH_CONV_ARGS="--networks resnet8"
+	$(BIN)/python -m spectramac.host.bench_conv $(BENCH_CONV_ARGS)
 
 bench-narrow: $(READY) $(TRAIN)  ## the most accurate networks of a few kilobytes (an hour or two); BENCH_NARROW_ARGS="--seeds 1"
 	$(BIN)/python -m spectramac.host.bench_narrow $(BENCH_NARROW_ARGS)

@@ -246,7 +246,9 @@ def test_channels() -> None:
 
 def test_errors() -> None:
     fit = SftConv().fit(kernel(), 0.5)
-    with pytest.raises(NotRunnableError, match="layer 'c1': the engine must run convolutions for"):
+    with pytest.raises(
+        NotRunnableError, match="layer 'c1': a chain of layers cannot hold a convolution"
+    ):
         fit.export(
             "c1", np.zeros(6), inputs=np.zeros((1, 5, 4, 4), int), input_scale=1, output_scale=1,
             relu=False,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from spectramac.compress.post_training import compress_dense
-from spectramac.graph.dense_chain import dense_chain, engine_refusals
+from spectramac.graph.dense_chain import chain_refusals, dense_chain
 from spectramac.graph.errors import UnsupportedModelError
 from spectramac.graph.evaluate import evaluate
 from spectramac.graph.graph import Graph, Tensor
@@ -58,11 +58,11 @@ def test_the_chain_compresses_to_what_the_graph_computes() -> None:
 
 def refusals(*nodes: Node, shape: tuple[int, ...] = (8,)) -> list[tuple[str, str]]:
     g = graph(shape, *nodes)
-    found = engine_refusals(g)
+    found = chain_refusals(g)
     with pytest.raises(UnsupportedModelError, match="test cannot be compressed") as caught:
         dense_chain(g)
     assert caught.value.refusals == tuple(found)
-    assert all("the engine does not run it yet" in str(r) for r in found)
+    assert all("it is no part of a chain of dense layers" in str(r) for r in found)
     return [(r.node, r.problem.partition(":")[0]) for r in found]
 
 
@@ -136,4 +136,4 @@ def test_a_quantized_input_is_refused() -> None:
         input=Tensor(name="x", shape=(8,), quantization=QUANTIZED),
         nodes=(dense("a", "x", 8, 4),),
     )
-    assert "input of a quantized model" in str(engine_refusals(g)[0])
+    assert "input of a quantized model" in str(chain_refusals(g)[0])

@@ -27,7 +27,7 @@ _MASK_INTERVAL = 20
 
 _FIGURES = (
     "Accuracies here are those of the **fake-quantized PyTorch network**: coefficients and int8 activations are "
-    "rounded, but no integers are run, because the engine does not run convolutions yet; so there are no cycles. "
+    "rounded, but no integers are run, and cycles are not counted. "
     "Bytes are what a compiled image of these coefficients would hold, by the same count. Zeros at the borders are "
     "multiplied as anything else."
 )

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The spectramac authors
 # SPDX-License-Identifier: BSD-2-Clause
-"""What of a graph the engine runs today: dense layers in a chain, with ReLU between them.
+"""What of a graph is a chain of dense layers with ReLU between them, for the techniques that compress matrices.
 
 The layers are those that :func:`spectramac.compress.post_training.compress_dense` takes.
 """
@@ -11,17 +11,17 @@ from spectramac.graph.node import Node
 from spectramac.graph.nodes import Dense, Flatten, ReLU, Reshape, Softmax
 from spectramac.graph.quantization import Floats
 
-__all__ = ["dense_chain", "engine_refusals"]
+__all__ = ["chain_refusals", "dense_chain"]
 
-_NOT_YET = "the engine does not run it yet"
+_NO_CHAIN = "it is no part of a chain of dense layers"
 _QUANTIZED = (
     "compress the floating-point model instead, or lower this one with its own integers "
     "(spectramac.compress.qdq.integer_network)"
 )
 
 
-def engine_refusals(graph: Graph) -> list[Refusal]:
-    """Every node that the engine does not run yet, in order; none for a graph that it runs.
+def chain_refusals(graph: Graph) -> list[Refusal]:
+    """Every node that is no part of a chain, in order; none for a graph that is one.
 
     Taken are Dense, a ReLU after each of them but the last, changes of shape before the first, and a Softmax at the
     end, which the host does.
@@ -29,7 +29,7 @@ def engine_refusals(graph: Graph) -> list[Refusal]:
     found: list[Refusal] = []
 
     def refuse(node: Node, problem: str, remedy: str) -> None:
-        found.append(Refusal(node.name, node.operator, f"{problem}: {_NOT_YET}", remedy))
+        found.append(Refusal(node.name, node.operator, f"{problem}: {_NO_CHAIN}", remedy))
 
     dense: Node | None = None
     last = next((n for n in reversed(graph.nodes) if isinstance(n, Dense)), None)
@@ -85,7 +85,7 @@ def dense_chain(graph: Graph) -> list[tuple[Floats, Floats]]:
     UnsupportedModelError
         Naming every node that the engine does not run yet.
     """
-    found = engine_refusals(graph)
+    found = chain_refusals(graph)
     if found:
         raise UnsupportedModelError(
             f"{graph.name} cannot be compressed to a chain of dense layers", found

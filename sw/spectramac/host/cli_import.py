@@ -28,15 +28,22 @@ def _shape(text: str | None) -> tuple[int, ...] | None:
 
 
 def _tables(graph: Graph) -> list[Any]:
-    from spectramac.graph.dense_chain import engine_refusals
+    from spectramac.compress.graph_steps import plan_graph
+    from spectramac.graph.dense_chain import chain_refusals
+    from spectramac.graph.errors import UnsupportedModelError
     from spectramac.graph.summary import summarize
     from spectramac.host import cli_report
 
-    refusals = {r.node: r for r in engine_refusals(graph)}
+    refusals = {}
+    try:
+        plan_graph(graph)
+    except UnsupportedModelError as error:
+        refusals = {r.node: r for r in error.refusals}
+    n_chain = len(chain_refusals(graph))
     rows: list[tuple[object, ...]] = []
     for r in summarize(graph):
         shape = "×".join(str(n) for n in r.shape)
-        engine = "not yet" if r.name in refusals else "yes"
+        engine = "no" if r.name in refusals else "yes"
         numbers = (r.parameters, r.multiplications, r.dense_bytes)
         rows.append((r.name, r.operator, r.detail, shape, *numbers, engine))
     header = (
@@ -50,7 +57,9 @@ def _tables(graph: Graph) -> list[Any]:
         "engine",
     )
     totals = [sum(int(str(row[i])) for row in rows) for i in (4, 5, 6)]
-    runs = "all of it" if not refusals else f"not yet: {len(refusals)} nodes of {len(rows)}"
+    runs, chain = (
+        f"no: {n} nodes of {len(rows)}" if n else "yes" for n in (len(refusals), n_chain)
+    )
     facts = [
         ("input", f"{graph.input.name}, {'×'.join(str(n) for n in graph.input.shape)}"),
         ("output", f"{graph.output.name}, {'×'.join(str(n) for n in graph.output.shape)}"),
@@ -58,7 +67,8 @@ def _tables(graph: Graph) -> list[Any]:
         ("parameters", totals[0]),
         ("multiplications", totals[1]),
         ("bytes, dense int8", totals[2]),
-        ("the engine runs", runs),
+        ("network graph, for `spectramac compile`", runs),
+        ("chain of dense layers, for `spectramac compress`", chain),
     ]
     return [
         cli_report.table(graph.name, ("", ""), facts),

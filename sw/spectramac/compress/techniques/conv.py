@@ -8,7 +8,7 @@ padded channels + channel. So a sparse kernel over (out, in, tap) is a sparse ma
 is an SFT of it, and bytes are counted as for any matrix. The matrix is stored once and used at every position;
 multiplications are counted for a given output size, stride 1.
 
-The engine does not run convolutions yet: :meth:`StructuredConv.export` says so.
+On the engine a convolution is a node of a graph (:mod:`spectramac.compress.quantize_graph`), not a chain of layers.
 """
 
 from collections.abc import Sequence
@@ -128,7 +128,7 @@ class StructuredConv(Structured):
         return stages_cost(self.stages, skeletons, runs, config)
 
     def export(self, name: str, bias: Floats, **arguments: Any) -> tuple[Layer, ...]:
-        """Not possible yet.
+        """Not possible: a convolution is no layer of a chain.
 
         Raises
         ------
@@ -136,8 +136,8 @@ class StructuredConv(Structured):
             Always.
         """
         raise NotRunnableError(
-            f"layer {name!r}: the engine must run convolutions for technique {self.technique!r}, and "
-            "does not yet; cost() and dense() work, or use fully-connected layers"
+            f"layer {name!r}: a chain of layers cannot hold a convolution ({self.technique!r}); make a network graph: "
+            "spectramac.compress.quantize_graph, or spectramac compile MODEL.onnx"
         )
 
 
