@@ -101,9 +101,9 @@ def test_dense_coefficients_have_no_indices() -> None:
     rng = np.random.default_rng(0)
     node = random_tiles(rng, SMALL, side=8, shape=(9, 9, 4), n_out=6)
     layout = tile_layout(node, SMALL)
-    # 30 complex pairs, and 2 of two real bins each, times two rows of three lanes.
+    # 30 complex pairs and 2 of two real bins, times two rows of three lanes.
     assert (layout.n_entries, layout.is_indexed, layout.uniform_count) == (
-        4 * (30 + 4) * 2,
+        4 * (30 + 2) * 2,
         False,
         2,
     )

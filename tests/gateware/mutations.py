@@ -273,8 +273,8 @@ MUTATIONS = {
     "requantize: bias off by one channel": Mutation(
         Requantize,
         "elaborate",
-        "self.bias_base + channel",
-        "self.bias_base + channel + 1",
+        "self.bias_base + number",
+        "self.bias_base + number + 1",
         "requantize",
     ),
     "requantize: outputs swapped": Mutation(
