@@ -54,7 +54,7 @@ LAZY = {
 }
 # Modules that are the door to an extra, by the start of their names, and what they may import at their top.
 MODULE_EXTRAS = {
-    "spectramac.compress.search": {"optuna"},
+    "spectramac.compress.search": {"optuna", "sqlalchemy"},
     "spectramac.compress.torch_": {"torch"},
     "spectramac.compress.train": {"torch", "sklearn"},
     "spectramac.graph.onnx_": {"onnx", "google.protobuf"},

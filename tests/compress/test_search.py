@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 
@@ -15,13 +16,21 @@ import pytest
 
 pytest.importorskip("optuna", reason="the search is an extra: pip install 'spectramac[search]'")
 
+import optuna
 from optuna.trial import FixedTrial, TrialState
 from tests.compress.clusters import N_CLASSES, clusters, trained
 
 from spectramac.compiler.compile import compile_network
 from spectramac.compress.datasets import TrainingData
 from spectramac.compress.measure import predicted_cycles
-from spectramac.compress.search import NothingFoundError, best_trial, open_study, search, work
+from spectramac.compress.search import (
+    NothingFoundError,
+    best_trial,
+    open_storage,
+    open_study,
+    search,
+    work,
+)
 from spectramac.compress.search_demand import Demand
 from spectramac.compress.search_problem import Problem
 from spectramac.compress.search_space import Space
@@ -140,6 +149,28 @@ def test_another_problem_is_refused(tmp_path):
 def test_a_database_needs_a_url(tmp_path):
     with pytest.raises(ValueError, match=r"sqlite:///"):
         open_study(problem(Demand(max_bytes=500)), str(tmp_path / "a.db"), "spectramac")
+
+
+@pytest.mark.parametrize("kind", ["journal", "sqlite"])
+def test_a_waiting_trial_is_taken_once(tmp_path, kind):
+    """Without locks of their own, SQLite's transactions give a trial to several workers."""
+    storage = str(tmp_path / "journal") if kind == "journal" else f"sqlite:///{tmp_path}/s.db"
+    study = optuna.create_study(storage=open_storage(storage), study_name="s")
+    for i in range(20):
+        study.enqueue_trial({"x": i})
+    taken, together = [], threading.Barrier(4)
+
+    def worker():
+        mine = optuna.load_study(storage=open_storage(storage), study_name="s")
+        together.wait()
+        taken.extend(mine.ask().number for _ in range(5))
+
+    threads = [threading.Thread(target=worker) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(taken) == list(range(20))
 
 
 @pytest.mark.parametrize("kind", ["journal", "sqlite"])

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+import sqlalchemy
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.study import MaxTrialsCallback, Study
@@ -57,15 +58,34 @@ def open_storage(text: str) -> BaseStorage:
         If a path has the suffix of a database.
     """
     if "://" in text:
-        options: dict[str, Any] = {}
-        if text.startswith("sqlite"):  # processes wait for each other
-            options = {"connect_args": {"timeout": _LOCK_SECONDS}}
-        return RDBStorage(text, engine_kwargs=options)
+        if not text.startswith("sqlite"):
+            return RDBStorage(text)
+        storage = RDBStorage(text, engine_kwargs={"connect_args": {"timeout": _LOCK_SECONDS}})
+        _lock_early(storage.engine)
+        return storage
     path = Path(text)
     if path.suffix in (".db", ".sqlite", ".sqlite3"):
         raise ValueError(f"storage must be a URL for a database: sqlite:///{text}, not {text!r}")
     path.parent.mkdir(parents=True, exist_ok=True)
     return JournalStorage(JournalFileBackend(str(path)))
+
+
+def _lock_early(engine: sqlalchemy.Engine) -> None:
+    """Make SQLite lock a transaction from its start.
+
+    SQLite knows no ``SELECT … FOR UPDATE``, and by default locks with the first write: two processes that read a
+    waiting trial would both take it. The recipe is SQLAlchemy's (pysqlite, "Serializable isolation").
+    """
+
+    @sqlalchemy.event.listens_for(engine, "connect")
+    def leave_transactions_to_us(connection: Any, _: Any) -> None:
+        connection.isolation_level = None
+
+    @sqlalchemy.event.listens_for(engine, "begin")
+    def begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    engine.dispose()  # connections made before
 
 
 def open_study(
