@@ -28,7 +28,8 @@ from spectramac.gateware.accumulators import (
 )
 from spectramac.gateware.directory import DirectoryReader
 from spectramac.gateware.gather import Gather
-from spectramac.gateware.lanes import Lane, Lanes
+from spectramac.gateware.lane import Lane
+from spectramac.gateware.lanes import Lanes
 from spectramac.gateware.merge import Merge
 from spectramac.gateware.regfile import RegisterFile
 from spectramac.gateware.requantize import Requantize

@@ -15,7 +15,8 @@ from tests.gateware.checks_walk import check_output_walker, check_taps, check_wa
 from tests.gateware.mutation import Mutation
 
 from spectramac.gateware.accumulators import BlockAccumulators
-from spectramac.gateware.lanes import Lane, Lanes
+from spectramac.gateware.lane import Lane
+from spectramac.gateware.lanes import Lanes
 from spectramac.gateware.merge import Merge
 from spectramac.gateware.output_walker import OutputWalker
 from spectramac.gateware.requantize import Requantize
