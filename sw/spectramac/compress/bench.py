@@ -96,6 +96,7 @@ class Bench(ABC, Generic[N]):
     out: Path
     log: Log = lambda _: None
     _densities: dict[tuple[str, int, int], float] = field(default_factory=dict, init=False)
+    _layers: dict[int, list[DenseLayer]] = field(default_factory=dict, init=False)
 
     @property
     @abstractmethod
@@ -154,7 +155,9 @@ class Bench(ABC, Generic[N]):
 
     def dense(self, seed: int) -> list[DenseLayer]:
         """The network that is compressed, trained and noted if it is not there yet."""
-        layers = self._dense(seed)
+        if seed not in self._layers:
+            self._layers[seed] = self._dense(seed)
+        layers = self._layers[seed]
         key = {"dataset": self.data.name, "seed": seed}
         if self.results.find("dense", **key) is None:
             accuracy = self._dense_accuracy(layers)

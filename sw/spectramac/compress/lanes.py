@@ -150,31 +150,48 @@ def lane_balanced(
     n_rows = len(lanes[0])
     reach = None if max_gap is None or max_gap >= n_rows - 1 else max_gap
     words = _words_of_columns(lanes, density * energy.size, reach)
-    step = max(1, _TABLE // (n_rows * max(1, int(words.max()))))
-    for lane in range(len(lanes)):
-        for start in range(0, n_columns, step):
-            part = slice(start, start + step)
-            keep[lane::n_lanes, part] = _best_rows(lanes[lane][:, part], words[part], reach)
+    for columns in _alike(words, n_rows):
+        for lane in range(len(lanes)):
+            rows = _best_rows(lanes[lane][:, columns], words[columns], reach)
+            keep[lane::n_lanes][:, columns] = rows
     return spread(keep)
+
+
+def _alike(words: NDArray[np.int64], n_rows: int) -> Iterator[NDArray[np.int64]]:
+    """Columns with any words, in parts whose tables are small: most need few entries, so those with many are apart."""
+    longest, depth = int(words.max(initial=0)), 1
+    while longest > depth // 2:
+        columns = np.flatnonzero((words > depth // 2) & (words <= depth))
+        step = max(1, _TABLE // (n_rows * depth))
+        yield from (columns[i : i + step] for i in range(0, len(columns), step))
+        depth *= 2
 
 
 def _words_of_columns(lanes: list[Floats], n_pairs: float, reach: int | None) -> NDArray[np.int64]:
     """How many words each column gets, int (columns,), for about ``n_pairs`` pairs in all.
 
-    Tables of the energies of the best k rows begin with small k and grow until no column is at their end:
-    what lies beyond could not have been chosen.
+    Tables of the energies of the best k rows begin with small k and grow where a column is at their end: what
+    lies beyond could not have been chosen elsewhere.
     """
     full, n_columns = lanes[0].shape
     sizes = np.array([sum(len(lane) > k for lane in lanes) for k in range(full)])
     depth = min(full, 4 + int(2 * n_pairs / (len(lanes) * n_columns)))
+    depths = np.full(n_columns, depth)
+    gain = np.zeros((0, n_columns))
+    longer = np.arange(n_columns)
     while True:
-        total = sum((_totals(lane, depth, reach) for lane in lanes), np.zeros((depth, n_columns)))
+        own = [_totals(lane[:, longer], depth, reach) for lane in lanes]
+        unknown = np.full((depth - len(gain), n_columns), -np.inf)
+        gain = np.concatenate([gain, unknown])
         # Without gaps the gain of one more word falls; with them it may rise, and min keeps the words in order.
-        gain = np.minimum.accumulate(np.diff(total, axis=0, prepend=0.0), axis=0)
+        total = sum(own, np.zeros((depth, len(longer))))
+        gain[:, longer] = np.minimum.accumulate(np.diff(total, axis=0, prepend=0.0), axis=0)
         order = np.argsort(-gain, axis=None, kind="stable")
         held = np.concatenate([[0], np.cumsum(sizes[order // n_columns])])
         order = order[: int(np.argmin(np.abs(held - n_pairs)))]
         words = np.bincount(order % n_columns, minlength=n_columns)
-        if depth == full or words.max() < depth:
+        longer = np.flatnonzero((words >= depths) & (depths < full))
+        if not len(longer):
             return np.asarray(words, np.int64)
         depth = min(full, 2 * depth)
+        depths[longer] = depth

@@ -156,7 +156,7 @@ def fit(
     groups: list[dict[str, Any]] = [{"params": decayed}]
     if without:
         groups.append({"params": list(undecayed), "weight_decay": 0.0})
-    optimizer = torch.optim.AdamW(groups, lr=learning_rate, weight_decay=weight_decay, foreach=True)
+    optimizer = torch.optim.AdamW(groups, lr=learning_rate, weight_decay=weight_decay, fused=True)
     n_batches = -(-len(x) // batch_size)
     steps = epochs * n_batches
     schedule = torch.optim.lr_scheduler.OneCycleLR(
