@@ -19,6 +19,7 @@ from spectramac.compress.bench_report import introduction, markdown, write_repor
 from spectramac.compress.bench_results import Results, Target
 from spectramac.compress.bench_rows import curves_of
 from spectramac.compress.datasets import DataSet
+from spectramac.compress.measure import Score, cross_entropy
 from spectramac.compress.techniques import SpectralConv
 from spectramac.model.batch import accuracy, quantize_input
 from spectramac.model.layer import run_network
@@ -151,6 +152,23 @@ def test_every_figure_is_that_of_the_network_that_is_kept(bench):
         rates.values()
     )  # the first seed, not trained anew
     assert table["results"][0]["accuracy"] > 60
+
+
+def test_of_equal_accuracies_the_rate_of_the_lower_loss_is_chosen(bench, monkeypatch):
+    scores = {1e-4: Score(75.0, 0.7), 1e-2: Score(75.0, 0.6)}
+    monkeypatch.setattr(DenseBench, "_train", lambda _, *a: a[3])
+    monkeypatch.setattr(DenseBench, "validate", lambda _, rate: scores[rate])
+    target = Target(density=0.5)
+    assert bench._choose_rate("prune-pair-int4", target, 0) == (1e-2, 1e-2)
+    assert bench._choose_rate("prune-pair-int4", target, 0) == (1e-2, None)  # from the rows
+    scores[1e-4] = Score(76.0, 0.9)
+    assert bench._choose_rate("prune-lanes-int4", target, 0) == (1e-4, 1e-4)
+
+
+def test_cross_entropy_is_that_of_the_definition():
+    logits = np.array([[1.0, 2.0, 3.0], [1000.0, 0.0, 0.0]])
+    wanted = -np.log(np.exp(2) / np.exp([1.0, 2, 3]).sum()) / 2
+    assert cross_entropy(logits, np.array([1, 0])) == pytest.approx(wanted, abs=1e-12)
 
 
 def test_a_stopped_run_goes_on(bench, monkeypatch):

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The automatic mix: it begins with the single techniques, goes on after a stop, and never ends below them."""
 
+import dataclasses
 from itertools import pairwise
 
 import numpy as np
@@ -19,6 +20,7 @@ from spectramac.compress.bench import Settings
 from spectramac.compress.bench_dense import DenseBench
 from spectramac.compress.bench_methods import bench_methods
 from spectramac.compress.bench_results import Results, Target
+from spectramac.compress.measure import Score
 from spectramac.compress.search_mix import Mix
 from spectramac.compress.search_problem import Problem
 from spectramac.compress.search_space import Space
@@ -70,7 +72,7 @@ def test_the_mix_is_never_below_the_single_techniques(bench):
     for row in [*mixed, *table["finalists"]]:
         network = load_network(bench.out / "networks" / row["network"])
         assert compile_network(network, CONFIG).stored_bytes == row["bytes"] <= BUDGET
-        assert bench.validate(network) == row["validation"]
+        assert bench.validate(network) == Score.of(row)
 
 
 def test_a_better_trial_is_the_mix(bench, monkeypatch):
@@ -85,6 +87,41 @@ def test_a_better_trial_is_the_mix(bench, monkeypatch):
         network = load_network(bench.out / "networks" / row["network"])
         assert bench.figures(network, "again")["accuracy"] == row["accuracy"]
         assert len(row["plan"]) >= 3
+
+
+@pytest.mark.parametrize("loss", [0.0, 100.0])
+def test_of_equal_accuracies_the_lower_loss_is_the_mix(bench, monkeypatch, loss):
+    """However few bytes the other takes."""
+    validate = Problem.evaluate
+
+    def all_right(self, trial):
+        found, choices = validate(self, trial)
+        return dataclasses.replace(found, accuracy=100.0, loss=loss), choices
+
+    monkeypatch.setattr(Problem, "evaluate", all_right)
+    for row in bench.results.tables["results"]:
+        row |= {"validation": 100.0, "validation_loss": 1 + row["seed"], "bytes": 1}
+        if row["method"] == SINGLES[1]:
+            row["validation_loss"] = 0.5
+    Mix(bench, trials=1, finalists=1).run(BUDGET, SEEDS)
+    mixed = [r for r in bench.results.tables["results"] if r["method"] == "mix"]
+    alone = [f"{SINGLES[1]} alone"]
+    assert [row["plan"] == alone for row in mixed] == [loss > 0.5] * len(SEEDS)
+
+
+def test_trials_are_trained_in_the_order_of_accuracy_then_loss(bench, monkeypatch):
+    evaluate = Problem.evaluate
+    scores = iter([(80.0, 0.1), (90.0, 0.5), (90.0, 0.2)])
+
+    def given(self, trial):
+        found, choices = evaluate(self, trial)
+        accuracy, loss = next(scores)
+        return dataclasses.replace(found, accuracy=accuracy, loss=loss), choices
+
+    monkeypatch.setattr(Problem, "evaluate", given)
+    mix = Mix(bench, trials=3, finalists=2)
+    best = mix._best(mix.study(BUDGET))
+    assert [(t.value, t.user_attrs["loss"]) for t in best] == [(90.0, 0.2), (90.0, 0.5)]
 
 
 def test_a_stopped_mix_goes_on(bench, monkeypatch):

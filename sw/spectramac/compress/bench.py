@@ -4,8 +4,9 @@
 budgets of bytes, with several seeds.
 
 For every data set and seed a dense network is trained. Each method compresses and trains it, distilled from it.
-The learning rate is chosen for each data set, method and point by the accuracy on the validation part, with
-the first seed. What does not fit the configuration is noted with the reason, before any training.
+The learning rate is chosen for each data set, method and point by the accuracy on the validation part (of equals
+by the cross-entropy there), with the first seed. What does not fit the configuration is noted with the reason,
+before any training.
 
 This is what fully-connected networks (:mod:`spectramac.compress.bench_dense`) and convolutional ones
 (:mod:`spectramac.compress.bench_conv`) share. Results go to a file as they come: a stopped run goes on where it was.
@@ -21,6 +22,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from spectramac.compress.bench_results import Results, Target
 from spectramac.compress.datasets import DataSet
+from spectramac.compress.measure import Score
 from spectramac.compress.post_training import DenseLayer
 from spectramac.compress.quantize import activation_scale
 from spectramac.compress.techniques import NotRunnableError
@@ -133,8 +135,8 @@ class Bench(ABC, Generic[N]):
         """A compressed network, of at most ``budget`` bytes."""
 
     @abstractmethod
-    def validate(self, network: N) -> float:
-        """Percent of the validation part."""
+    def validate(self, network: N) -> Score:
+        """On the validation part."""
 
     @abstractmethod
     def figures(self, network: N, name: str) -> dict[str, Any]:
@@ -222,19 +224,20 @@ class Bench(ABC, Generic[N]):
     def _choose_rate(self, method: str, target: Target, seed: int) -> tuple[float, N | None]:
         """The best learning rate on the validation part, and its network if it was trained now."""
         key = {"dataset": self.data.name, "method": method, **target.key}
-        best: tuple[float, float, N | None] = (-1.0, self.settings.rates[0], None)
+        best = Score(-1.0, 0.0)
+        chosen: tuple[float, N | None] = (self.settings.rates[0], None)
         for rate in self.settings.rates:
             row = self.results.find("rates", **key, rate=rate)
             network = None
             if row is None:
                 network = self._trained(method, target, seed, rate)
-                accuracy = self.validate(network)
-                self.results.add("rates", **key, seed=seed, rate=rate, validation=accuracy)
+                score = self.validate(network)
+                self.results.add("rates", **key, seed=seed, rate=rate, **score.fields())
             else:
-                accuracy = row["validation"]
-            if accuracy > best[0]:
-                best = accuracy, rate, network
-        return best[1], best[2]
+                score = Score.of(row)
+            if score.order > best.order:
+                best, chosen = score, (rate, network)
+        return chosen
 
     def _add_result(
         self, method: str, target: Target, seed: int, rate: float, network: N | None
@@ -250,7 +253,7 @@ class Bench(ABC, Generic[N]):
             **{"dataset": data.name, "method": method, **target.key, "density": density},
             seed=seed,
             rate=rate,
-            validation=self.validate(network),
+            **self.validate(network).fields(),
             **found,
         )
         self.log(

@@ -12,6 +12,7 @@ from spectramac.compress.bench import Bench
 from spectramac.compress.bench_methods import BITS
 from spectramac.compress.conv_chain import Architecture
 from spectramac.compress.conv_methods import Chain, ConvPlan, conv_methods
+from spectramac.compress.measure import Score, cross_entropy
 from spectramac.compress.post_training import DenseLayer
 from spectramac.compress.techniques import Quantization
 from spectramac.compress.training import Training
@@ -125,9 +126,10 @@ class ConvBench(Bench[Any]):
             teacher=layers,
         )
 
-    def validate(self, network: Any) -> float:
+    def validate(self, network: Any) -> Score:
         """See :meth:`Bench.validate`."""
-        return accuracy(network.predict(self.data.x_validation), self.data.y_validation)
+        outputs, labels = network.predict(self.data.x_validation), self.data.y_validation
+        return Score(accuracy(outputs, labels), cross_entropy(outputs, labels))
 
     def figures(self, network: Any, name: str) -> dict[str, Any]:
         """See :meth:`Bench.figures`."""

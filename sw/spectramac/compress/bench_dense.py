@@ -11,7 +11,7 @@ from spectramac.compiler.compile import compile_network
 from spectramac.compress.bench import Bench
 from spectramac.compress.bench_methods import BenchMethod, bench_methods
 from spectramac.compress.compare import float_accuracy
-from spectramac.compress.measure import measure
+from spectramac.compress.measure import Score, measure
 from spectramac.compress.outline import (
     MIN_DENSITY,
     bisected,
@@ -101,10 +101,10 @@ class DenseBench(Bench[Network]):
             within=None if demand is None else within(demand, config),
         )
 
-    def validate(self, network: Network) -> float:
+    def validate(self, network: Network) -> Score:
         """See :meth:`Bench.validate`."""
         data, config = self.data, self.settings.config
-        return measure(network, data.x_validation, data.y_validation, config).accuracy
+        return measure(network, data.x_validation, data.y_validation, config).score
 
     def figures(self, network: Network, name: str) -> dict[str, Any]:
         """See :meth:`Bench.figures`."""

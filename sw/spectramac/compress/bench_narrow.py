@@ -120,7 +120,7 @@ class NarrowBench:
             density=plan.bins / plan.columns,
             rate=plan.rate,
             trained=dataclasses.asdict(longer),
-            validation=bench.validate(network),
+            **bench.validate(network).fields(),
             **found,
         )
         bench.log(

@@ -144,7 +144,7 @@ def lane_balanced(
     if max_gap is not None and max_gap < 1:
         raise ValueError(f"max_gap must be at least 1 or None, not {max_gap!r}")
     energy = group_energy(S, PAIR, column_weights)
-    n_pairs, n_columns = energy.shape
+    n_pairs = len(energy)
     keep = np.zeros(energy.shape, np.bool_)
     lanes = [energy[lane::n_lanes] for lane in range(min(n_lanes, n_pairs))]
     n_rows = len(lanes[0])

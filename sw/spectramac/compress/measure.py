@@ -3,6 +3,7 @@
 """Figures of an integer network: accuracy on the golden model, and what it takes on a configuration."""
 
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,46 @@ from spectramac.model.network import Network
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.image import Image
 
-__all__ = ["Evaluated", "Size", "integer_accuracy", "measure", "predicted_cycles"]
+__all__ = [
+    "Evaluated",
+    "Score",
+    "Size",
+    "cross_entropy",
+    "integer_accuracy",
+    "measure",
+    "predicted_cycles",
+]
+
+
+class Score(NamedTuple):
+    """What networks are chosen by on validation samples: accuracy; of equals, the lower loss.
+
+    Few samples are often all right: accuracy alone could not choose then.
+
+    Attributes
+    ----------
+    accuracy : float
+        In percent.
+    loss : float
+        :func:`cross_entropy`.
+    """
+
+    accuracy: float
+    loss: float
+
+    @property
+    def order(self) -> tuple[float, float]:
+        """The better, the larger."""
+        return self.accuracy, -self.loss
+
+    def fields(self) -> dict[str, float]:
+        """Of a row of results."""
+        return {"validation": self.accuracy, "validation_loss": self.loss}
+
+    @classmethod
+    def of(cls, row: dict[str, Any]) -> "Score":
+        """That of a row. Rows of earlier versions have no loss: of equals they come last."""
+        return cls(row["validation"], row.get("validation_loss", np.inf))
 
 
 @dataclass(frozen=True)
@@ -51,6 +91,8 @@ class Evaluated:
     size : Size
     accuracy : float
         Percent of the samples it was measured on, of the integer network.
+    loss : float
+        :func:`cross_entropy` of its outputs in real units.
     multiplications : float
         Of an inference, those of the transforms counted.
     """
@@ -58,7 +100,13 @@ class Evaluated:
     network: Network
     size: Size
     accuracy: float
+    loss: float
     multiplications: float
+
+    @property
+    def score(self) -> Score:
+        """What it is chosen by."""
+        return Score(self.accuracy, self.loss)
 
 
 def predicted_cycles(image: Image, config: AcceleratorConfig) -> float:
@@ -67,17 +115,34 @@ def predicted_cycles(image: Image, config: AcceleratorConfig) -> float:
     return (sum(upper_bounds(image, config, n_pairs)) + 1) / (2 * n_pairs)
 
 
-def integer_accuracy(
-    network: Network, x: Floats, labels: NDArray[np.int64], config: AcceleratorConfig
-) -> float:
-    """Percent of real inputs (samples, n_in) that the golden model gets right, in this configuration's widths."""
-    outputs = run_network(
+def cross_entropy(logits: Floats, labels: NDArray[np.int64]) -> float:
+    """Mean of -log softmax(logits)[label], in nats.
+
+    Parameters
+    ----------
+    logits : float array (samples, classes)
+    labels : int array (samples,)
+    """
+    largest = np.max(logits, axis=1, keepdims=True)
+    log_sums = np.log(np.sum(np.exp(logits - largest), axis=1, keepdims=True)) + largest
+    return float(np.mean(log_sums - np.take_along_axis(logits, labels[:, None], axis=1)))
+
+
+def _outputs(network: Network, x: Floats, config: AcceleratorConfig) -> NDArray[np.int64]:
+    """Of the golden model in this configuration's widths for real inputs (samples, n_in)."""
+    return run_network(
         network,
         quantize_input(x, network.input_scale).astype(np.int64),
         data_width=config.data_width,
         twiddle_width=config.twiddle_width,
     )
-    return accuracy(outputs, labels)
+
+
+def integer_accuracy(
+    network: Network, x: Floats, labels: NDArray[np.int64], config: AcceleratorConfig
+) -> float:
+    """Percent of real inputs (samples, n_in) that the golden model gets right, in this configuration's widths."""
+    return accuracy(_outputs(network, x, config), labels)
 
 
 def measure(
@@ -98,9 +163,11 @@ def measure(
         If it does not fit the configuration.
     """
     image = compile_network(network, config)
+    outputs = _outputs(network, x, config)
     return Evaluated(
         network,
         Size.of(image, config),
-        integer_accuracy(network, x, labels, config),
+        accuracy(outputs, labels),
+        cross_entropy(outputs * network.output_scale, labels),
         layers_cost(network.layers, config).total_multiplications,
     )

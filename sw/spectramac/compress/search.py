@@ -142,6 +142,7 @@ def _objective(problem: Problem) -> Callable[[optuna.Trial], float]:
         for key, value in (
             ("excess", excess),
             ("accuracy", found.accuracy),
+            ("loss", found.loss),
             ("stored_bytes", found.size.stored_bytes),
             ("cycles", found.size.cycles),
             ("multiplications", found.multiplications),
