@@ -107,6 +107,20 @@ def test_rows_of_a_lane_are_the_best(max_gap: int | None) -> None:
             assert energy[mask[0::2, 0]].sum() == pytest.approx(best)
 
 
+@pytest.mark.parametrize("density", [0.05, 0.1, 0.2])
+def test_words_go_to_the_columns_that_gain_most(density: float) -> None:
+    """However unequal columns are: the k-th word of a column holds the k-th largest pair of each lane."""
+    weights = np.geomspace(1, 1e3, 40)
+    S = spectrum(128, 40)
+    lanes = [np.sort((pair_magnitude(S, weights) ** 2)[lane::4], axis=0)[::-1] for lane in range(4)]
+    gain = np.sum(lanes, axis=0)
+    n_words = round(density * gain.size)
+    expected = (gain >= np.sort(gain, axis=None)[-n_words]).sum(axis=0)
+    assert expected.max() >= 10 > expected[0]
+    mask = lane_balanced(S, density, 4, weights, max_gap=None)
+    np.testing.assert_array_equal(entries_per_lane(mask, 4)[:, 0], expected)
+
+
 def test_weights_move_the_choice() -> None:
     S = np.ones((24, 4))
     mask = lane_balanced(S, 0.25, 3, np.array([0, 0, 1, 0.5]))
