@@ -75,10 +75,15 @@ def test_the_mix_is_never_below_the_single_techniques(bench):
         assert bench.validate(network) == Score.of(row)
 
 
+def no_good(bench: DenseBench) -> None:
+    """Make the single techniques so."""
+    for row in [*bench.results.tables["results"], *bench.results.tables["rates"]]:
+        row["validation"] = 0.0
+
+
 def test_a_better_trial_is_the_mix(bench, monkeypatch):
     """Single techniques that were bad lose against any trial; then the figures are those of its networks."""
-    for row in bench.results.tables["results"]:
-        row["validation"] = 0.0
+    no_good(bench)
     Mix(bench, trials=1, finalists=1).run(BUDGET, SEEDS)
     mixed = [r for r in bench.results.tables["results"] if r["method"] == "mix"]
     finalists = bench.results.tables["finalists"]
@@ -99,8 +104,8 @@ def test_of_equal_accuracies_the_lower_loss_is_the_mix(bench, monkeypatch, loss)
         return dataclasses.replace(found, accuracy=100.0, loss=loss), choices
 
     monkeypatch.setattr(Problem, "evaluate", all_right)
-    for row in bench.results.tables["results"]:
-        row |= {"validation": 100.0, "validation_loss": 1 + row["seed"], "bytes": 1}
+    for row in [*bench.results.tables["results"], *bench.results.tables["rates"]]:
+        row |= {"validation": 100.0, "validation_loss": 1.0 + row["seed"], "bytes": 1}
         if row["method"] == SINGLES[1]:
             row["validation_loss"] = 0.5
     Mix(bench, trials=1, finalists=1).run(BUDGET, SEEDS)
@@ -109,7 +114,17 @@ def test_of_equal_accuracies_the_lower_loss_is_the_mix(bench, monkeypatch, loss)
     assert [row["plan"] == alone for row in mixed] == [loss > 0.5] * len(SEEDS)
 
 
+def test_trials_below_the_single_techniques_are_trained_with_one_seed(bench, monkeypatch):
+    for row in bench.results.tables["rates"]:
+        row["validation"] = 101.0
+    mix = Mix(bench, trials=2, finalists=2)
+    assert mix._best(mix.study(BUDGET)) == []
+    mix.run(BUDGET, SEEDS)
+    assert bench.results.tables["finalists"] == []
+
+
 def test_trials_are_trained_in_the_order_of_accuracy_then_loss(bench, monkeypatch):
+    no_good(bench)
     evaluate = Problem.evaluate
     scores = iter([(80.0, 0.1), (90.0, 0.5), (90.0, 0.2)])
 
@@ -125,6 +140,7 @@ def test_trials_are_trained_in_the_order_of_accuracy_then_loss(bench, monkeypatc
 
 
 def test_a_stopped_mix_goes_on(bench, monkeypatch):
+    no_good(bench)
     made = []
     evaluate = Problem.evaluate
 

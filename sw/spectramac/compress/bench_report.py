@@ -56,6 +56,39 @@ def _by_density(rows: Sequence[Row]) -> list[str]:
     return [*_all_points(rows), "", *within, ""]
 
 
+def _of_integers(rows: Sequence[Row]) -> list[str]:
+    """Convolutional networks that were exported, with all seeds, on the golden model; why the others were not."""
+    names = ("golden_accuracy", "accuracy", "image_bytes", "bytes")
+    points = measured(rows)
+    cells = [
+        (
+            p.method,
+            p.target.text,
+            f"{p.mean(names[0]):.2f} ± {spread([row[names[0]] for row in p.rows]):.2f}",
+            f"{p.mean(names[1]):.2f}",
+            *(f"{p.mean(name):.0f}" for name in names[2:]),
+        )
+        for p in points
+        if all(names[0] in row for row in p.rows)
+    ]
+    reasons = {p.method: r["not_run"] for p in points for r in p.rows if "not_run" in r}
+    if not cells and not reasons:
+        return []
+    header = (
+        "method", "density", "golden model, %", "fake-quantized, %", "bytes of the image", "bytes of the layers",
+    )  # fmt: skip
+    return [
+        "### Integers",
+        "",
+        "Images are compiled for preset `conv` with as many lanes: programs, directories and tables are in them too.",
+        "",
+        *table(header, cells),
+        "",
+        *(f"- {method} is not exported: {reason}" for method, reason in reasons.items()),
+        "",
+    ]
+
+
 def _refused(rows: Sequence[Row]) -> list[str]:
     reasons = {(r["method"], _target_text(r)): r["refusal"] for r in rows if "refusal" in r}
     return [f"- {method} {text}: {reason}" for (method, text), reason in reasons.items()]
@@ -85,6 +118,7 @@ def _dataset(name: str, tables: Tables) -> list[str]:
         *([dense[0]["figures"], ""] if "figures" in dense[0] else []),
         *_by_density([row for row in rows if row.get("budget") is None]),
         *equal_bytes(rows),
+        *_of_integers(rows),
         f"![accuracy by bytes]({name}-bytes.svg)",
         f"![accuracy by multiplications]({name}-multiplications.svg)",
         "",

@@ -157,10 +157,11 @@ def conv_methods(config: AcceleratorConfig, bits: int) -> list[ConvPlan]:
     """
     values, lanes = Selection("value"), Selection("lanes", config.n_lanes, index_reach(bits))
     return [
-        ConvMethod("sft-conv-8x8", lambda n, _: SftConv(_block(n)), RowsSft()),
-        ConvMethod("sft-conv-8x8-lanes", lambda n, _: SftConv(_block(n), 8, lanes), RowsSft()),
+        # The classifier has no transform where the engine would run none behind a map of several pixels.
+        ConvMethod("sft-conv-8x8", lambda n, _: SftConv(_block(n)), Pruning()),
+        ConvMethod("sft-conv-8x8-lanes", lambda n, _: SftConv(_block(n), 8, lanes), Pruning()),
         ConvMethod(
-            "circulant-conv-8", lambda n, _: CirculantConv() if _block(n) else SftConv(0), RowsSft()
+            "circulant-conv-8", lambda n, _: CirculantConv() if _block(n) else SftConv(0), Pruning()
         ),
         # Tiles that hold the kernel and at least 2 x 2 outputs.
         ConvMethod("spectral-conv", lambda _, k: SpectralConv(1 << k.bit_length()), RowsSft()),

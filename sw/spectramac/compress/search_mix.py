@@ -4,10 +4,11 @@
 learning rate, chosen for a budget of bytes as everything else there: on the validation part.
 
 It begins with what the benchmark knows: every single technique with every rate is a trial of the study from the start.
-So the best trial is never worse than the best of them. Some trials that are best with the first seed, which
-all trials have, are trained with all seeds. Of those and of the single techniques the one with the best mean is
-the mix: if no trial is better than a technique alone, that technique is. Best is the highest accuracy of the
-validation part; of equals, the lowest cross-entropy there: of few samples many techniques get all right.
+So the best trial is never worse than the best of them. The trials that are best with the first seed, which
+all trials have, are trained with all seeds (single techniques are so already). Of those and of the single
+techniques the one with the best mean is the mix: if no trial is better than a technique alone, that technique is.
+Best is the highest accuracy of the validation part; of equals, the lowest cross-entropy there: of few samples many
+techniques get all right.
 
 The same epochs, teacher and data as for a single technique. Needs the extras ``search`` and ``train``.
 """
@@ -49,7 +50,7 @@ class Mix:
     trials : int
         Of each budget, besides the single techniques.
     finalists : int
-        How many of them are trained with all seeds.
+        So many of all trials, the best ones, single techniques among them, are trained with all seeds.
     """
 
     bench: DenseBench
@@ -123,10 +124,11 @@ class Mix:
         return found
 
     def _best(self, study: Study) -> list[FrozenTrial]:
-        """Those within the budget that are best on the validation part with the first seed."""
+        """Those among the best on the validation part with the first seed that are no single techniques."""
         trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        own = [t for t in trials if "single" not in t.user_attrs and t.user_attrs["excess"] <= 0]
-        return sorted(own, key=lambda t: _score(t).order, reverse=True)[: self.finalists]
+        within = [t for t in trials if t.user_attrs["excess"] <= 0]
+        best = sorted(within, key=lambda t: _score(t).order, reverse=True)[: self.finalists]
+        return [t for t in best if "single" not in t.user_attrs]
 
     def _trained(self, budget: int, trial: FrozenTrial, seeds: Sequence[int]) -> list[Row]:
         """Rows of a trial with all seeds; networks and validation are kept."""
@@ -213,6 +215,7 @@ def _known(problem: Problem, params: dict[str, Any], row: Row, budget: int) -> F
         "single": row["method"],
         "excess": 0.0,
         "accuracy": row["validation"],
+        "loss": Score.of(row).loss,
         "stored_bytes": budget,
         "techniques": [choice.technique.name for choice in choices],
     }

@@ -64,7 +64,12 @@ def _parser() -> argparse.ArgumentParser:
         default=40,
         help="of the mix in each budget, besides single techniques",
     )
-    add("--finalists", type=int, default=3, help="of these trials, trained with all seeds")
+    add(
+        "--finalists",
+        type=int,
+        default=3,
+        help="so many best ones of all trials and single techniques are trained with all seeds",
+    )
     add("--seeds", type=int, default=3, help="how many: 0, 1, …")
     add("--epochs", type=int, default=20, help="of every method")
     add("--teacher-epochs", type=int, default=40, help="of the dense networks")
