@@ -10,6 +10,7 @@ from tests.compress.clusters import N_CLASSES, clusters
 from tests.compress.conv_cases import NET, bars
 
 from spectramac.compiler.compile import compile_network
+from spectramac.compiler.graph_compile import compile_graph
 from spectramac.compress import training
 from spectramac.compress.bench import Settings
 from spectramac.compress.bench_conv import ConvBench
@@ -22,6 +23,8 @@ from spectramac.compress.datasets import DataSet
 from spectramac.compress.measure import Score, cross_entropy
 from spectramac.compress.techniques import SpectralConv
 from spectramac.model.batch import accuracy, quantize_input
+from spectramac.model.graph_file import load_graph
+from spectramac.model.graph_network import run_graph
 from spectramac.model.layer import run_network
 from spectramac.model.network import load_network
 from spectramac.spec.config import preset
@@ -261,8 +264,25 @@ def test_convolutions(conv_bench):
     text = markdown(table, SETTINGS.identity(), "the command")
     assert "Dense network 8x8; 8 filters 5x5, 2x2 maximum; 16 filters" in text
     assert "those of the **fake-quantized PyTorch network**" in text
+    spectral = table["results"][2]
+    assert "golden_accuracy" not in spectral
+    assert f"- spectral-conv-int4 is not exported: {spectral['not_run']}" in text
     line = next(line for line in text.splitlines() if line.startswith("| prune-conv-pair-int8 |"))
     assert line.split("|")[-3:-1] == ["  ", f" {first['rate']:g} "]  # no cycles
+
+
+def test_integers_of_convolutions_are_those_of_the_network_that_is_kept(conv_bench):
+    conv_bench.run("sft-conv-8x8-lanes-int4", Target(density=0.5), (0,))
+    (row,) = conv_bench.results.tables["results"]
+    network, data = load_graph(conv_bench.out / "networks" / row["graph"]), conv_bench.data
+    x = quantize_input(data.x_test, network.input_scale).reshape(-1, 8, 8, 1)
+    outputs = run_graph(network, x).reshape(len(x), -1)
+    assert accuracy(outputs, data.y_test) == row["golden_accuracy"] > 60
+    config = preset("conv").replace(n_lanes=CONFIG.n_lanes)
+    assert compile_graph(network, config).stored_bytes == row["image_bytes"]
+    text = markdown(conv_bench.results.tables, "Title", "how")
+    figures = f"{row['golden_accuracy']:.2f} ± 0.00 | {row['accuracy']:.2f} | {row['image_bytes']} | {row['bytes']}"
+    assert f"| sft-conv-8x8-lanes-int4 | at 0.5 | {figures} |" in text
 
 
 def test_dense_convolutional_networks_are_kept(conv_bench, monkeypatch):
