@@ -268,7 +268,9 @@ class Engine(wiring.Component):
         """What layers over maps need besides."""
         m.d.comb += [
             scheduler.is_convolution.eq(sequencer.in_ring),
+            scheduler.is_depthwise.eq(sequencer.is_depthwise),
             lanes.in_ring.eq(sequencer.in_ring),
+            lanes.is_depthwise.eq(sequencer.is_depthwise),
             merge.in_ring.eq(sequencer.in_ring),
             merge.start_layer.eq(sequencer.start_layer),
             merge.sweep.eq(sequencer.sweep),

@@ -89,6 +89,7 @@ _PREDICTIONS = {
     Kind.WINDOW_SUM: predict_window,
     Kind.WINDOW_MAXIMUM: predict_window,
     Kind.ADDITION: predict_window,
+    Kind.DEPTHWISE: predict_convolution,
 }
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from spectramac.compiler.layer_cycles import MAP_FETCH_CYCLES, LayerCycles
 from spectramac.compiler.stage_cycles import Backward, Forward, Lanes
 from spectramac.spec.config import OUTPUT_SLOTS, AcceleratorConfig
+from spectramac.spec.descriptor import Kind
 
 __all__ = ["predict_convolution"]
 
@@ -75,13 +76,15 @@ def predict_convolution(
     descriptor : mapping
         Decoded fields.
     counts : int array (phases, n_column_pairs, 2 or 3)
-        The directory of each phase.
+        The directory of each phase. Depthwise: (phases, ``pixel_rows``, 1).
     kept : bool array (n_pairs, in_height, in_width, n_column_pairs, 2 or 3), or None
-        Columns of every pixel that the threshold keeps; None keeps all, an upper bound for every input.
+        Columns of every pixel that the threshold keeps; None keeps all, an upper bound for every input. Depthwise: not
+        used, for nothing is skipped.
     n_pairs : int
     """
     d = descriptor
     tables = counts.tolist()
+    is_depthwise = d["kind"] == Kind.DEPTHWISE
     everything = [[True] * counts.shape[2]] * counts.shape[1]
     forward, lanes, backward = Forward(config, d), Lanes(config, d), Backward(config, d)
     released: list[int] = []  # spectrum banks, then parts of the bank of complete outputs
@@ -98,7 +101,9 @@ def predict_convolution(
             slot = len(slot_released) - OUTPUT_SLOTS
             wait = position.writes and slot >= 0
             lanes.begin(slot_released[slot] + 1 if wait else 0)
-            if position.pixel is not None:
+            if position.pixel is not None and is_depthwise:
+                lanes.own_columns(written, [word for (word,) in tables[position.phase]])
+            elif position.pixel is not None:
                 keep = everything if kept is None else kept[p][position.pixel].tolist()
                 lanes.columns(written, tables[position.phase], keep)
             release, complete = lanes.end(True, d["pixel_rows"] if position.retires else None)

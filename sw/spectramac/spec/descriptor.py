@@ -44,6 +44,18 @@ class Kind(IntEnum):
     """Maximum pooling, ReLU."""
     ADDITION = 5
     """Of two maps."""
+    DEPTHWISE = 6
+    """Convolution of every channel on its own, on the lanes."""
+
+    @property
+    def in_ring(self) -> bool:
+        """Whether sums are scattered into a ring of accumulators."""
+        return self in (Kind.CONVOLUTION, Kind.DEPTHWISE)
+
+    @property
+    def in_window(self) -> bool:
+        """Whether the window unit runs it."""
+        return self in (Kind.WINDOW_SUM, Kind.WINDOW_MAXIMUM, Kind.ADDITION)
 
 
 @dataclass(frozen=True)
@@ -75,7 +87,7 @@ def _fields() -> tuple[DescriptorField, ...]:
             (
                 "kind",
                 3,
-                "0 layer, 1 convolution, 2 tiles, 3 window sum, 4 window maximum, 5 addition",
+                "0 layer, 1 convolution, 2 tiles, 3 window sum, 4 window maximum, 5 addition, 6 depthwise",
             ),
             ("maximum", 7, "largest output"),
         ],
