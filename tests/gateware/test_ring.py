@@ -26,7 +26,8 @@ def test_ring(is_narrow: bool, is_indexed: bool, stall: float) -> None:
 
 @pytest.mark.parametrize("stall", [0.0, 0.5])
 def test_columns_of_their_own(stall: float) -> None:
-    check_ring(MAPS, seed=3, stall=stall, loud=0.0 if stall else 0.3, depthwise=True)
+    loud = 0.0 if stall else 0.3
+    check_ring(MAPS, is_indexed=False, seed=3, stall=stall, loud=loud, depthwise=True)
 
 
 @pytest.mark.parametrize("is_narrow", [False, True])

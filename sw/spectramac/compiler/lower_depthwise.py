@@ -18,7 +18,15 @@ from numpy.typing import NDArray
 from spectramac.compiler.compile import requantization
 from spectramac.compiler.convolution_layout import phase_taps, ring_positions
 from spectramac.compiler.lower_convolution import equal_parts, fits, ring_values
-from spectramac.compiler.map_view import MapView, Pass, Span, Tables, map_values, sources
+from spectramac.compiler.map_view import (
+    MapView,
+    Pass,
+    Source,
+    Span,
+    Tables,
+    map_values,
+    sources,
+)
 from spectramac.compiler.memory_image import to_words
 from spectramac.model.depthwise import DepthwiseConvolution
 from spectramac.model.map_window import Window
@@ -81,9 +89,8 @@ def depthwise_passes(
     """
     if node.n_out != node.channels or _largest_sum(node) > config.accumulator.maximum:
         return None
-    outputs = target.height, target.width
-    cut = _divide(node.window, outputs, node.channels, config)
-    if cut is None or not (always or cut.clocks < _window_clocks(node, outputs, config)):
+    cut = _divide(node.window, (target.rows, target.columns), size, node.channels, config)
+    if cut is None or not (always or cut.clocks < _window_clocks(node, target, config)):
         return None
     parts = _parts(node, cut.parts, config)
     if parts is None:
@@ -182,59 +189,82 @@ class _Cut:
 
 @lru_cache(maxsize=1024)
 def _divide(
-    window: Window, outputs: tuple[int, int], channels: int, config: AcceleratorConfig
+    window: Window,
+    outputs: tuple[Span, Span],
+    size: tuple[int, int],
+    channels: int,
+    config: AcceleratorConfig,
 ) -> _Cut | None:
     """Vertical stripes and parts of the channels that take the fewest clocks, if any fit."""
+    if window.n_taps >= 1 << COUNT_WIDTH:
+        return None
     best: _Cut | None = None
+    rows, (left, right) = outputs
     most = min(
         config.accumulator_depth // OUTPUT_SLOTS,
         config.tap_depth // window.n_taps,
+        config.spectrum_depth // (2 * config.n_lanes),
         (1 << COUNT_WIDTH) - 1,
     )
-    if window.n_taps >= 1 << COUNT_WIDTH:
-        return None
-    for n_stripes in range(1, outputs[1] + 1):
-        stripes = [end - first for first, end in equal_parts(outputs[1], n_stripes)]
-        walk = (max(stripes) - 1) * window.stride[1] + window.kernel[1]
+    for n_stripes in range(1, right - left + 1):
+        stripes = equal_parts(right - left, n_stripes)
+        walk = (stripes[0][1] - 1) * window.stride[1] + window.kernel[1]
         live, _ = ring_positions(window, walk)
         limit = min(most, config.accumulator_depth // live)
-        limit = min(limit, config.spectrum_depth // (2 * config.n_lanes))
         if not limit:
             continue
-        spans = equal_parts(channels, -(-_rows(channels, config) // limit), 2 * config.n_lanes)
+        parts = equal_parts(channels, -(-_rows(channels, config) // limit), 2 * config.n_lanes)
         clocks = sum(
-            _clocks(window, (outputs[0], width), end - first, config)
-            for first, end in spans
-            for width in stripes
+            _clocks(window, (rows, (left + first, left + end)), size, some_end - some, config)
+            for some, some_end in parts
+            for first, end in stripes
         )
         if best is None or clocks < best.clocks:
-            best = _Cut(n_stripes, len(spans), clocks)
-        if len(spans) == 1:
+            best = _Cut(n_stripes, len(parts), clocks)
+        if len(parts) == 1:
             break  # further stripes only walk over more columns
     return best
 
 
 def _clocks(
-    window: Window, outputs: tuple[int, int], channels: int, config: AcceleratorConfig
+    window: Window,
+    outputs: tuple[Span, Span],
+    size: tuple[int, int],
+    channels: int,
+    config: AcceleratorConfig,
 ) -> int:
-    """About what the lanes take for a pair of inferences, every position of the walk being a pixel."""
-    (h, w), (sy, sx) = window.kernel, window.stride
-    height, width = (outputs[0] - 1) * sy + h, (outputs[1] - 1) * sx + w
+    """About what the lanes take for a pair of inferences."""
     rows, pairs = _rows(channels, config), -(-channels // 2)
-    forward = pairs * PAIR_CLOCKS // config.n_threshold_multipliers + START_CLOCKS
+    axes = [
+        _axis(span, source, k, s)
+        for span, source, k, s in zip(
+            outputs, sources(window, *outputs, size), window.kernel, window.stride, strict=True
+        )
+    ]
+    forward = pairs * PAIR_CLOCKS // config.n_threshold_multipliers
     total = 0
     for phase, taps in enumerate(phase_taps(window)):
-        py, px = divmod(phase, sx)
-        positions = len(range(py, height, sy)) * len(range(px, width, sx))
-        lanes = pairs + rows * (len(taps) + 1) + START_CLOCKS
-        total += positions * max(forward, lanes)
+        py, px = divmod(phase, window.stride[1])
+        if taps:
+            some = axes[0][1][py] * axes[1][1][px]
+            total += some * max(forward, pairs + rows * (len(taps) + 1))
+    total += axes[0][0] * axes[1][0] * START_CLOCKS
+    n_outputs = (outputs[0][1] - outputs[0][0]) * (outputs[1][1] - outputs[1][0])
     backward = 2 * pairs * 2 // config.n_requantize_multipliers + START_CLOCKS
-    return max(total, outputs[0] * outputs[1] * backward) + config.accumulator_depth
+    table = rows * window.n_taps
+    return max(total, n_outputs * backward) + config.accumulator_depth + table
 
 
-def _window_clocks(
-    node: DepthwiseConvolution, outputs: tuple[int, int], config: AcceleratorConfig
-) -> int:
+def _axis(outputs: Span, source: Source, kernel: int, stride: int) -> tuple[int, list[int]]:
+    """On one axis: positions of the walk, and those of each phase that have a pixel."""
+    walk = (outputs[1] - outputs[0] - 1) * stride + kernel
+    end = min(walk, source.before + source.span[1] - source.span[0])
+    return walk, [
+        len(range(source.before + (p - source.before) % stride, end, stride)) for p in range(stride)
+    ]
+
+
+def _window_clocks(node: DepthwiseConvolution, target: MapView, config: AcceleratorConfig) -> int:
     """What the window unit takes for a pair of inferences, less a constant."""
     taps = max(node.window.n_taps, 2 // config.n_requantize_multipliers)
-    return outputs[0] * outputs[1] * node.n_out * taps
+    return target.height * target.width * node.n_out * taps
