@@ -190,7 +190,11 @@ class Sequencer(wiring.Component):
                     pairs_left.eq(self.n_pairs),
                     first_word.eq(
                         first_word
-                        + (Mux(self.is_map, pitch(1), pitch(0)) if self.config.maps else PITCH)
+                        + (
+                            Mux(self.is_map, pitch(Kind.CONVOLUTION), pitch(Kind.LAYER))
+                            if self.config.maps
+                            else PITCH
+                        )
                     ),
                 ]
                 m.next = "run"

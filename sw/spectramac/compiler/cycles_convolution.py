@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramac.compiler.layer_cycles import MAP_FETCH_CYCLES, LayerCycles
+from spectramac.compiler.layer_cycles import LayerCycles, fetch_cycles
 from spectramac.compiler.stage_cycles import Backward, Forward, Lanes
 from spectramac.spec.config import OUTPUT_SLOTS, AcceleratorConfig
 from spectramac.spec.descriptor import Kind
@@ -87,8 +87,8 @@ def predict_convolution(
     is_depthwise = d["kind"] == Kind.DEPTHWISE
     everything = [[True] * counts.shape[2]] * counts.shape[1]
     forward, lanes, backward = Forward(config, d), Lanes(config, d), Backward(config, d)
-    released: list[int] = []  # spectrum banks, then parts of the bank of complete outputs
-    slot_released: list[int] = []
+    released: list[int] = []  # spectrum banks
+    slot_released: list[int] = []  # parts of the bank of complete outputs
     at = 0  # when the forward loop's walk is at the position
     for p in range(n_pairs):
         for position in _walk(d):
@@ -111,7 +111,7 @@ def predict_convolution(
                 released.append(release)
             if position.writes:
                 slot_released.append(backward.start(complete + 1, d["padded_out"]))
-    run = max(backward.last_write + 1, backward.next_start) + 1
+    run = backward.end
     sweep = config.accumulator_depth + 1
-    cycles = MAP_FETCH_CYCLES + _table_cycles(d) + run + sweep
+    cycles = fetch_cycles(d["kind"]) + _table_cycles(d) + run + sweep
     return LayerCycles(cycles, lanes.busy, run - lanes.busy, lanes.skipped)

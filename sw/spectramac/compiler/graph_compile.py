@@ -21,8 +21,8 @@ from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.descriptor import Kind
 from spectramac.spec.graph_image import GraphImage
 from spectramac.spec.graph_segment import Segment, Transfer
-from spectramac.spec.image import Section
 from spectramac.spec.memory import memories
+from spectramac.spec.section import Section
 
 __all__ = ["compile_graph"]
 

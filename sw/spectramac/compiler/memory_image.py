@@ -11,8 +11,8 @@ from spectramac.compiler.layout import CompileError, Layout
 from spectramac.model.image import Chunks, from_chunks
 from spectramac.spec import descriptor as descriptors
 from spectramac.spec.config import AcceleratorConfig
-from spectramac.spec.image import Section
 from spectramac.spec.memory import BUS_WIDTH, memories
+from spectramac.spec.section import Section
 
 __all__ = ["MemoryImage", "pack_coefficients", "pack_indices", "to_words"]
 

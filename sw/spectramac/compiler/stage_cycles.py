@@ -85,6 +85,11 @@ class Backward:
         self.frame_free = 0
         self.last_write = 0
 
+    @property
+    def end(self) -> int:
+        """The cycle after the layer's loops."""
+        return max(self.last_write + 1, self.next_start) + 1
+
     def start(self, not_before: int, size: int) -> int:
         """Run a group of ``size`` samples; returns the cycle in which its bank is released."""
         config = self.config

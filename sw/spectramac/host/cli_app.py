@@ -275,7 +275,7 @@ def run(
 
         np.save(output, result.outputs, allow_pickle=False)
         cli_report.note(f"wrote {output}")
-    cli_report.show(runs.run_table(model, transport.value, sample, result, golden))
+    cli_report.show(cli_run.run_table(model, transport.value, sample, result, golden))
     if check:
         differences = runs.compare(model, sample.x, result, golden)
         if differences:

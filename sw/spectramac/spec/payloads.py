@@ -29,6 +29,11 @@ COUNT_WIDTH = 8
 FLAGS_PER_WORD = COUNT_WIDTH
 """Columns of a directory word where all that have entries have equally many."""
 
+EXTENT_WIDTH = 16
+"""Bits of a map's height and width."""
+TILE_SIDE_WIDTH = 5
+"""Bits of numbers up to 16, the longest side of a tile."""
+
 _BIT = Format(1, signed=False)
 
 
