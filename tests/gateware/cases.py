@@ -25,7 +25,6 @@ __all__ = [
     "accompanying",
     "amplitudes",
     "columns_case",
-    "own_columns_case",
     "phases_case",
     "scheduler_case",
 ]
@@ -300,51 +299,5 @@ def phases_case(
             ) % (1 << 17)
         count = settings["pixel_rows"] if position["retires"] else None
         case.add_marker(config, where, final=1, position=position, count=count)
-        phase = position["next_phase"]
-    return case
-
-
-def own_columns_case(
-    config: AcceleratorConfig, rng: np.random.Generator, *, n_pixels: int = 20
-) -> SchedulerCase:
-    """A depthwise convolution's positions: each pair to a lane, then entries of all; some have no pixel."""
-    n_columns, n_lanes = int(rng.integers(1, 3 * config.n_lanes + 1)), config.n_lanes
-    rows = -(-n_columns // n_lanes)
-    words = rows + int(rng.integers(3))
-    base = int(rng.integers(config.directory_depth - 4 * words))
-    entries = [0, *rng.integers(1 << 17, size=3).tolist()]
-    settings = {"directory_base": base, "is_convolution": 1, "is_depthwise": 1, "is_complex": 0}
-    settings |= {"phase_words": words, "pixel_rows": rows, "uniform_count": 0}
-    settings |= {f"entry_{f}": entries[f] for f in (1, 2, 3)}
-    case = SchedulerCase(np.maximum(random_directory(config, rng), 1).tolist(), settings)
-    values = ("a1", "a2", "b1", "b2")
-    phase = 0
-    for n in range(n_pixels):
-        position = accompanying(config, rng)
-        where, place = f"position {n}, phase {phase}", int(rng.integers(1 << row_width(config)))
-        entry = entries[phase]
-        with_position = {f.name: position.get(f.name, 0) for f in job_fields(config)}
-        same = {"joint": 0, "base": place, "final": 1, **position}
-        nothing = dict.fromkeys(("is_complex", "marker"), 0) | with_position
-        for r in range(n_columns if rng.random() < 0.8 else 0):
-            x = dict(zip(values, amplitudes(rng, config.column, (1, 4))[0].tolist(), strict=True))
-            keep = dict(zip(("keep_a", "keep_b"), rng.integers(0, 2, 2).tolist(), strict=True))
-            case.columns.append(x | keep | same | {"marker": 0})
-            lane = {"base": r % n_lanes, "load": 1, "count": 1, "entry": None}
-            case.jobs.append(nothing | x | lane)
-            case.labels.append(f"{where}, load {r}")
-            if r % n_lanes == n_lanes - 1 or r == n_columns - 1:
-                row = r // n_lanes
-                count = case.memory[base + phase * words + row]
-                first = (place + row + 1 - rows) % (1 << row_width(config))
-                own = {"base": first, "own": 1, "count": count, "entry": entry}
-                case.jobs.append(nothing | dict.fromkeys(values) | own)
-                case.labels.append(f"{where}, row {row}")
-                entry = (entry + count) % (1 << 17)
-        count = settings["pixel_rows"] if position["retires"] else None
-        case.add_marker(config, where, final=1, position=position, count=count)
-        case.columns[-1]["base"] = place
-        if count is not None:
-            case.jobs[-1]["base"] = place
         phase = position["next_phase"]
     return case

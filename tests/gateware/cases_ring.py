@@ -11,7 +11,7 @@ from tests.gateware.cases_back import Entries, random_columns
 
 from spectramac.spec.config import OUTPUT_SLOTS, AcceleratorConfig
 
-__all__ = ["RingCase", "own_case", "ring_case"]
+__all__ = ["RingCase", "ring_case"]
 
 
 @dataclass
@@ -85,55 +85,5 @@ def ring_case(
         for k in range(count):
             rows = (place + taps[base + numbers[k]]) % depth
             case.overflow |= entries.add(config, ring, entry + k, rows, x, is_complex, apart)
-    assert len(case.outputs) > OUTPUT_SLOTS, "too few outputs to use a part of bank 1 twice"
-    return case
-
-
-def own_case(
-    config: AcceleratorConfig,
-    rng: np.random.Generator,
-    *,
-    n_jobs: int = 120,
-    n_rows: int = 8,
-    loud: float = 0.1,
-) -> RingCase:
-    """A depthwise convolution: columns to single lanes, entries with all lanes' own, ``pixel_rows`` apart; markers."""
-    n_lanes, depth = config.n_lanes, config.accumulator_depth
-    entries = Entries.random(config, rng, is_narrow=False, is_indexed=False, loud=loud)
-    taps = rng.integers(0, n_rows, config.tap_depth) - n_rows // 2
-    pixel_rows = int(rng.integers(1, 5))
-    back, origin = int(rng.integers(2 * depth)), int(rng.integers(depth))
-    settings = {"retire_rows": back, "in_ring": 1, "is_depthwise": 1, "pixel_rows": pixel_rows}
-    ring = np.zeros((depth, n_lanes, 4), np.int64)
-    case = RingCase(entries, entries.settings | settings, (taps % depth).tolist(), ring)
-    own = np.zeros((n_lanes, 4), np.int64)
-    names = ("a1", "a2", "b1", "b2")
-    nothing = dict.fromkeys(("entry", "base", "is_complex", "marker", "apart", "load", "own"), 0)
-    for number in range(n_lanes + n_jobs):
-        place = (origin + int(rng.integers(n_rows))) % depth
-        job = nothing | dict(zip(names, random_columns(config, rng, loud).tolist(), strict=True))
-        job |= {"ring": place, "retires": 0, "writes": 0}
-        kind = 0 if number < n_lanes else int(rng.choice(3, p=(0.4, 0.3, 0.3)))
-        if kind == 0:
-            lane = number if number < n_lanes else int(rng.integers(n_lanes))
-            own[lane] = rng.integers(-128, 128, 4)
-            job |= dict(zip(names, own[lane].tolist(), strict=True))
-            case.jobs.append(job | {"count": 1, "base": lane, "load": 1})
-        elif kind == 1:
-            entry, count = int(rng.integers(len(entries.a) - 4)), int(rng.integers(1, 4))
-            first = int(rng.integers(config.tap_depth - 3 * pixel_rows))
-            job |= {"entry": entry, "count": count, "own": 1}
-            case.jobs.append(job | {"base": (first + 1 - pixel_rows) % depth})
-            for k in range(count):
-                rows = (place + taps[first + k * pixel_rows]) % depth
-                case.overflow |= entries.add_own(config, ring, entry + k, rows, own)
-        else:
-            writes = int(rng.random() < 0.6)
-            job |= {"ring": (place + back) % depth, "retires": 1, "writes": writes}
-            case.jobs.append(job | {"count": pixel_rows, "marker": 1})
-            rows = (place + np.arange(pixel_rows)) % depth
-            if writes:
-                case.outputs.append(ring[rows].copy())
-            ring[rows] = 0
     assert len(case.outputs) > OUTPUT_SLOTS, "too few outputs to use a part of bank 1 twice"
     return case

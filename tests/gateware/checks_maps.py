@@ -11,9 +11,9 @@ from tests.gateware.cases import (
     Words,
     accompanying,
     amplitudes,
-    own_columns_case,
     phases_case,
 )
+from tests.gateware.cases_depthwise import own_columns_case
 from tests.gateware.checks import Spectrum, run_scheduler
 from tests.gateware.drive import Sink, put, simulate
 from tests.gateware.streams import StreamRun, assert_same

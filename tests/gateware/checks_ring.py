@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from tests.gateware.cases import SETTLE
 from tests.gateware.cases_back import merge_case
-from tests.gateware.cases_ring import RingCase, own_case, ring_case
+from tests.gateware.cases_depthwise import own_case
+from tests.gateware.cases_ring import RingCase, ring_case
 from tests.gateware.checks_back import LIMIT, SUMS
 from tests.gateware.drive import Sink, Source, memory, put, simulate
 from tests.gateware.streams import assert_same

@@ -29,7 +29,7 @@ MUTATIONS = {
         Scheduler, "_own", "row.eq(row + 1)", "row.eq(row)", "own_columns"
     ),
     "own: the last lanes' columns wait for the next pixel": Mutation(
-        Scheduler, "_own", "full | (i.marker & (loaded != 0))", "full", "own_columns"
+        Scheduler, "_own", "full | (i.marker & some)", "full", "own_columns"
     ),
     "own: one lane stays empty": Mutation(
         Scheduler, "_own", "loaded == n_lanes - 1", "loaded == n_lanes - 2", "own_columns"

@@ -195,20 +195,20 @@ class Scheduler(wiring.Component):
         """A depthwise convolution's loads and entries in turn; returns the job's ``base``."""
         n_lanes = self.config.n_lanes
         loaded = Signal(range(n_lanes + 1))
-        full = Signal()  # all lanes are loaded
+        some, full = Signal(), Signal()  # lanes are loaded, all of them
         row = Signal(row_width(self.config))  # of the pixel, less the rows between the taps'
         base = Signal.like(row, name="place")
         m.d.comb += [
-            own.eq(full | (i.marker & (loaded != 0))),
-            load.eq(self.is_depthwise & ~i.marker & ~own),
+            own.eq(full | (i.marker & some)),
+            load.eq(self.is_depthwise & ~i.marker & ~full),
             base.eq(Mux(load, loaded, i.base + Mux(own, row, 0))),
             self.o.payload.load.eq(load),
             self.o.payload.own.eq(own),
         ]
         with m.If(done & load):
-            m.d.sync += [loaded.eq(loaded + 1), full.eq(loaded == n_lanes - 1)]
+            m.d.sync += [loaded.eq(loaded + 1), some.eq(1), full.eq(loaded == n_lanes - 1)]
         with m.If(done & own):
-            m.d.sync += [loaded.eq(0), full.eq(0), row.eq(row + 1)]
+            m.d.sync += [loaded.eq(0), some.eq(0), full.eq(0), row.eq(row + 1)]
         with m.If(rewind):
             m.d.sync += row.eq(1 - self.pixel_rows)
         return base

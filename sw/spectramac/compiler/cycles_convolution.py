@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Exact cycle prediction of a convolution: position after position, as the sequencer walks (docs/design.md)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,46 @@ class _Position:
     phase: int
     retires: bool
     writes: bool
+
+
+class DepthwiseLanes(Lanes):
+    """The same where each lane keeps a column pair of its own: the directory has a word for as many as lanes."""
+
+    def __init__(self, config: AcceleratorConfig, d: Mapping[str, int]) -> None:
+        super().__init__(config, d)
+        self.n_lanes = config.n_lanes
+        self.loaded = 0
+        self.words: Iterator[Sequence[int]] = iter(())
+
+    def columns(
+        self,
+        written: Sequence[int],
+        counts: Sequence[Sequence[int]],
+        kept: Sequence[Sequence[bool]],
+    ) -> None:
+        """All column pairs, each to a lane; entries follow when all lanes have one."""
+        self.words = iter(counts)
+        for at in written:
+            issue = max(self.read, at + 1)
+            self.pair_read = issue + 1
+            present = self._advance(issue + 2)
+            self.step = max(self.step, present - 1)
+            if self.loaded == self.n_lanes:
+                self._entries()
+            self._push(1)
+            self.loaded += 1
+            self._leave()
+
+    def _entries(self) -> None:
+        (count,) = next(self.words)
+        self.step = max(self.step, self.counts_known - 1)
+        self._push(count)
+        self.busy += count
+        self.loaded = 0
+
+    def _before_marker(self) -> None:
+        if self.loaded:
+            self._entries()
 
 
 def _walk(d: Mapping[str, int]) -> Iterator[_Position]:
@@ -84,9 +124,9 @@ def predict_convolution(
     """
     d = descriptor
     tables = counts.tolist()
-    is_depthwise = d["kind"] == Kind.DEPTHWISE
     everything = [[True] * counts.shape[2]] * counts.shape[1]
-    forward, lanes, backward = Forward(config, d), Lanes(config, d), Backward(config, d)
+    kind = DepthwiseLanes if d["kind"] == Kind.DEPTHWISE else Lanes
+    forward, lanes, backward = Forward(config, d), kind(config, d), Backward(config, d)
     released: list[int] = []  # spectrum banks
     slot_released: list[int] = []  # parts of the bank of complete outputs
     at = 0  # when the forward loop's walk is at the position
@@ -101,9 +141,7 @@ def predict_convolution(
             slot = len(slot_released) - OUTPUT_SLOTS
             wait = position.writes and slot >= 0
             lanes.begin(slot_released[slot] + 1 if wait else 0)
-            if position.pixel is not None and is_depthwise:
-                lanes.own_columns(written, [word for (word,) in tables[position.phase]])
-            elif position.pixel is not None:
+            if position.pixel is not None:
                 keep = everything if kept is None else kept[p][position.pixel].tolist()
                 lanes.columns(written, tables[position.phase], keep)
             release, complete = lanes.end(True, d["pixel_rows"] if position.retires else None)

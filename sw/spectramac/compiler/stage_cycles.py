@@ -137,9 +137,6 @@ class Lanes:
         self.is_complex = bool(d["is_complex"])
         self.lanes_latency = lanes_latency(config)
         self.pairs_per_block = (1 << d["in_log2_n"]) // 2 if d["in_log2_n"] else 1
-        self.n_lanes = config.n_lanes
-        self.loaded = 0  # lanes that have a column pair of their own for the next entries,
-        self.rest = 0  # and how many these are at the end of a pixel
         self.reader_free = 0
         self.read = -1  # last transfer out of: reader, threshold; last step of the scheduler
         self.buffered = [-1, -1]  # last two transfers out of the buffer behind the reader
@@ -230,27 +227,8 @@ class Lanes:
                     self.step += 1
             self._leave()
 
-    def own_columns(self, written: Sequence[int], counts: Sequence[int]) -> None:
-        """All column pairs, each to a lane of its own; ``counts`` is the directory, a word for as many as lanes."""
-        words = iter(counts)
-        for at in written:
-            issue = max(self.read, at + 1)
-            self.pair_read = issue + 1
-            present = self._advance(issue + 2)
-            self.step = max(self.step, present - 1)
-            if self.loaded == self.n_lanes:
-                self._own_entries(next(words))
-            self._push(1)
-            self.loaded += 1
-            self._leave()
-        self.rest = next(words)
-
-    def _own_entries(self, count: int) -> None:
-        """Entries with the columns that the lanes keep."""
-        self.step = max(self.step, self.counts_known - 1)
-        self._push(count)
-        self.busy += count
-        self.loaded = 0
+    def _before_marker(self) -> None:
+        """What the scheduler does when it has a marker, before it passes that on."""
 
     def end(self, final: bool, rows: int | None = 1) -> tuple[int, int]:
         """The marker, which takes ``rows`` cycles of the lanes; None: it does not reach them.
@@ -261,8 +239,7 @@ class Lanes:
         self.reader_free = release + 1
         present = self._advance(release + 1)
         self.step = max(self.step, present - 1)
-        if self.loaded:
-            self._own_entries(self.rest)
+        self._before_marker()
         complete = 0
         if rows is None:
             self.step += 1
