@@ -37,7 +37,7 @@ class _Position:
 
 
 class DepthwiseLanes(Lanes):
-    """The same where each lane keeps a column pair of its own: the directory has a word for as many as lanes."""
+    """Times to the lanes where each keeps a column pair of its own: a directory word for as many pairs as lanes."""
 
     def __init__(self, config: AcceleratorConfig, d: Mapping[str, int]) -> None:
         super().__init__(config, d)
@@ -54,10 +54,7 @@ class DepthwiseLanes(Lanes):
         """All column pairs, each to a lane; entries follow when all lanes have one."""
         self.words = iter(counts)
         for at in written:
-            issue = max(self.read, at + 1)
-            self.pair_read = issue + 1
-            present = self._advance(issue + 2)
-            self.step = max(self.step, present - 1)
+            self._pair(at)
             if self.loaded == self.n_lanes:
                 self._entries()
             self._push(1)

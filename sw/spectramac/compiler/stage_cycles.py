@@ -213,10 +213,8 @@ class Lanes:
         per_block = self.pairs_per_block
         is_complex = self.is_complex
         for i, (row, keep) in enumerate(zip(counts, kept, strict=True)):
-            issue = max(self.read, written[i // per_block] + 1)
-            self.pair_read = issue + 1
-            present = self._advance(issue + 2)
-            self.step = max(self.step, present - 1, self.counts_known - 1)
+            self._pair(written[i // per_block])
+            self.step = max(self.step, self.counts_known - 1)
             for kind, (count, is_kept) in enumerate(zip(row, keep, strict=True)):
                 if count and is_kept:
                     duration = 2 * count if is_complex and kind == 0 else count
@@ -226,6 +224,13 @@ class Lanes:
                     self.skipped += count > 0
                     self.step += 1
             self._leave()
+
+    def _pair(self, written: int) -> None:
+        """A column pair, whose last sample is written then, to the scheduler."""
+        issue = max(self.read, written + 1)
+        self.pair_read = issue + 1
+        present = self._advance(issue + 2)
+        self.step = max(self.step, present - 1)
 
     def _before_marker(self) -> None:
         """What the scheduler does when it has a marker, before it passes that on."""
