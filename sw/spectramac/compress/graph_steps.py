@@ -244,8 +244,15 @@ class _Planner:
         return True
 
     def check_same_quantization(self, node: Node) -> None:
-        before = self.graph.tensors[node.inputs[0]].quantization
-        if node.quantization is not None and not node.quantization.equals(before):
+        """A change of shape states the scale that there was, or that of the step before it, which had none."""
+        source = node.inputs[0]
+        before = self.graph.tensors[source].quantization
+        if node.quantization is None or node.quantization.equals(before):
+            return
+        index = next((i for i, s in enumerate(self.steps) if s.tensor == source), None)
+        if before is None and index is not None and len(self.graph.readers(source)) == 1:
+            self.steps[index] = replace(self.steps[index], tensor=node.name)
+        else:
             raise NodeRefusedError(
                 node,
                 "it changes the scale",

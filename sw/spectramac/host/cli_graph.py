@@ -92,12 +92,15 @@ class FormOptions:
     density : float
     bits : int
     max_error : float or None
+    requantize : bool
+        Also those of a quantized model, whose scales are dropped.
     """
 
     form: str = "auto"
     density: float = 1.0
     bits: int = 8
     max_error: float | None = None
+    requantize: bool = False
 
 
 def _forms(graph: Any, x: NDArray[Any], config: AcceleratorConfig, options: FormOptions) -> Any:
@@ -135,12 +138,19 @@ def read_graph(
         )
     from spectramac.compress.qdq_graph import integer_graph
     from spectramac.compress.quantize_graph import quantize_graph
+    from spectramac.graph.dequantize import dequantized
     from spectramac.host.cli_compress import onnx_graph
 
     graph = onnx_graph(path)
     x = _array(data)
-    if graph.is_quantized:
+    if graph.is_quantized and not options.requantize:
+        if options != FormOptions():
+            raise ValueError(
+                f"{path} is quantized and keeps its integers; --form, --density, --bits and --max-error "
+                "need --requantize"
+            )
         return integer_graph(graph, x).network
+    graph = dequantized(graph)
     return quantize_graph(graph, x, forms=_forms(graph, x, config, options)).network
 
 
