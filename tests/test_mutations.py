@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from tests.gateware import (
     mutations,
+    mutations_depthwise,
     mutations_fft,
     mutations_maps,
     mutations_tiles,
@@ -22,7 +23,14 @@ from tests.gateware.mutation import Mutation
 
 from spectramac.gateware.threshold import Split
 
-MODULES = (mutations, mutations_fft, mutations_maps, mutations_tiles, mutations_window)
+MODULES = (
+    mutations,
+    mutations_depthwise,
+    mutations_fft,
+    mutations_maps,
+    mutations_tiles,
+    mutations_window,
+)
 CHECKS = {name: check for module in MODULES for name, check in module.CHECKS.items()}
 MUTATIONS = {name: some for module in MODULES for name, some in module.MUTATIONS.items()}
 

@@ -9,6 +9,7 @@ from tests.model.map_cases import random_layer
 from spectramac.compiler.graph_compile import compile_graph
 from spectramac.compiler.graph_explain import explain_graph
 from spectramac.model.convolution import Convolution
+from spectramac.model.depthwise import DepthwiseConvolution
 from spectramac.model.graph_network import GraphNetwork
 from spectramac.model.map_elementwise import MaxPooling
 from spectramac.model.map_window import Window
@@ -48,6 +49,37 @@ def test_work_and_bytes() -> None:
     assert convolution.n_bytes == image.stored_bytes - len(
         image.sections[image.segments[0].sections["descriptor"]].data
     )
+
+
+def test_work_of_a_depthwise_convolution_on_the_lanes() -> None:
+    """Two rows of pairs on 3 lanes: each pixel loads them and has nine taps for each row, all lanes at once."""
+    config = CONFIGS["small"]
+    node = DepthwiseConvolution(
+        name="d",
+        inputs=("x",),
+        channels=11,
+        coefficients=np.full((11, 9), 5),
+        window=Window((3, 3), (1, 1), ((1, 1), (1, 1))),
+        bias=np.zeros(11, int),
+        multiplier=1,
+        shift=7,
+        row_shift=0,
+    )
+    network = GraphNetwork(
+        name="n", input_name="x", input_shape=(6, 5, 11), nodes=(node,), scales={"x": 1.0, "d": 1.0}
+    )
+    image = compile_graph(network, config)
+    (plan,) = explain_graph(image, config, np.full((2, 6, 5, 11), 3, np.int8))
+    assert (plan.kind, plan.form) == ("depthwise", "depthwise on lanes")
+    assert plan.work == {
+        "forward": 30 * 12,
+        "lanes": 30 * (6 + 2 * 9),
+        "backward": 30 * 12,
+        "window": 0,
+    }
+    assert plan.multiplications == 30 * 11 * 9
+    assert image.layers[0]["entries"] == 2 * 9
+    assert plan.cycles > 30 * 24
 
 
 def test_every_node_is_explained() -> None:

@@ -143,6 +143,19 @@ def test_a_relu_with_a_reader_before_it() -> None:
     assert np.abs(y - expected).max() <= 1
 
 
+def test_a_scale_may_follow_a_change_of_shape() -> None:
+    """As behind a normalization that is imported as a convolution of one position."""
+    q = Quantized()
+    q.pair("x", "xq", 0.05, ZERO)
+    q.weight("w", np.arange(-8, 8).reshape(4, 2, 2, 1).astype(np.int8), 0.02, axis=0)
+    q.nodes.append(helper.make_node("Conv", ["xq", "w"], ["c"], name="conv"))
+    q.nodes.append(helper.make_node("Flatten", ["c"], ["f"], name="flat"))
+    q.pair("f", "y", 0.04, ZERO)
+    made, y, expected = lowered(q, (2, 3, 3))
+    assert [node.name for node in made.network.nodes] == ["conv"]
+    assert np.abs(y - expected).max() <= 1
+
+
 @pytest.mark.parametrize("per_channel", [False, True])
 def test_what_onnxruntime_quantizes(per_channel: bool, tmp_path: Path) -> None:
     """The whole of DS-CNN, symmetric: what differs is 36 dB below its output, and at most three steps."""

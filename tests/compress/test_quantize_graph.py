@@ -238,3 +238,34 @@ def test_channels_last_inputs_are_maps_already() -> None:
     expected = run_onnxruntime(made, x)
     assert expected is not None
     assert np.sum((quantized.run(x) - expected) ** 2) < np.sum(expected**2) * 1e-3
+
+
+@pytest.mark.parametrize(
+    ("shape", "moves"),
+    [
+        ((9, 8, 1), [("Transpose", {"perm": [0, 3, 1, 2]})]),
+        ((9, 8, 1), [("Reshape", (-1, 1, 9, 8))]),
+        ((72,), [("Reshape", (-1, 1, 9, 8))]),
+        ((8, 9), [("Transpose", {"perm": [0, 2, 1]}), ("Reshape", (-1, 1, 9, 8))]),
+    ],
+)
+def test_inputs_are_rearranged_by_the_host(shape, moves) -> None:
+    """As exporters from frameworks with channels last write it, for one channel in particular."""
+    constants = random_weights(0, w=(4, 1, 4, 3))
+    nodes, name = [], "x"
+    for i, (operator, how) in enumerate(moves):
+        inputs, attributes = [name], how
+        if operator == "Reshape":
+            constants[f"s{i}"] = np.array(how, np.int64)
+            inputs, attributes = [name, f"s{i}"], {}
+        name = f"m{i}"
+        nodes.append(helper.make_node(operator, inputs, [name], **attributes))
+    nodes.append(helper.make_node("Conv", [name, "w"], ["y"], name="conv", pads=[1, 1, 2, 1]))
+    made = model(nodes, constants, shape=("n", *shape))
+    made.ir_version = 8
+    x = np.random.default_rng(0).normal(size=(3, *shape)).astype(np.float32)
+    quantized = quantize_graph(from_onnx(made), x)
+    assert quantized.network.input_shape == (9, 8, 1)
+    expected = run_onnxruntime(made, x)
+    assert expected is not None
+    assert np.sum((quantized.run(x) - expected) ** 2) < np.sum(expected**2) * 1e-3

@@ -233,5 +233,5 @@ def test_what_is_refused() -> None:
         UnsupportedModelError, match=r"'conv' .*kernel is \(5, 5\) and the tiles are 4 x 4"
     ):
         quantized(case, x, 4, 1.0)
-    with pytest.raises(UnsupportedModelError, match="tiles are 32 x 32; use tiles of 4, 8 or 16"):
+    with pytest.raises(UnsupportedModelError, match="tiles are 32 x 32; use tiles of 4, 8, 16"):
         quantized(case, x, 32, 1.0)

@@ -117,6 +117,14 @@ class Entries:
             saturated |= bool(clipped.any())
         return saturated
 
+    def add_own(self, config: AcceleratorConfig, sums: Any, e: int, rows: Any, own: Any) -> bool:
+        """The same with every lane's own columns, (lane, 4): a1, a2, b1, b2."""
+        lane = np.arange(config.n_lanes)
+        a, b = self.a[e, :, None], self.b[e, :, None]
+        added = np.concatenate([a * own[:, :2], b * own[:, 2:]], axis=-1)
+        sums[rows, lane], clipped = saturate(sums[rows, lane] + added, config.accumulator)
+        return bool(clipped.any())
+
 
 def random_columns(config: AcceleratorConfig, rng: np.random.Generator, loud: float) -> Any:
     """a1, a2, b1, b2 of a job, often small."""

@@ -63,7 +63,7 @@ def ring_case(
         retires = int(rng.random() < 0.4)
         writes = int(retires and rng.random() < 0.6)
         position = {"ring": (place + retires * back) % depth, "retires": retires, "writes": writes}
-        position["apart"] = 0
+        position |= {"apart": 0, "load": 0, "own": 0}
         x = random_columns(config, rng, loud)
         job = dict(zip(("a1", "a2", "b1", "b2"), x.tolist(), strict=True))
         if retires:

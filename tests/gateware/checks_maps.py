@@ -6,7 +6,14 @@ import random
 from typing import Any
 
 import numpy as np
-from tests.gateware.cases import SETTLE, Words, accompanying, amplitudes, phases_case
+from tests.gateware.cases import (
+    SETTLE,
+    Words,
+    accompanying,
+    amplitudes,
+    phases_case,
+)
+from tests.gateware.cases_depthwise import own_columns_case
 from tests.gateware.checks import Spectrum, run_scheduler
 from tests.gateware.drive import Sink, put, simulate
 from tests.gateware.streams import StreamRun, assert_same
@@ -16,7 +23,7 @@ from spectramac.model.spectrum import pair_map
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.payloads import bins, row_width, sample
 
-__all__ = ["check_phases", "check_positions"]
+__all__ = ["check_own_columns", "check_phases", "check_positions"]
 
 LIMIT = 4000
 """Cycles that a check may take."""
@@ -33,6 +40,12 @@ def check_phases(
     """The scheduler in a convolution: directory and entries of each phase, markers that go no further."""
     rng = np.random.default_rng(seed)
     case = phases_case(config, rng, is_complex=is_complex, uniform_count=uniform_count)
+    return run_scheduler(config, case, seed=seed, stalls=stalls)
+
+
+def check_own_columns(config: AcceleratorConfig, *, seed: int, stalls: str = "none") -> StreamRun:
+    """The scheduler in a depthwise convolution: columns to the lanes, entries of all of them."""
+    case = own_columns_case(config, np.random.default_rng(seed))
     return run_scheduler(config, case, seed=seed, stalls=stalls)
 
 

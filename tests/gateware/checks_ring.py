@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from tests.gateware.cases import SETTLE
 from tests.gateware.cases_back import merge_case
+from tests.gateware.cases_depthwise import own_case
 from tests.gateware.cases_ring import RingCase, ring_case
 from tests.gateware.checks_back import LIMIT, SUMS
 from tests.gateware.drive import Sink, Source, memory, put, simulate
@@ -83,6 +84,7 @@ def assert_rows(actual: Any, expected: Any, where: str) -> None:
 
 async def load(ctx: Any, dut: Lanes, case: RingCase) -> None:
     """Descriptor fields, tap table, start of the layer."""
+    put(ctx, dut, is_depthwise=0)
     put(ctx, dut, **case.settings)
     await ctx.tick().repeat(SETTLE)
     put(ctx, dut, start_layer=1)
@@ -104,11 +106,17 @@ def check_ring(
     loud: float = 0.1,
     stall: float = 0.0,
     n_layers: int = 2,
+    depthwise: bool = False,
 ) -> None:
-    """Complete outputs, when they are complete, and what stays in the ring; layer after layer."""
+    """Complete outputs, when they are complete, and what stays in the ring; layer after layer.
+
+    ``depthwise``: the lanes have columns of their own, in all layers but the last, which is a convolution.
+    """
     rng = np.random.default_rng(seed)
     kind = {"is_narrow": is_narrow, "is_indexed": is_indexed}
     cases = [ring_case(config, rng, **kind, loud=loud) for _ in range(n_layers)]
+    if depthwise:
+        cases = [*(own_case(config, rng, loud=loud) for _ in range(n_layers)), *cases[-1:]]
     coefficients, indices = [0] * config.coefficient_depth, [0] * config.coefficient_depth
     shape = job(config)
     dut = Lanes(config)

@@ -24,6 +24,12 @@ def test_ring(is_narrow: bool, is_indexed: bool, stall: float) -> None:
     check_ring(MAPS, seed=is_narrow, stall=stall, loud=0.0 if stall else 0.3, **kind)
 
 
+@pytest.mark.parametrize("stall", [0.0, 0.5])
+def test_columns_of_their_own(stall: float) -> None:
+    loud = 0.0 if stall else 0.3
+    check_ring(MAPS, is_indexed=False, seed=3, stall=stall, loud=loud, depthwise=True)
+
+
 @pytest.mark.parametrize("is_narrow", [False, True])
 def test_layers_beside_the_ring(is_narrow: bool) -> None:
     """The same lanes run fully-connected layers: sums, banks, the markers' time."""

@@ -8,7 +8,7 @@ from amaranth.hdl import Fragment
 from tests.gateware.cases import CONFIG, SINGLE
 from tests.gateware.cases_walk import MAPS
 from tests.gateware.checks import PREFETCHED, check_scheduler
-from tests.gateware.checks_maps import check_phases
+from tests.gateware.checks_maps import check_own_columns, check_phases
 from tests.gateware.streams import STALLS
 
 from spectramac.gateware.scheduler import Scheduler
@@ -59,6 +59,13 @@ def test_phases(config, is_complex: bool, uniform_count: int) -> None:
     kind = {"is_complex": is_complex, "uniform_count": uniform_count}
     for seed, stalls in enumerate(STALLS):
         check_phases(config, seed=seed, stalls=stalls, **kind)
+
+
+@pytest.mark.parametrize("config", [MAPS, ONE], ids=["registered", "combinational"])
+def test_columns_to_single_lanes(config) -> None:
+    """A depthwise convolution."""
+    for seed, stalls in enumerate((*STALLS, *STALLS)):
+        check_own_columns(config, seed=seed, stalls=stalls)
 
 
 @pytest.mark.parametrize("config", [MAPS, ONE], ids=["registered", "combinational"])

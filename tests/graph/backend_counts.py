@@ -50,7 +50,7 @@ Unsqueeze: 1 refused, 6 shapes
 """,
     "pytorch-converted": """
 (not known): 23 unsupported
-(several): 2 float, 1 integers, 3 refused
+(several): 3 integers, 3 refused
 AveragePool: 2 integers, 3 refused
 BatchNormalization: 2 float, 3 integers
 Conv: 5 float, 14 integers, 7 refused

@@ -118,7 +118,7 @@ def test_contiguous_vectors_travel_in_one_burst(rng: np.random.Generator) -> Non
     x = rng.integers(-128, 128, (16, N_IN))
     regions = {"input": Placement(0, N_IN, N_IN), "output": Placement(8 * N_IN, N_OUT, N_OUT)}
     from spectramac.spec.descriptor import WORDS, decode, encode
-    from spectramac.spec.image import Section
+    from spectramac.spec.section import Section
 
     values = decode(image.sections["descriptor"].words()[:WORDS])
     values |= {"in_stride": N_IN, "out_base": 8 * N_IN, "out_stride": N_OUT}

@@ -28,8 +28,9 @@ from spectramac.spec.errors import (
     NoModelError,
     SpectramacError,
 )
-from spectramac.spec.image import Image, Section
+from spectramac.spec.image import Image
 from spectramac.spec.memory import memories
+from spectramac.spec.section import Section
 
 TINY = preset("tiny")
 WEIGHTS = np.array([[1, -2, 3, -4], [100, 50, -25, 12]])

@@ -149,6 +149,28 @@ def test_an_onnx_model(folder: Path) -> None:
         assert ran.exit_code == 0, ran.output
 
 
+def test_a_quantized_model_can_be_quantized_anew(folder: Path) -> None:
+    pytest.importorskip("onnx", reason="onnx is the extra 'import'; without it nothing is imported")
+    import onnx
+    from tests.graph.test_dequantize import network
+
+    onnx.save(network(True).model(("n", 2, 5, 5)), folder / "qdq.onnx")
+    np.save(folder / "qdq.npy", np.random.default_rng(0).normal(size=(4, 2, 5, 5)))
+    arguments = [
+        "compile", folder / "qdq.onnx", *MAPS, "--data", folder / "qdq.npy", "-o", folder / "q.smg",
+    ]  # fmt: skip
+    refused = spectramac(*arguments)
+    assert refused.exit_code == 1
+    assert "--requantize" in refused.output
+    refused = spectramac(*arguments, "--density", "0.5")
+    assert refused.exit_code == 1
+    assert "--max-error need --requantize" in " ".join(refused.output.split())
+    result = spectramac(*arguments, "--requantize", "--form", "sft", "--density", "0.5")
+    assert result.exit_code == 0, result.output
+    ran = spectramac("run", folder / "q.smg", "--data", folder / "qdq.npy", "--quantize")
+    assert ran.exit_code == 0, ran.output
+
+
 def test_configurations_are_kept_in_the_image(folder: Path) -> None:
     """Run needs no preset: the image says what it was compiled for."""
     settings = ("maps=true", "n_lanes=4", "activation_depth=8192")

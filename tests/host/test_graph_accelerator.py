@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The driver of network graphs: any batch, weights loaded when they are needed, errors that name what is wrong."""
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 import numpy as np
@@ -10,10 +11,11 @@ from tests.graphs import CONFIGS, random_graph, random_graph_inputs
 
 from spectramac.compiler.graph_compile import compile_graph
 from spectramac.host.graph_accelerator import GraphAccelerator
-from spectramac.host.transport import open_transport
+from spectramac.host.model_device import ModelDevice
+from spectramac.host.transport import Read, Words, Write, open_transport
 from spectramac.model.graph_network import run_graph
 from spectramac.model.map_node import Arithmetic
-from spectramac.spec.config import preset
+from spectramac.spec.config import AcceleratorConfig, preset
 from spectramac.spec.errors import (
     BuildIdMismatchError,
     InputRangeError,
@@ -62,6 +64,45 @@ def test_the_cycles_of_segments_add_up() -> None:
     result = device.run(random_graph_inputs(NETWORK, 2))
     programs = sum(segment.n_layers > 0 for segment in compiled("small").segments)
     assert result.counters["cycles"] == result.layer_cycles.sum() + programs
+
+
+class Broken(ModelDevice):
+    """Fails in the middle of transaction number ``fails``, once."""
+
+    def __init__(self, config: AcceleratorConfig, fails: int) -> None:
+        super().__init__(config)
+        self.left = fails
+
+    def transact(self, transfers: Iterable[Read | Write]) -> list[Words]:
+        self.left -= 1
+        some = list(transfers)
+        if self.left == -1:
+            super().transact(some[: len(some) // 2])
+            raise ConnectionError("the cable")
+        return super().transact(some)
+
+
+def test_after_a_failed_transfer_the_network_runs() -> None:
+    """Whatever was written in part is written again."""
+    config = CONFIGS["small"].replace(coefficient_depth=128)
+    image, x = compile_graph(NETWORK, config), random_graph_inputs(NETWORK, 2)
+    a, b = (segment.sections for segment in image.segments[:2])
+    assert any(a[name] != b.get(name, a[name]) for name in a), "something must be written over"
+    expected = run_graph(NETWORK, x, Arithmetic.of(config))
+    fails = 1
+    while True:
+        transport = Broken(config, fails)
+        device = GraphAccelerator(transport, config)
+        device.load(image)
+        try:
+            result = device.run(x)
+        except ConnectionError:
+            result = device.run(x)
+        np.testing.assert_array_equal(result.outputs, expected)
+        if transport.left >= 0:
+            break
+        fails += 1
+    assert fails > 3 * len(image.segments)
 
 
 def test_what_is_refused() -> None:

@@ -22,6 +22,27 @@ from spectramac.spec.descriptor import decode, encode, n_words, pitch
 CONFIG = preset("small").replace(
     name="maps", maps=True, activation_depth=1 << 14, coefficient_depth=1 << 14, n_layers_max=64
 )
+ODD = AcceleratorConfig(
+    name="odd",
+    maps=True,
+    n_lanes=5,
+    log2_n_max=5,
+    data_width=14,
+    twiddle_width=14,
+    accumulator_width=24,
+    fft_architecture="iterative",
+    n_threshold_multipliers=1,
+    n_requantize_multipliers=1,
+    n_spectrum_banks=4,
+    job_queue_depth=2,
+    coefficient_depth=4096,
+    spectrum_depth=128,
+    accumulator_depth=128,
+    tap_depth=64,
+    kernel_depth=64,
+    n_layers_max=64,
+)
+"""Whatever presets have not."""
 
 
 def whole(shape: tuple[int, int, int], base: int) -> MapView:

@@ -197,7 +197,7 @@ def units(side: int, channels: int) -> np.ndarray:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"side": 5}, r"node 't' \(TileConvolution\): side must be 4, 8 or 16, not 5"),
+        ({"side": 5}, r"node 't' \(TileConvolution\): side must be one of \(4, 8, 16\), not 5"),
         ({"window": Window((5, 1))}, r"kernel must be at most 4, not \(5, 1\)"),
         (
             {"coefficients": np.ones((6, 2, 8, 2))},

@@ -4,7 +4,7 @@
 
 import numpy as np
 import pytest
-from tests.model.convolution_cases import CONFIG, prepare, random_node
+from tests.model.convolution_cases import CONFIG, ODD, prepare, random_node
 from tests.sim.program import compare_program
 
 from spectramac.sim.transport import SimTransport
@@ -15,26 +15,7 @@ SHORT, LONG = 40, 150
 
 CONFIGS = {
     "small": CONFIG,
-    "odd": AcceleratorConfig(
-        name="odd",
-        maps=True,
-        n_lanes=5,
-        log2_n_max=5,
-        data_width=14,
-        twiddle_width=14,
-        accumulator_width=24,
-        fft_architecture="iterative",
-        n_threshold_multipliers=1,
-        n_requantize_multipliers=1,
-        n_spectrum_banks=4,
-        job_queue_depth=2,
-        coefficient_depth=4096,
-        spectrum_depth=128,
-        accumulator_depth=128,
-        tap_depth=64,
-        kernel_depth=64,
-        n_layers_max=64,
-    ),
+    "odd": ODD,
     "large": preset("large").replace(
         maps=True, accumulator_depth=64, tap_depth=64, n_layers_max=64
     ),

@@ -4,6 +4,7 @@
 
 import numpy as np
 import pytest
+from tests.model.convolution_cases import ODD
 from tests.networks import program_memories, random_input
 from tests.sim.program import compare_program
 from tests.tiles import random_tiles, tile_program
@@ -22,25 +23,14 @@ CONFIGS = {
         directory_depth=1 << 14,
         activation_depth=1 << 14,
     ),
-    "odd": AcceleratorConfig(
-        name="odd",
-        maps=True,
-        n_lanes=5,
+    "odd": ODD.replace(
         log2_n_max=6,
-        data_width=14,
-        twiddle_width=14,
-        accumulator_width=24,
-        fft_architecture="iterative",
-        n_threshold_multipliers=1,
-        n_requantize_multipliers=1,
-        job_queue_depth=2,
-        coefficient_depth=4096,
+        n_spectrum_banks=2,
         directory_depth=4096,
         activation_depth=1 << 14,
         spectrum_depth=64,
         accumulator_depth=64,
-        tap_depth=64,
-        kernel_depth=64,
+        n_layers_max=16,
     ),
     "large": preset("large").replace(
         maps=True,

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from spectramac.spec.config import AcceleratorConfig, preset
 from spectramac.spec.descriptor import FIELDS, encode
-from spectramac.spec.image import Image, Placement, Section
+from spectramac.spec.image import Image, Placement
 from spectramac.spec.memory import memories
+from spectramac.spec.section import Section
 
 __all__ = ["dense_image", "dense_outputs"]
 

@@ -20,8 +20,9 @@ from spectramac.spec.errors import (
     ImageTruncatedError,
     ImageVersionError,
 )
-from spectramac.spec.image import Image, Placement, Section
+from spectramac.spec.image import Image, Placement
 from spectramac.spec.memory import memories
+from spectramac.spec.section import Section
 
 TINY = preset("tiny")
 

@@ -4,7 +4,7 @@
 
 from typing import Any
 
-from amaranth import Module, Mux, Signal, signed
+from amaranth import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -59,6 +59,12 @@ class Lane(wiring.Component):
         At stage 0: the steps of a complex entry are (a, 0) and (0, b).
     tap_write, tap_index, tap_offset : :py:`In(…)`
         Writes the tap table.
+    load : :py:`In(1)`
+        At stage 0: keep what is on ``x1`` and ``x2`` (:meth:`both`) as this lane's own column pair.
+    own : :py:`In(1)`
+        At stage 0: a is multiplied by this lane's own first column, b by the second.
+    row_step : :py:`In(8)`
+        The step of every entry without index.
     """
 
     def __init__(self, config: AcceleratorConfig, *, technology: str = "generic") -> None:
@@ -72,6 +78,9 @@ class Lane(wiring.Component):
             "copy": In(1),
             "copy_row": In(row),
             "apart": In(1),
+            "load": In(1),
+            "own": In(1),
+            "row_step": In(config.index_width),
             "tap_write": In(1),
             "tap_index": In((config.tap_depth - 1).bit_length()),
             "tap_offset": In(row),
@@ -85,8 +94,8 @@ class Lane(wiring.Component):
                 "bank": In(1),
                 "swap": In(1),
                 "base": In(row),
-                "x1": In(signed(config.column_width)),
-                "x2": In(signed(config.column_width)),
+                "x1": In(signed(self.bus_width(config))),
+                "x2": In(signed(self.bus_width(config))),
                 "is_narrow": In(1),
                 "is_indexed": In(1),
                 "coefficient": In(2 * config.coefficient_width),
@@ -99,6 +108,17 @@ class Lane(wiring.Component):
                 "overflow": Out(1),
             }
         )
+
+    @staticmethod
+    def bus_width(config: AcceleratorConfig) -> int:
+        """Bits of ``x1`` and ``x2``: a column's, and room for two activations."""
+        return max(config.column_width, 2 * config.activation_width if config.maps else 0)
+
+    @staticmethod
+    def both(config: AcceleratorConfig, pair: Any, inference: int) -> Value:
+        """What ``x1`` (``x2``) is for ``load``: an inference's two columns, which are activations, in one."""
+        width = config.activation_width
+        return Cat(pair[f"a{inference}"][:width], pair[f"b{inference}"][:width]).as_signed()
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -128,7 +148,8 @@ class Lane(wiring.Component):
                 )
             )
         index_half = Mux(self.half, index[4:], index[:4])
-        m.d.sync += step.eq(Mux(self.is_indexed, Mux(self.is_narrow, index_half, index), 0))
+        row_step = self.row_step if config.maps else 0
+        m.d.sync += step.eq(Mux(self.is_indexed, Mux(self.is_narrow, index_half, index), row_step))
         valid = [self.valid]
         bank = [self.bank]
         # What all lanes get: each has its own registers.
@@ -160,16 +181,14 @@ class Lane(wiring.Component):
                 m.d.comb += operands[1].eq(0)
         m.submodules.accumulators = sums = accumulators(config, technology=self.technology)
         address: Any = row
+        factors = [x, x]
         if config.maps:
             address, retire = self._ring(m, row, sums)
             operands = [
                 delayed(m, Mux(retire, 0, value).as_signed(), more, f"operand_{c}")
                 for value, c in zip(operands, "ab", strict=True)
             ]
-            x = [
-                delayed(m, value, more, f"{name}_2")
-                for value, name in zip(x, ("x1", "x2"), strict=True)
-            ]
+            factors = self._columns(m, x)
 
         # Stages 2 to 4 (with maps: 4 to 6) are the multipliers' registers.
         for k in range(4):
@@ -178,7 +197,7 @@ class Lane(wiring.Component):
             )
             m.d.comb += [
                 multiplier.a.eq(operands[k // 2]),
-                multiplier.b.eq(x[k % 2]),
+                multiplier.b.eq(factors[k // 2][k % 2]),
                 sums.products[k].eq(multiplier.p),
             ]
         m.d.comb += [
@@ -193,6 +212,34 @@ class Lane(wiring.Component):
             self.overflow.eq(sums.overflow),
         ]
         return m
+
+    def _columns(self, m: Module, x: list[Any]) -> list[list[Any]]:
+        """Columns that a and b are multiplied by, of both inferences, :data:`MAP_STAGES` stages after ``x``."""
+        load, own = (
+            delayed(
+                m,
+                repeated(m, getattr(self, name), f"{name}_1", technology=self.technology),
+                MAP_STAGES - 1,
+                name,
+            )
+            for name in ("load", "own")
+        )
+        width = self.config.activation_width
+        factors: list[list[Any]] = [[], []]
+        for inference, value in enumerate(x, 1):
+            common = delayed(m, value, MAP_STAGES - 1, f"x{inference}_2")
+            for part, name in enumerate("ab"):
+                kept = Signal(signed(width), name=f"own_{name}{inference}", reset_less=True)
+                with m.If(load):
+                    m.d.sync += kept.eq(common[width * part : width * (part + 1)])
+                factor = Signal(
+                    signed(self.config.column_width),
+                    name=f"factor_{name}{inference}",
+                    reset_less=True,
+                )
+                m.d.sync += factor.eq(Mux(own, kept, common))
+                factors[part].append(factor)
+        return factors
 
     def _ring(self, m: Module, row: Signal, sums: Any) -> tuple[Signal, Signal]:
         """The accumulator row, :data:`MAP_STAGES` stages later; at stage 1, whether a row retires."""

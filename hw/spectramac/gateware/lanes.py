@@ -6,7 +6,7 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
-from amaranth import C, Cat, Module, Mux, Signal, Value
+from amaranth import C, Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -60,7 +60,9 @@ class Lanes(wiring.Component):
 
     in_ring : :py:`In(1)`
         This layer is a convolution.
-    retire_rows : :py:`In(16)`
+    is_depthwise : :py:`In(1)`
+        A convolution of every channel on its own: an entry's row follows ``pixel_rows`` after the last one's.
+    retire_rows, pixel_rows : :py:`In(16)`
         From the descriptor.
     tap_write, tap_index, tap_offset : :py:`In(…)`
         See :class:`~spectramac.gateware.walk.TapTable`.
@@ -77,7 +79,9 @@ class Lanes(wiring.Component):
         n_banks = config.n_accumulator_banks
         maps = {
             "in_ring": In(1),
+            "is_depthwise": In(1),
             "retire_rows": In(16),
+            "pixel_rows": In(16),
             "tap_write": In(1),
             "tap_index": In((config.tap_depth - 1).bit_length()),
             "tap_offset": In(row_width(config)),
@@ -120,10 +124,11 @@ class Lanes(wiring.Component):
         remaining = Signal(len(self.i.payload.count), reset_less=True)
         bank = Signal()
         in_ring = self.in_ring if config.maps else C(0)
+        loading = active & current.load if config.maps else C(0)
         entry_end = ~current.is_complex | second_step
         m.d.comb += [
             self.i.ready.eq(~active | (entry_end & (remaining == 1))),
-            self.busy.eq(active & ~current.marker),
+            self.busy.eq(active & ~current.marker & ~loading),
         ]
         entry_next = Signal.like(entry)
         m.d.comb += entry_next.eq(entry)
@@ -166,19 +171,29 @@ class Lanes(wiring.Component):
         first_0, swap, bank_0 = (
             Signal(name=f"{n}_0", reset_less=True) for n in ("first", "swap", "bank")
         )
-        base, x1, x2 = (
-            Signal.like(current[name], name=f"{name}_0", reset_less=True)
-            for name in ("base", "a1", "a2")
+        base = Signal.like(current.base, name="base_0", reset_less=True)
+        x1, x2 = (
+            Signal(signed(Lane.bus_width(config)), name=f"{name}_0", reset_less=True)
+            for name in ("x1", "x2")
         )
         retiring = active & current.marker & in_ring
+        columns = [
+            Mux(second_step, current[f"b{inference}"], current[f"a{inference}"])
+            for inference in (1, 2)
+        ]
+        if config.maps:
+            columns = [
+                Mux(loading, Lane.both(config, current, inference), column)
+                for inference, column in zip((1, 2), columns, strict=True)
+            ]
         m.d.sync += [
             valid.eq(self.busy | retiring),
             first_0.eq(first),
             swap.eq(second_step),
             bank_0.eq(bank),
             base.eq(current.base),
-            x1.eq(Mux(second_step, current.b1, current.a1)),
-            x2.eq(Mux(second_step, current.b2, current.a2)),
+            x1.eq(columns[0]),
+            x2.eq(columns[1]),
         ]
         # The backward loop's requests pass a register here too, for they come late and go far.
         draining, drain_row, drain_lane, clear = (
@@ -186,12 +201,16 @@ class Lanes(wiring.Component):
             for name in ("draining", "drain_row", "drain_lane", "clear")
         )
         ring: dict[str, Any] = {}
+        loads: Any = C(0)
         if config.maps:
             ring = self._ring(m, current, retiring, first, remaining)
+            loads = delayed(m, loading, 1, "load", reset=True)
         overflows, drained = [], []
         for i in range(config.n_lanes):
             m.submodules[f"lane_{i}"] = lane = Lane(config, technology=self.technology)
             m.d.comb += [getattr(lane, name).eq(value) for name, value in ring.items()]
+            if config.maps:
+                m.d.comb += lane.load.eq(loads & (base == i))
             # What chooses among the bits of a word has no register between the memory and the lane's own.
             half, is_narrow, is_indexed = (
                 repeated(m, value, f"{name}_{i}", technology=self.technology)
@@ -261,13 +280,17 @@ class Lanes(wiring.Component):
         ]
         with m.If(self.start_layer):
             m.d.sync += slot.eq(0)
-        apart = delayed(m, current.apart, 1, "apart")
+        apart, own = (delayed(m, current[name], 1, name) for name in ("apart", "own"))
+        row_step = Signal(self.config.index_width)  # stable long before it matters
+        m.d.sync += row_step.eq(Mux(self.is_depthwise, self.pixel_rows - 1, 0))
         values = {
             "retire": retire,
             "copy": copy,
             "ring": ring,
             "copy_row": copy_row,
             "apart": apart,
+            "own": own,
+            "row_step": row_step,
         }
         for name in ("in_ring", "tap_write", "tap_index", "tap_offset"):
             values[name] = delayed(m, getattr(self, name), 1, name)

@@ -19,6 +19,7 @@ from spectramac.spec.payloads import (
     job,
     kept_columns,
     position_fields,
+    row_width,
 )
 
 __all__ = ["Scheduler"]
@@ -26,6 +27,7 @@ __all__ = ["Scheduler"]
 
 _MAP_PORTS = {
     "is_convolution": In(1),
+    "is_depthwise": In(1),
     "in_tiles": In(1),
     "phase_words": In(16),
     "pixel_rows": In(16),
@@ -71,7 +73,11 @@ class Scheduler(wiring.Component):
 
     In tiles a pair has one directory word, c; where it is two real bins its entries are ``apart``.
 
-    is_convolution, in_tiles : :py:`In(1)`
+    In a depthwise convolution a pair is loaded to the lane of its number, which takes a cycle and no directory word.
+    When all lanes have one, or at the marker, follows a job with all lanes' own columns, and ``base`` so that its first
+    entry, ``pixel_rows`` after it, is in the next row of the pixel. Nothing is skipped.
+
+    is_convolution, is_depthwise, in_tiles : :py:`In(1)`
     phase_words, pixel_rows, entry_1, entry_2, entry_3 : :py:`In(…)`
         From the descriptor.
     """
@@ -126,24 +132,28 @@ class Scheduler(wiring.Component):
         rewind = Signal()
         passes, marker_count, base, first_entry = self._phase(m, i)
         last: Any = kind == 2
+        load, own = Signal(), Signal()  # depthwise: what comes next, if it is not the marker
+        place: Any = i.base
         if self.config.maps:
-            last |= self.in_tiles
+            last |= self.in_tiles | self.is_depthwise
             m.d.comb += o.apart.eq(self.in_tiles & ~i.joint)
+            place = self._own(m, i, load, own, done, rewind)
+        marker = i.marker & ~own
         m.d.comb += [
             kind.eq(Mux(self.is_complex, step, step + 1)),
             keep.eq(Array([i.keep_a | i.keep_b, i.keep_a, i.keep_b, 0])[kind]),
-            known.eq(source.valid & (i.marker | count_valid)),
-            self.o.valid.eq(known & Mux(i.marker, passes, ~count_zero & keep)),
+            known.eq(source.valid & (marker | load | count_valid)),
+            self.o.valid.eq(known & Mux(marker, passes, load | (~count_zero & (keep | own)))),
             done.eq(known & (~self.o.valid | self.o.ready)),
-            take.eq(done & ~i.marker),
-            source.ready.eq(done & (i.marker | last)),
-            self.skipped.eq(take & ~count_zero & ~keep),
-            rewind.eq(self.rewind | (done & i.marker & i.final)),
-            o.marker.eq(i.marker),
-            o.is_complex.eq((kind == 0) & ~i.marker),
+            take.eq(done & ~marker & ~load),
+            source.ready.eq(done & (marker | last) & ~own),
+            self.skipped.eq(take & ~count_zero & ~(keep | own)),
+            rewind.eq(self.rewind | (done & marker & i.final)),
+            o.marker.eq(marker),
+            o.is_complex.eq((kind == 0) & ~marker),
             o.entry.eq(entry),
-            o.count.eq(Mux(i.marker, marker_count, count)),
-            o.base.eq(i.base),
+            o.count.eq(Mux(marker, marker_count, Mux(load, 1, count))),
+            o.base.eq(place),
             o.a1.eq(Mux(kind == 2, i.b1, i.a1)),
             o.a2.eq(Mux(kind == 2, i.b2, i.a2)),
             o.b1.eq(i.b1),
@@ -180,6 +190,28 @@ class Scheduler(wiring.Component):
         with m.If(rewind):
             m.d.sync += [fetched.eq(0), entry.eq(first_entry), step.eq(0)]
         return m
+
+    def _own(self, m: Module, i: Any, load: Any, own: Any, done: Any, rewind: Any) -> Signal:
+        """A depthwise convolution's loads and entries in turn; returns the job's ``base``."""
+        n_lanes = self.config.n_lanes
+        loaded = Signal(range(n_lanes + 1))
+        some, full = Signal(), Signal()  # lanes are loaded, all of them
+        row = Signal(row_width(self.config))  # of the pixel, less the rows between the taps'
+        base = Signal.like(row, name="place")
+        m.d.comb += [
+            own.eq(full | (i.marker & some)),
+            load.eq(self.is_depthwise & ~i.marker & ~full),
+            base.eq(Mux(load, loaded, i.base + Mux(own, row, 0))),
+            self.o.payload.load.eq(load),
+            self.o.payload.own.eq(own),
+        ]
+        with m.If(done & load):
+            m.d.sync += [loaded.eq(loaded + 1), some.eq(1), full.eq(loaded == n_lanes - 1)]
+        with m.If(done & own):
+            m.d.sync += [loaded.eq(0), some.eq(0), full.eq(0), row.eq(row + 1)]
+        with m.If(rewind):
+            m.d.sync += row.eq(1 - self.pixel_rows)
+        return base
 
     def _phase(self, m: Module, i: Any) -> tuple[Any, Any, Any, Any]:
         """Whether a marker passes, its count, and where the directory and the entries begin after it."""

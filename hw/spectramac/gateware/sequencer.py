@@ -4,7 +4,7 @@
 
 from typing import Any
 
-from amaranth import C, Module, Mux, Signal, unsigned
+from amaranth import C, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -74,6 +74,8 @@ class Sequencer(wiring.Component):
         With ``config.maps``: the tap table is being written.
     in_ring : :py:`Out(1)`
         The layer is a convolution.
+    is_depthwise : :py:`Out(1)`
+        It is a depthwise one.
     in_window : :py:`Out(1)`
         The window unit runs the layer.
     is_map : :py:`Out(1)`
@@ -93,6 +95,7 @@ class Sequencer(wiring.Component):
         maps = {
             "taps": In(1),
             "in_ring": Out(1),
+            "is_depthwise": Out(1),
             "in_window": Out(1),
             "is_map": Out(1),
             "in_tiles": Out(1),
@@ -187,7 +190,11 @@ class Sequencer(wiring.Component):
                     pairs_left.eq(self.n_pairs),
                     first_word.eq(
                         first_word
-                        + (Mux(self.is_map, pitch(1), pitch(0)) if self.config.maps else PITCH)
+                        + (
+                            Mux(self.is_map, pitch(Kind.CONVOLUTION), pitch(Kind.LAYER))
+                            if self.config.maps
+                            else PITCH
+                        )
                     ),
                 ]
                 m.next = "run"
@@ -226,9 +233,10 @@ class Sequencer(wiring.Component):
             kind = self.descriptor.kind
             m.d.comb += [
                 self.is_map.eq(kind != Kind.LAYER),
-                self.in_ring.eq(kind == Kind.CONVOLUTION),
+                self.in_ring.eq(Value.cast(kind).matches(*(k for k in Kind if k.in_ring))),
                 self.in_tiles.eq(kind == Kind.TILES),
-                self.in_window.eq(kind >= Kind.WINDOW_SUM),
+                self.in_window.eq(Value.cast(kind).matches(*(k for k in Kind if k.in_window))),
+                self.is_depthwise.eq(kind == Kind.DEPTHWISE),
             ]
             forward, lanes = self._walk(m, "forward_walk"), self._walk(m, "lanes_walk")
         most_banks = max(self.config.n_spectrum_banks, TILE_BANKS if self.config.maps else 0)

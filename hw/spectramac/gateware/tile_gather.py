@@ -11,14 +11,9 @@ from amaranth.lib.wiring import In, Out
 from spectramac.gateware.memory import ReadPort
 from spectramac.gateware.stream import layout
 from spectramac.spec.config import AcceleratorConfig
-from spectramac.spec.payloads import sample
+from spectramac.spec.payloads import EXTENT_WIDTH, TILE_SIDE_WIDTH, sample
 
 __all__ = ["TileGather"]
-
-EXTENT = 16
-"""Bits of a map's height and width."""
-SIDE_WIDTH = 5
-"""Bits of numbers up to 16, the longest side of a tile."""
 
 
 class _Axis:
@@ -38,9 +33,9 @@ class _Axis:
     def __init__(
         self, m: Module, name: str, stride: Any, extent: Any, side_last: Any, step: Any
     ) -> None:
-        number = signed(EXTENT + 2)
+        number = signed(EXTENT_WIDTH + 2)
         self.m = m
-        self.index = Signal(SIDE_WIDTH, name=f"{name}_index")
+        self.index = Signal(TILE_SIDE_WIDTH, name=f"{name}_index")
         self.line = Signal(number, name=f"{name}_line")
         self.address = Signal(16, name=f"{name}_address")
         self.line_after = Signal(number, name=f"{name}_line_after")
@@ -129,9 +124,6 @@ class TileGather(wiring.Component):
     :meth:`spectramac.model.program_tiles.TilesProgram` gathers the same tiles at once.
     """
 
-    LATENCY = 3
-    """Cycles from ``start`` to the first sample."""
-
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
         address_width = (config.activation_depth - 1).bit_length()
@@ -157,8 +149,8 @@ class TileGather(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         width = self.config.activation_width
-        side_last = Signal(SIDE_WIDTH)
-        steps = {axis: Signal(SIDE_WIDTH, name=f"step_{axis}") for axis in "yx"}
+        side_last = Signal(TILE_SIDE_WIDTH)
+        steps = {axis: Signal(TILE_SIDE_WIDTH, name=f"step_{axis}") for axis in "yx"}
         m.d.sync += [
             side_last.eq((1 << (self.log2_n >> 1)) - 1),
             steps["y"].eq(self.tile_rows << self.stride_y[1]),

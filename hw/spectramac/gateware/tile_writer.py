@@ -9,11 +9,9 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from spectramac.spec.config import AcceleratorConfig
+from spectramac.spec.payloads import TILE_SIDE_WIDTH
 
 __all__ = ["TileWriter"]
-
-SIDE_WIDTH = 5
-"""Bits of numbers up to 16, the longest side of a tile."""
 
 
 class TileWriter(wiring.Component):
@@ -86,14 +84,14 @@ class TileWriter(wiring.Component):
 
         # Stage 0: the output in the tile, if there is one.
         shift = (self.log2_n >> 1)[:3]
-        mask = ((1 << shift) - 1)[:SIDE_WIDTH]
+        mask = ((1 << shift) - 1)[:TILE_SIDE_WIDTH]
         positions = []
         drops = []
         for sample, stride, n, left in (
             (self.index >> shift, self.stride_y, self.tile_rows, rows),
             (self.index & mask, self.stride_x, self.tile_columns, columns),
         ):
-            number = Mux(stride[1], sample >> 1, sample)[:SIDE_WIDTH]
+            number = Mux(stride[1], sample >> 1, sample)[:TILE_SIDE_WIDTH]
             positions.append(number)
             drops.append((stride[1] & sample[0]) | (number >= n) | (number >= left))
         m.d.comb += self.drop.eq(drops[0] | drops[1])

@@ -9,14 +9,12 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from spectramac.spec.config import AcceleratorConfig
-from spectramac.spec.payloads import row_width
+from spectramac.spec.payloads import EXTENT_WIDTH, row_width
 
 __all__ = ["N_PHASES", "TapTable", "Walk"]
 
 N_PHASES = 4
 """Phases of a convolution: strides are 1 or 2 on each axis."""
-EXTENT = 16
-"""Bits of a map's height and width."""
 
 
 class Walk(wiring.Component):
@@ -62,12 +60,12 @@ class Walk(wiring.Component):
                 "n_pairs": In(16),
                 "in_base": In(16),
                 "in_stride": In(16),
-                "in_height": In(EXTENT),
-                "in_width": In(EXTENT),
+                "in_height": In(EXTENT_WIDTH),
+                "in_width": In(EXTENT_WIDTH),
                 "in_pixel_stride": In(16),
                 "in_row_stride": In(16),
-                "walk_height": In(EXTENT),
-                "walk_width": In(EXTENT),
+                "walk_height": In(EXTENT_WIDTH),
+                "walk_width": In(EXTENT_WIDTH),
                 "top": In(8),
                 "left": In(8),
                 "kernel_height": In(8),
@@ -92,8 +90,8 @@ class Walk(wiring.Component):
         row = row_width(self.config)
         # Facts of the layer, stable long before they matter.
         two_y, two_x = Signal(), Signal()
-        last_y, last_x = Signal(EXTENT), Signal(EXTENT)
-        bottom, right = Signal(EXTENT + 1), Signal(EXTENT + 1)
+        last_y, last_x = Signal(EXTENT_WIDTH), Signal(EXTENT_WIDTH)
+        bottom, right = Signal(EXTENT_WIDTH + 1), Signal(EXTENT_WIDTH + 1)
         kernel_y, kernel_x = Signal(8), Signal(8)  # last row and column
         m.d.sync += [
             two_y.eq(self.stride_y[1]),
@@ -105,7 +103,7 @@ class Walk(wiring.Component):
             kernel_y.eq(self.kernel_height - 1),
             kernel_x.eq(self.kernel_width - 1),
         ]
-        y, x = Signal(EXTENT), Signal(EXTENT)
+        y, x = Signal(EXTENT_WIDTH), Signal(EXTENT_WIDTH)
         odd_y, odd_x = Signal(), Signal()  # phases
         pairs = Signal(16)
         end_x, end_y = Signal(), Signal()

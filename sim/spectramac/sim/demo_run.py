@@ -129,6 +129,21 @@ def _run_case(case: _Case, progress: Progress | None) -> DemoResult:
     )
 
 
+def _runner(
+    driver: Any, config: AcceleratorConfig, image: Any, x: NDArray[np.int8]
+) -> Callable[[Transport, Progress | None], _Result]:
+    """Runs ``image`` on ``x`` with a driver of this class."""
+
+    def run(transport: Transport, progress: Progress | None) -> _Result:
+        accelerator = driver(transport, config)
+        accelerator.identify()
+        accelerator.load(image)
+        result: _Result = accelerator.run(x, progress=progress)
+        return result
+
+    return run
+
+
 def run_demo(
     preset_name: str,
     *,
@@ -155,19 +170,13 @@ def run_demo(
     x = sample.x_test[:limit]
     sizes = [network.n_inputs, *(layer.n_out for layer in network.layers)]
 
-    def run(transport: Transport, progress: Progress | None) -> _Result:
-        accelerator = Accelerator(transport, config)
-        accelerator.identify()
-        accelerator.load(model.image)
-        return accelerator.run(x, progress=progress)
-
     case = _Case(
         config=config,
         network=f"fully-connected, {'-'.join(map(str, sizes))}",
         meta=network.meta,
         x=x,
         labels=sample.y_test[:limit],
-        run=run,
+        run=_runner(Accelerator, config, model.image, x),
         compare=lambda rtl, golden: compare(model, x, rtl, golden),
         dense_bytes=dense_bytes(sizes),
         stored_bytes=model.image.stored_bytes,
@@ -199,19 +208,13 @@ def run_graph_demo(
     sample = digits()
     x = cli_graph.to_maps(sample.x_test[:limit], model.image.input_shape)
 
-    def run(transport: Transport, progress: Progress | None) -> _Result:
-        accelerator = GraphAccelerator(transport, config)
-        accelerator.identify()
-        accelerator.load(model.image)
-        return accelerator.run(x, progress=progress)
-
     case = _Case(
         config=config,
         network=f"convolutional, {_channels(network)}",
         meta=network.meta,
         x=x,
         labels=sample.y_test[:limit],
-        run=run,
+        run=_runner(GraphAccelerator, config, model.image, x),
         compare=lambda rtl, golden: cli_graph.compare(model, x, rtl, golden),
         dense_bytes=dense_graph_bytes(network),
         stored_bytes=model.image.stored_bytes,

@@ -13,7 +13,7 @@ from math import prod
 
 from spectramac.compiler.compile import exceeds
 from spectramac.compiler.lower_convolution import equal_parts
-from spectramac.compiler.lower_nodes import some_channels
+from spectramac.compiler.lower_depthwise import some_channels
 from spectramac.compiler.lower_tiles import tile_sources
 from spectramac.compiler.map_view import MapView, Span, sources
 from spectramac.model.convolution import Convolution, FullyConnected

@@ -7,13 +7,20 @@ accumulator rows of all lanes. All phases have the same formats.
 """
 
 from dataclasses import dataclass, replace
+from functools import partial
 from math import prod
 
 import numpy as np
 
 from spectramac.compiler.directory import Directory
 from spectramac.compiler.entries import Ints
-from spectramac.compiler.layout import MAX_COUNT, Layout, RowPlacement, make_layout
+from spectramac.compiler.layout import (
+    MAX_COUNT,
+    Layout,
+    RowPlacement,
+    make_layout,
+    padded_if_smaller,
+)
 from spectramac.model.map_window import Window
 from spectramac.model.network import Layer
 from spectramac.spec.payloads import FLAGS_PER_WORD
@@ -119,13 +126,11 @@ def lay_out_convolution(
     for tap in range(window.n_taps):
         columns = layer.coefficients[:, tap * n_columns : (tap + 1) * n_columns]
         directories.append(Directory(replace(layer, n_in=n_columns, coefficients=columns)))
+    phases = phase_taps(window)
     best: ConvolutionLayout | None = None
     for is_indexed in (False, True) if indexed is None else (indexed,):
-        layout = _make(layer, directories, phase_taps(window), pixel_rows, n_lanes, is_indexed)
-        if layout.uniform_bits < layout.stored_bits:
-            most = int(layout.counts.max())
-            taps = phase_taps(window)
-            layout = _make(layer, directories, taps, pixel_rows, n_lanes, is_indexed, most)
+        make = partial(_make, layer, directories, phases, pixel_rows, n_lanes, is_indexed)
+        layout = padded_if_smaller(make)
         if layout.counts.max() > MAX_COUNT:
             continue
         if best is None or layout.stored_bits < best.stored_bits:

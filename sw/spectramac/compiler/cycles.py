@@ -19,15 +19,12 @@ from numpy.typing import NDArray
 from spectramac.compiler.cycles_convolution import predict_convolution
 from spectramac.compiler.cycles_tiles import predict_tiles
 from spectramac.compiler.cycles_window import predict_window
-from spectramac.compiler.layer_cycles import LayerCycles
+from spectramac.compiler.layer_cycles import LayerCycles, fetch_cycles
 from spectramac.compiler.stage_cycles import Backward, Forward, Lanes, SerialLanes
 from spectramac.spec.config import AcceleratorConfig
-from spectramac.spec.descriptor import WORDS, Kind
+from spectramac.spec.descriptor import Kind
 
 __all__ = ["LayerCycles", "predict", "predict_descriptor", "predict_layer", "total_cycles"]
-
-FETCH_CYCLES = WORDS + 2
-"""Reading a descriptor and starting the loops."""
 
 
 def predict_layer(
@@ -78,8 +75,9 @@ def predict_layer(
             )
             bank_released.append(backward.start(complete + 1, sizes[g]))
         spectrum_released.append(release)
-    run = max(backward.last_write + 1, backward.next_start) + 1
-    return LayerCycles(FETCH_CYCLES + run, lanes.busy, run - lanes.busy, lanes.skipped)
+    run = backward.end
+    cycles = fetch_cycles(Kind.LAYER) + run
+    return LayerCycles(cycles, lanes.busy, run - lanes.busy, lanes.skipped)
 
 
 _PREDICTIONS = {
@@ -89,6 +87,7 @@ _PREDICTIONS = {
     Kind.WINDOW_SUM: predict_window,
     Kind.WINDOW_MAXIMUM: predict_window,
     Kind.ADDITION: predict_window,
+    Kind.DEPTHWISE: predict_convolution,
 }
 
 

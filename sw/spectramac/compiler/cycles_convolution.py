@@ -2,16 +2,17 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Exact cycle prediction of a convolution: position after position, as the sequencer walks (docs/design.md)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramac.compiler.layer_cycles import MAP_FETCH_CYCLES, LayerCycles
+from spectramac.compiler.layer_cycles import LayerCycles, fetch_cycles
 from spectramac.compiler.stage_cycles import Backward, Forward, Lanes
 from spectramac.spec.config import OUTPUT_SLOTS, AcceleratorConfig
+from spectramac.spec.descriptor import Kind
 
 __all__ = ["predict_convolution"]
 
@@ -33,6 +34,43 @@ class _Position:
     phase: int
     retires: bool
     writes: bool
+
+
+class DepthwiseLanes(Lanes):
+    """Times to the lanes where each keeps a column pair of its own: a directory word for as many pairs as lanes."""
+
+    def __init__(self, config: AcceleratorConfig, d: Mapping[str, int]) -> None:
+        super().__init__(config, d)
+        self.n_lanes = config.n_lanes
+        self.loaded = 0
+        self.words: Iterator[Sequence[int]] = iter(())
+
+    def columns(
+        self,
+        written: Sequence[int],
+        counts: Sequence[Sequence[int]],
+        kept: Sequence[Sequence[bool]],
+    ) -> None:
+        """All column pairs, each to a lane; entries follow when all lanes have one."""
+        self.words = iter(counts)
+        for at in written:
+            self._pair(at)
+            if self.loaded == self.n_lanes:
+                self._entries()
+            self._push(1)
+            self.loaded += 1
+            self._leave()
+
+    def _entries(self) -> None:
+        (count,) = next(self.words)
+        self.step = max(self.step, self.counts_known - 1)
+        self._push(count)
+        self.busy += count
+        self.loaded = 0
+
+    def _before_marker(self) -> None:
+        if self.loaded:
+            self._entries()
 
 
 def _walk(d: Mapping[str, int]) -> Iterator[_Position]:
@@ -75,17 +113,19 @@ def predict_convolution(
     descriptor : mapping
         Decoded fields.
     counts : int array (phases, n_column_pairs, 2 or 3)
-        The directory of each phase.
+        The directory of each phase. Depthwise: (phases, ``pixel_rows``, 1).
     kept : bool array (n_pairs, in_height, in_width, n_column_pairs, 2 or 3), or None
-        Columns of every pixel that the threshold keeps; None keeps all, an upper bound for every input.
+        Columns of every pixel that the threshold keeps; None keeps all, an upper bound for every input. Depthwise: not
+        used, for nothing is skipped.
     n_pairs : int
     """
     d = descriptor
     tables = counts.tolist()
     everything = [[True] * counts.shape[2]] * counts.shape[1]
-    forward, lanes, backward = Forward(config, d), Lanes(config, d), Backward(config, d)
-    released: list[int] = []  # spectrum banks, then parts of the bank of complete outputs
-    slot_released: list[int] = []
+    kind = DepthwiseLanes if d["kind"] == Kind.DEPTHWISE else Lanes
+    forward, lanes, backward = Forward(config, d), kind(config, d), Backward(config, d)
+    released: list[int] = []  # spectrum banks
+    slot_released: list[int] = []  # parts of the bank of complete outputs
     at = 0  # when the forward loop's walk is at the position
     for p in range(n_pairs):
         for position in _walk(d):
@@ -106,7 +146,7 @@ def predict_convolution(
                 released.append(release)
             if position.writes:
                 slot_released.append(backward.start(complete + 1, d["padded_out"]))
-    run = max(backward.last_write + 1, backward.next_start) + 1
+    run = backward.end
     sweep = config.accumulator_depth + 1
-    cycles = MAP_FETCH_CYCLES + _table_cycles(d) + run + sweep
+    cycles = fetch_cycles(d["kind"]) + _table_cycles(d) + run + sweep
     return LayerCycles(cycles, lanes.busy, run - lanes.busy, lanes.skipped)

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramac.compiler.layer_cycles import MAP_FETCH_CYCLES, LayerCycles
+from spectramac.compiler.layer_cycles import LayerCycles, fetch_cycles
 from spectramac.compiler.stage_cycles import Backward, Forward, Lanes
 from spectramac.spec.config import AcceleratorConfig
-from spectramac.spec.timing import tile_banks
+from spectramac.spec.timing import TILE_GATHER_LATENCY, tile_banks
 
 __all__ = ["predict_tiles"]
 
@@ -19,7 +19,7 @@ __all__ = ["predict_tiles"]
 class _Forward(Forward):
     """A channel of a tile at a time."""
 
-    gather_latency = 3
+    gather_latency = TILE_GATHER_LATENCY
 
 
 def predict_tiles(
@@ -36,9 +36,9 @@ def predict_tiles(
     config : AcceleratorConfig
     descriptor : mapping
         Decoded fields.
-    counts : int array (1, n_column_pairs, 2 or 3)
+    counts : int array (1, n_column_pairs, 1)
         The directory.
-    kept : bool array (tiles, n_column_pairs, 2 or 3), or None
+    kept : bool array (tiles, n_column_pairs, 1), or None
         Columns that the threshold keeps in each tile of each pair; None keeps all.
     n_pairs : int
     """
@@ -67,5 +67,6 @@ def predict_tiles(
             spectrum_released.append(lanes.pair_read)
         _, complete = lanes.end(final=True)
         bank_released.append(backward.start(complete + 1, descriptor["padded_out"]))
-    run = max(backward.last_write + 1, backward.next_start) + 1
-    return LayerCycles(MAP_FETCH_CYCLES + run, lanes.busy, run - lanes.busy, lanes.skipped)
+    run = backward.end
+    cycles = fetch_cycles(descriptor["kind"]) + run
+    return LayerCycles(cycles, lanes.busy, run - lanes.busy, lanes.skipped)

@@ -4,7 +4,7 @@
 
 from collections.abc import Mapping
 
-from spectramac.compiler.layer_cycles import MAP_FETCH_CYCLES, LayerCycles
+from spectramac.compiler.layer_cycles import LayerCycles, fetch_cycles
 from spectramac.compiler.stage_cycles import REQUANTIZE_LATENCY
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.descriptor import Kind
@@ -50,4 +50,4 @@ def predict_window(
     # Time 0 is the cycle after ``start``.
     last_sample = START_CYCLES + taps - 1 + (samples - 1) * interval
     run = last_sample + REQUANTIZE_LATENCY[config.n_requantize_multipliers] + END_CYCLES
-    return LayerCycles(MAP_FETCH_CYCLES + run, 0, run, 0)
+    return LayerCycles(fetch_cycles(d["kind"]) + run, 0, run, 0)

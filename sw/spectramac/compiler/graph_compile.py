@@ -21,8 +21,8 @@ from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.descriptor import Kind
 from spectramac.spec.graph_image import GraphImage
 from spectramac.spec.graph_segment import Segment, Transfer
-from spectramac.spec.image import Section
 from spectramac.spec.memory import memories
+from spectramac.spec.section import Section
 
 __all__ = ["compile_graph"]
 
@@ -89,6 +89,8 @@ def form(values: Mapping[str, int]) -> str:
     if kind == Kind.TILES:
         side = 1 << values["in_log2_n"] // 2
         return f"tiles {side} x {side}"
+    if kind == Kind.DEPTHWISE:
+        return "depthwise on lanes"
     if kind == Kind.WINDOW_SUM:
         return "average" if values["unit_kernel"] else "depthwise"
     return "maximum" if kind == Kind.WINDOW_MAXIMUM else "addition"
@@ -103,11 +105,12 @@ def _multiplications(values: Mapping[str, int]) -> int:
     kind = values["kind"]
     if kind == Kind.LAYER:
         return values["n_in"] * values["n_out"]
-    if kind > Kind.WINDOW_SUM or values["unit_kernel"]:
+    if kind in (Kind.WINDOW_MAXIMUM, Kind.ADDITION) or values["unit_kernel"]:
         return 0
     outputs = values["out_height"] * values["out_width"] * values["n_out"]
     taps = values["kernel_height"] * values["kernel_width"]
-    return outputs * taps * (1 if kind == Kind.WINDOW_SUM else values["n_in"])
+    each = kind in (Kind.WINDOW_SUM, Kind.DEPTHWISE)
+    return outputs * taps * (1 if each else values["n_in"])
 
 
 @dataclass

@@ -90,11 +90,11 @@ def _work(trace: Any) -> dict[str, int]:
     """Clocks that the stages need for a pair of inferences, if nothing ever waits."""
     d, kind = trace.descriptor, trace.descriptor["kind"]
     outputs = d.get("out_height", 1) * d.get("out_width", 1)
-    if kind >= Kind.WINDOW_SUM:
+    if Kind(kind).in_window:
         taps = 2 if kind == Kind.ADDITION else d["kernel_height"] * d["kernel_width"]
         return {"window": outputs * d["n_out"] * taps}
     counts, kept = trace.counts, trace.kept
-    blocks, positions = 1, outputs
+    blocks, positions, loads = 1, outputs, 0
     if kind == Kind.LAYER:
         kept = np.broadcast_to(kept[:, None], (len(kept), *counts.shape))
         positions = 1
@@ -103,13 +103,14 @@ def _work(trace: Any) -> dict[str, int]:
     else:
         counts, kept = _pixels(d, counts, kept)
         blocks = len(kept)
+        loads = blocks * d["padded_in"] // 2 if kind == Kind.DEPTHWISE else 0
     entries = np.where(kept, counts, 0)
     if d["is_complex"]:
         entries[..., 0] *= 2
     return {
         "forward": blocks * d["padded_in"],
         # A directory word without entries to execute takes a clock as well.
-        "lanes": int(np.maximum(entries, 1).sum()),
+        "lanes": int(np.maximum(entries, 1).sum()) + loads,
         "backward": positions * d["padded_out"],
     }
 

@@ -4,12 +4,14 @@
 
 from dataclasses import dataclass
 
-from spectramac.spec.descriptor import MAP_WORDS
+from spectramac.spec.descriptor import n_words
 
-__all__ = ["MAP_FETCH_CYCLES", "LayerCycles"]
+__all__ = ["LayerCycles", "fetch_cycles"]
 
-MAP_FETCH_CYCLES = MAP_WORDS + 2
-"""Reading the descriptor of a layer over maps and starting it."""
+
+def fetch_cycles(kind: int) -> int:
+    """Reading the descriptor of a layer of ``kind`` and starting its loops."""
+    return n_words(kind) + 2
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,17 @@ allow. *Uniform*: columns are padded to one count, so that the directory needs a
 stores the fewest bits wins.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectramac.compiler.directory import Directory
-from spectramac.compiler.entries import Ints, choose_rows, make_entries
+from spectramac.compiler.entries import Ints, choose_rows, index_reach, make_entries
 from spectramac.compiler.errors import CompileError
 from spectramac.model.network import Layer
 from spectramac.spec.config import AcceleratorConfig
@@ -32,6 +34,7 @@ __all__ = [
     "is_diagonal",
     "lay_out",
     "make_layout",
+    "padded_if_smaller",
 ]
 
 MAX_COUNT = (1 << COUNT_WIDTH) - 1
@@ -119,6 +122,15 @@ class Layout:
         return int(self._words(n_entries) * per_word + COUNT_WIDTH * n_directory_words)
 
 
+_Layout = TypeVar("_Layout", bound=Layout)
+
+
+def padded_if_smaller(make: Callable[[int | None], _Layout]) -> _Layout:
+    """What ``make`` gives for the count that all columns are padded to, if that stores less than None."""
+    layout = make(None)
+    return make(int(layout.counts.max())) if layout.uniform_bits < layout.stored_bits else layout
+
+
 def is_diagonal(layer: Layer) -> bool:
     """Whether S connects only pairs of the same number in their blocks, as block-circulants do."""
     if not (layer.t_in.is_fft and layer.t_out.is_fft and layer.t_in.n == layer.t_out.n):
@@ -195,10 +207,7 @@ def _groupings(
         place = RowPlacement.make(layer.t_out.n // 2, size, config.n_lanes, bin_major)
         if place.depth > config.accumulator_depth:
             continue
-        layout = make_layout(layer, directory, place, is_indexed)
-        if layout.uniform_bits < layout.stored_bits:
-            layout = make_layout(layer, directory, place, is_indexed, int(layout.counts.max()))
-        yield layout
+        yield padded_if_smaller(partial(make_layout, layer, directory, place, is_indexed))
         if len(tried) > MAX_GROUPS:
             return
 
@@ -246,13 +255,13 @@ def make_layout(
 ) -> Layout:
     """A layout; columns that have entries are padded to ``uniform`` of them, if that is given."""
     is_narrow = layer.coefficient_bits <= 4
-    step = 16 if is_narrow else 256
+    step = index_reach(is_narrow) if is_indexed else None
     n_row_pairs = len(directory.a)
     counts, parts = [], []
     for start in range(0, n_row_pairs, place.n_blocks * place.half):
         rows = slice(start, start + place.n_blocks * place.half)
         a, b = (place.cube(v[rows], directory.in_frame) for v in (directory.a, directory.b))
-        chosen = choose_rows((a | b) != 0, step if is_indexed else None, uniform)
+        chosen = choose_rows((a | b) != 0, step, uniform)
         count = chosen.sum(axis=0).max(axis=0)
         counts.append(count)
         parts.append(make_entries(a, b, chosen, count))

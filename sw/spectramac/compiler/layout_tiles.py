@@ -10,8 +10,8 @@ all output channels, a descriptor computes some of them (:func:`channels_at_once
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramac.compiler.entries import Bools, choose_rows, make_entries
-from spectramac.compiler.layout import MAX_COUNT, CompileError, Layout
+from spectramac.compiler.entries import Bools, choose_rows, index_reach, make_entries
+from spectramac.compiler.layout import MAX_COUNT, CompileError, Layout, padded_if_smaller
 from spectramac.model.tiles import TileConvolution
 from spectramac.spec.config import AcceleratorConfig
 
@@ -90,7 +90,7 @@ def _make(
 ) -> Layout:
     """A layout; its columns are padded to one count where that stores less."""
     is_narrow = node.coefficient_bits <= 4
-    step = (16 if is_narrow else 256) if is_indexed else None
+    step = index_reach(is_narrow) if is_indexed else None
     half, used = node.side**2 // 2, len(a)
     stored: Bools = (a | b) != 0
 
@@ -113,8 +113,7 @@ def _make(
             n_pairs=2 * int(node.coefficients.any(axis=-1).sum()),
         )
 
-    best = layout(None)
-    return layout(int(best.counts.max())) if best.uniform_bits < best.stored_bits else best
+    return padded_if_smaller(layout)
 
 
 def _exceeds(node: TileConvolution, what: str, needed: int, available: int) -> CompileError:

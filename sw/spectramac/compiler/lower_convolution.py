@@ -26,12 +26,13 @@ from spectramac.compiler.convolution_layout import (
 from spectramac.compiler.layout import MAX_COUNT, CompileError, Layout, lay_out
 from spectramac.compiler.map_view import MapView, Pass, Span, Tables, map_values, sources
 from spectramac.model.convolution import Convolution, FullyConnected
+from spectramac.model.map_window import Window
 from spectramac.model.network import Layer
 from spectramac.spec.config import OUTPUT_SLOTS, AcceleratorConfig
 from spectramac.spec.descriptor import Kind
 from spectramac.spec.memory import memories
 
-__all__ = ["convolution_passes", "dense_passes", "equal_parts", "fits"]
+__all__ = ["convolution_passes", "dense_passes", "equal_parts", "fits", "ring_values"]
 
 
 def equal_parts(size: int, n: int, multiple: int = 1) -> list[Span]:
@@ -167,7 +168,9 @@ def convolution_passes(
                 "kind": Kind.CONVOLUTION,
                 "maximum": node.maximum,
                 "padded_in": node.padded_channels,
-                **_ring(node, layout, part),
+                **ring_values(node.window, part, layout.clear_depth),
+                "phase_words": layout.phase_words,
+                **{f"entry_{f}": layout.starts[f] for f in (1, 2, 3)},
             }
             yield Pass(node.name, values, tables)
 
@@ -182,21 +185,17 @@ def _convolution_cuts(node: Convolution, parts: int, config: AcceleratorConfig) 
     return _cuts(replace(node.layer, name=node.name), parts, make, config)
 
 
-def _ring(node: Convolution, layout: ConvolutionLayout, target: MapView) -> dict[str, int]:
-    """Fields of the walk and of the ring of accumulators."""
-    (h, w), (sy, sx) = node.window.kernel, node.window.stride
+def ring_values(window: Window, target: MapView, rows: int) -> dict[str, int]:
+    """Fields of the walk and of the ring of accumulators, where an output pixel has so many ``rows``."""
+    (h, w), (sy, sx) = window.kernel, window.stride
     walk = (target.height - 1) * sy + h, (target.width - 1) * sx + w
-    rows = layout.clear_depth
-    _, behind = ring_positions(node.window, walk[1])
-    starts = layout.starts
+    _, behind = ring_positions(window, walk[1])
     return {
         "walk_height": walk[0],
         "walk_width": walk[1],
         "pixel_rows": rows,
         "line_rows": -(-walk[1] // sx) * rows,
         "retire_rows": behind * rows,
-        "phase_words": layout.phase_words,
-        **{f"entry_{f}": starts[f] for f in (1, 2, 3)},
     }
 
 

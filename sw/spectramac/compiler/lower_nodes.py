@@ -3,11 +3,8 @@
 """Nodes of an integer network graph as passes: one or more descriptors each."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
-
-import numpy as np
 
 from spectramac.compiler.compile import check_bias, exceeds, requantization
 from spectramac.compiler.lower_convolution import (
@@ -16,6 +13,7 @@ from spectramac.compiler.lower_convolution import (
     equal_parts,
     fits,
 )
+from spectramac.compiler.lower_depthwise import depthwise_passes, some_channels
 from spectramac.compiler.lower_tiles import tile_passes
 from spectramac.compiler.map_view import MapView, Pass, Span, Tables, map_values, sources
 from spectramac.model.convolution import Convolution, FullyConnected
@@ -27,7 +25,7 @@ from spectramac.model.tiles import TileConvolution
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.descriptor import Kind
 
-__all__ = ["node_passes", "some_channels"]
+__all__ = ["node_passes"]
 
 Size = tuple[int, int]
 _LARGEST_WINDOW = 255
@@ -112,6 +110,10 @@ def _depthwise(
     config: AcceleratorConfig,
 ) -> Iterator[Pass]:
     check_bias(node.name, node.bias, config)
+    on_lanes = depthwise_passes(node, inputs[0], target, sizes[0], config)
+    if on_lanes is not None:
+        yield from on_lanes
+        return
     for span, tables, values in _cuts(node, config):
         per_input = node.n_out // node.channels
         first, end = span
@@ -120,27 +122,6 @@ def _depthwise(
         fields = _window_values(Kind.WINDOW_SUM, node, node.window, source, outputs, sizes[0])
         fields |= values | {"multiplicity": per_input, "maximum": node.maximum}
         yield Pass(node.name, fields, tables)
-
-
-@lru_cache(maxsize=1024)
-def some_channels(node: DepthwiseConvolution, first: int, end: int) -> DepthwiseConvolution:
-    """The node for input channels from ``first`` to ``end``; row shifts belong to pairs of output channels."""
-
-    def part(value: Any, where: slice) -> Any:
-        return value if isinstance(value, int) else np.asarray(value)[where]
-
-    per_input = node.n_out // node.channels
-    outputs = slice(first * per_input, end * per_input)
-    assert outputs.start % 2 == 0
-    return replace(
-        node,
-        channels=end - first,
-        coefficients=node.coefficients[outputs],
-        bias=node.bias[outputs],
-        multiplier=part(node.multiplier, outputs),
-        shift=part(node.shift, outputs),
-        row_shift=part(node.row_shift, slice(outputs.start // 2, -(-outputs.stop // 2))),
-    )
 
 
 @lru_cache(maxsize=1024)

@@ -11,10 +11,10 @@ from spectramac.compiler.layout import CompileError, Layout
 from spectramac.model.image import Chunks, from_chunks
 from spectramac.spec import descriptor as descriptors
 from spectramac.spec.config import AcceleratorConfig
-from spectramac.spec.image import Section
 from spectramac.spec.memory import BUS_WIDTH, memories
+from spectramac.spec.section import Section
 
-__all__ = ["MemoryImage", "pack_coefficients", "pack_indices"]
+__all__ = ["MemoryImage", "pack_coefficients", "pack_indices", "to_words"]
 
 _REMEDIES = {
     "coefficient": "lower the density or use fewer bits",
@@ -36,7 +36,7 @@ def pack_coefficients(layout: Layout, config: AcceleratorConfig) -> Chunks:
         lanes = _pad_even(pair).reshape(-1, 2, config.n_lanes).transpose(0, 2, 1)
     else:
         lanes = np.stack([a, b], axis=-1)
-    return _chunks(lanes.reshape(layout.n_words, 2 * config.n_lanes))
+    return to_words(lanes.reshape(layout.n_words, 2 * config.n_lanes))
 
 
 def pack_indices(layout: Layout, config: AcceleratorConfig) -> Chunks:
@@ -45,14 +45,14 @@ def pack_indices(layout: Layout, config: AcceleratorConfig) -> Chunks:
     if layout.is_narrow:
         pairs = _pad_even(d).reshape(-1, 2, config.n_lanes)
         d = pairs[:, 0] | pairs[:, 1] << 4
-    return _chunks(d.reshape(layout.n_words, config.n_lanes))
+    return to_words(d.reshape(layout.n_words, config.n_lanes))
 
 
 def _pad_even(values: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.pad(values, ((0, len(values) % 2), (0, 0)))
 
 
-def _chunks(data: NDArray[np.int64]) -> Chunks:
+def to_words(data: NDArray[np.int64]) -> Chunks:
     """Words given as bytes (n_words, bytes), lowest first."""
     per_chunk = BUS_WIDTH // 8
     padding = -data.shape[1] % per_chunk

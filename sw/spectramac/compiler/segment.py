@@ -10,8 +10,8 @@ from spectramac.compiler.map_view import Pass, Tables
 from spectramac.compiler.memory_image import MemoryImage
 from spectramac.spec import descriptor as descriptors
 from spectramac.spec.config import AcceleratorConfig
-from spectramac.spec.image import Section
 from spectramac.spec.memory import memories
+from spectramac.spec.section import Section
 
 __all__ = ["Program"]
 

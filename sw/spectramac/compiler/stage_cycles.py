@@ -80,10 +80,15 @@ class Backward:
         self.config = config
         self.log2_n = d["out_log2_n"]
         self.clear_depth = d["clear_depth"]
-        self.in_ring = d["kind"] == Kind.CONVOLUTION
+        self.in_ring = Kind(d["kind"]).in_ring
         self.next_start = 0
         self.frame_free = 0
         self.last_write = 0
+
+    @property
+    def end(self) -> int:
+        """The cycle after the layer's loops."""
+        return max(self.last_write + 1, self.next_start) + 1
 
     def start(self, not_before: int, size: int) -> int:
         """Run a group of ``size`` samples; returns the cycle in which its bank is released."""
@@ -208,10 +213,8 @@ class Lanes:
         per_block = self.pairs_per_block
         is_complex = self.is_complex
         for i, (row, keep) in enumerate(zip(counts, kept, strict=True)):
-            issue = max(self.read, written[i // per_block] + 1)
-            self.pair_read = issue + 1
-            present = self._advance(issue + 2)
-            self.step = max(self.step, present - 1, self.counts_known - 1)
+            self._pair(written[i // per_block])
+            self.step = max(self.step, self.counts_known - 1)
             for kind, (count, is_kept) in enumerate(zip(row, keep, strict=True)):
                 if count and is_kept:
                     duration = 2 * count if is_complex and kind == 0 else count
@@ -222,6 +225,16 @@ class Lanes:
                     self.step += 1
             self._leave()
 
+    def _pair(self, written: int) -> None:
+        """A column pair, whose last sample is written then, to the scheduler."""
+        issue = max(self.read, written + 1)
+        self.pair_read = issue + 1
+        present = self._advance(issue + 2)
+        self.step = max(self.step, present - 1)
+
+    def _before_marker(self) -> None:
+        """What the scheduler does when it has a marker, before it passes that on."""
+
     def end(self, final: bool, rows: int | None = 1) -> tuple[int, int]:
         """The marker, which takes ``rows`` cycles of the lanes; None: it does not reach them.
 
@@ -231,6 +244,7 @@ class Lanes:
         self.reader_free = release + 1
         present = self._advance(release + 1)
         self.step = max(self.step, present - 1)
+        self._before_marker()
         complete = 0
         if rows is None:
             self.step += 1

@@ -28,11 +28,11 @@ from spectramac.compress.techniques import (
 from spectramac.graph.evaluate import activations
 from spectramac.graph.graph import Graph
 from spectramac.graph.nodes import Conv
+from spectramac.model.tiles import TILE_SIDES
 from spectramac.spec.config import AcceleratorConfig
 
 __all__ = ["Candidate", "candidate_forms", "choose_forms"]
 
-TILES = (4, 8, 16)
 BATCH = 8
 """Inputs that a candidate is calibrated with, at most."""
 
@@ -77,7 +77,7 @@ def candidate_forms(
         "direct": Form(PrunedConv(lanes), density, rows) if density < 1 else Form(None, 1.0, rows)
     }
     forms["sft"] = Form(SftConv(8, 8, lanes), density, layer)
-    for tile in TILES:
+    for tile in TILE_SIDES:
         if tile * tile <= config.n_max:
             forms[f"tiles {tile}"] = Form(SpectralConv(tile), density, rows)
     return forms

@@ -24,6 +24,7 @@ from spectramac.compress.tile_codes import TileCodes, tile_codes
 from spectramac.graph.node import Node
 from spectramac.graph.nodes import Conv, Dense
 from spectramac.model.network import Transform
+from spectramac.model.tiles import TILE_SIDES
 
 __all__ = ["Coded", "Coder", "FloatCoder", "Form"]
 
@@ -140,11 +141,11 @@ class FloatCoder:
 
     def _tiles(self, node: Conv, technique: SpectralConv, x: NDArray[Any]) -> TileCodes:
         form, weights = self._form(node), kernel_4d(node.weight)
-        if technique.tile not in (4, 8, 16) or max(weights.shape[2:]) > technique.tile:
+        if technique.tile not in TILE_SIDES or max(weights.shape[2:]) > technique.tile:
             raise NodeRefusedError(
                 node,
                 f"its kernel is {weights.shape[2:]} and the tiles are {technique.tile} x {technique.tile}",
-                "use tiles of 4, 8 or 16 that are not below the kernel",
+                f"use tiles of {', '.join(map(str, TILE_SIDES))} that are not below the kernel",
             )
         return tile_codes(weights, technique.tile, form.density, form.quantization.bits, x)
 

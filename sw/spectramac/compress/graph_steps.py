@@ -7,7 +7,7 @@ lies in memory as it is (docs/design-convolutions.md) and a dense layer behind t
 weights; a Softmax at the end is the host's.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
@@ -97,15 +97,13 @@ class Plan:
     Attributes
     ----------
     graph : Graph
-    input_axes : tuple of int
-        Axes of one input that give it channels first.
     input, output : View
-        Of the input after that transposition, and of the graph's output (before a Softmax).
+        Of the graph's input and output (before a Softmax). Transpositions and reshapes of the input, before anything is
+        computed, are in the order of its view.
     steps : tuple of Step
     """
 
     graph: Graph
-    input_axes: TensorShape
     input: View
     output: View
     steps: tuple[Step, ...]
@@ -155,7 +153,9 @@ class _Planner:
         self.refusals: list[Refusal] = []
         self.views: dict[str, View] = {}
         self.steps: list[Step] = []
-        self.axes: TensorShape = tuple(range(len(graph.input.shape)))
+        # Tensors that are only the input in another shape or order, by their elements' positions in it.
+        self.rearranged = {graph.input.name: np.arange(prod(graph.input.shape))}
+        self.input = _natural(graph.input.name, graph.input.shape[:3])
 
     def plan(self) -> Plan:
         graph = self.graph
@@ -163,7 +163,7 @@ class _Planner:
             problem = f"its input has shape {graph.input.shape}"
             self.refuse(graph.nodes[0], problem, "use one or two spatial axes")
         else:
-            self.views[graph.input.name] = _natural(graph.input.name, graph.input.shape)
+            self.views[graph.input.name] = self.input
         for node in graph.nodes:
             if not all(name in self.views for name in node.inputs):
                 continue  # behind a refused node
@@ -181,9 +181,7 @@ class _Planner:
                 f"{graph.name} cannot be lowered to an integer network",
                 [Refusal(node.name, node.operator, "the graph only reorders", "give it layers")],
             )
-        first = next(v for step in self.steps for v in step.inputs if v.map == graph.input.name)
-        source = View(first.map, first.shape, first.order)
-        return Plan(graph, self.axes, source, self.views[graph.output.name], tuple(self.steps))
+        return Plan(graph, self.input, self.views[graph.output.name], tuple(self.steps))
 
     def refuse(self, node: Node, problem: str, remedy: str) -> None:
         self.refusals.append(NodeRefusedError(node, problem, remedy).refusal)
@@ -197,6 +195,8 @@ class _Planner:
         elif isinstance(node, Flatten | Reshape):
             self.check_same_quantization(node)
             self.views[node.name] = view
+            if isinstance(node, Reshape) and len(node.shape) in (2, 3):
+                self.rearrange_input(node, lambda order: order)
         elif isinstance(node, ReLU) and self.joins(node):
             index = next(i for i, s in enumerate(self.steps) if s.tensor == node.inputs[0])
             before = self.steps[index]
@@ -223,21 +223,36 @@ class _Planner:
         return _natural(node.name, self.graph.tensors[node.name].shape)
 
     def transpose(self, node: Transpose) -> None:
-        graph = self.graph
-        if node.inputs[0] != graph.input.name or len(graph.readers(graph.input.name)) > 1:
+        self.check_same_quantization(node)
+        if not self.rearrange_input(node, lambda order: order.transpose(node.axes)):
             raise NodeRefusedError(
                 node,
                 "it moves data inside the network",
                 "export the model with channels first throughout",
             )
-        self.check_same_quantization(node)
-        self.axes = node.axes
-        shape = graph.tensors[node.name].shape
-        self.views[node.name] = replace(_natural(node.name, shape), map=graph.input.name)
+
+    def rearrange_input(self, node: Node, move: Callable[[NDArray[Any]], NDArray[Any]]) -> bool:
+        """If only this node reads the input, or what was made of it like this, the host rearranges it."""
+        source, shape = node.inputs[0], self.graph.tensors[node.name].shape
+        if source not in self.rearranged or len(self.graph.readers(source)) > 1:
+            return False
+        order = self.rearranged[source].reshape(self.graph.tensors[source].shape)
+        self.rearranged[node.name] = move(order).ravel()
+        view = replace(_natural(node.name, shape), map=self.graph.input.name)
+        self.views[node.name] = view
+        self.input = replace(view, order=self.rearranged[node.name][view.order])
+        return True
 
     def check_same_quantization(self, node: Node) -> None:
-        before = self.graph.tensors[node.inputs[0]].quantization
-        if node.quantization is not None and not node.quantization.equals(before):
+        """A change of shape states the scale that there was, or that of the step before it, which had none."""
+        source = node.inputs[0]
+        before = self.graph.tensors[source].quantization
+        if node.quantization is None or node.quantization.equals(before):
+            return
+        index = next((i for i, s in enumerate(self.steps) if s.tensor == source), None)
+        if before is None and index is not None and len(self.graph.readers(source)) == 1:
+            self.steps[index] = replace(self.steps[index], tensor=node.name)
+        else:
             raise NodeRefusedError(
                 node,
                 "it changes the scale",

@@ -58,7 +58,8 @@ def _scale(q: Quantization | None, node: Node, what: str) -> float:
         raise NodeRefusedError(
             node,
             f"{what} has the zero point {int(q.zero_point)} (int8)",
-            "quantize activations symmetrically (in onnxruntime: QInt8 with ActivationSymmetric)",
+            "quantize activations symmetrically (in onnxruntime: QInt8 with ActivationSymmetric), "
+            "or drop the model's scales and calibrate anew (`spectramac compile --requantize`)",
         )
     return float(q.scale)
 

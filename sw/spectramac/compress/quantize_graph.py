@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from spectramac.compress.blocks import Floats
 from spectramac.compress.graph_codes import FloatCoder, Form
-from spectramac.compress.graph_steps import Plan, plan_graph, to_map
+from spectramac.compress.graph_steps import Plan, plan_graph
 from spectramac.compress.lower_graph import keeps_scale, lower
 from spectramac.compress.quantize import activation_scale
 from spectramac.graph.evaluate import activations
@@ -74,8 +74,8 @@ def arrange_input(plan: Plan, x: NDArray[Any]) -> NDArray[Any]:
     x = np.asarray(x)
     if x.shape[1:] != shape or x.ndim == 0:
         raise ValueError(f"inputs must have shape (batch, *{shape}), not {x.shape}")
-    moved = x.transpose(0, *(axis + 1 for axis in plan.input_axes))
-    return to_map(moved, moved.shape[1:])
+    rows: NDArray[Any] = x.reshape(len(x), -1)[:, plan.input.order]
+    return rows.reshape(len(x), *plan.input.shape)
 
 
 def _scale(tensor: str, values: Floats, method: Literal["max", "percentile", "mse"]) -> float:

@@ -254,7 +254,7 @@ class Builder:
             return x
         exclusive = not x.shared and x.tensor not in self._read
         positive = quantization.minimum == int(quantization.zero_point)
-        if positive and exclusive and isinstance(self._nodes.get(x.tensor), Dense | Conv | Add):
+        if positive and exclusive and isinstance(self._computed(x.tensor), Dense | Conv | Add):
             return self.quantize(name, self.elementwise(ReLU, name, x), quantization)
         if tensor.quantization is None and exclusive:
             self._tensors[x.tensor] = replace(tensor, quantization=quantization)
@@ -265,6 +265,13 @@ class Builder:
             return x
         node = Requantize(name=self.free_name(name), inputs=(x.tensor,), quantization=quantization)
         return replace(x, tensor=self.add_node(node).tensor, shared=False)
+
+    def _computed(self, tensor: str) -> Node | None:
+        """The node that computes a tensor's elements; None for the input's."""
+        node = self._nodes.get(tensor)
+        while isinstance(node, Flatten | Reshape):
+            node = self._nodes.get(node.inputs[0])
+        return node
 
     # -- shape and order ------------------------------------------------------------------------------------
 

@@ -206,6 +206,12 @@ def compilecommand(
         float | None,
         typer.Option(min=0, help="--form auto: relative RMS error that a layer may have."),
     ] = None,
+    requantize: Annotated[
+        bool,
+        typer.Option(
+            "--requantize", help="Drop the scales of a QDQ model and calibrate anew, symmetrically."
+        ),
+    ] = False,
 ) -> None:
     """Compile a network, a network graph or an ONNX model for a configuration."""
     from spectramac.host import cli_graph
@@ -214,7 +220,7 @@ def compilecommand(
     if cli_graph.is_graph_model(network):
         cli_graph.compile_file(
             network, output, config, data=data, graph=graph, explain=explain,
-            options=cli_graph.FormOptions(form, density, bits, max_error),
+            options=cli_graph.FormOptions(form, density, bits, max_error, requantize),
         )  # fmt: skip
         return
     from spectramac.compiler.compile import compile_network
@@ -275,7 +281,7 @@ def run(
 
         np.save(output, result.outputs, allow_pickle=False)
         cli_report.note(f"wrote {output}")
-    cli_report.show(runs.run_table(model, transport.value, sample, result, golden))
+    cli_report.show(cli_run.run_table(model, transport.value, sample, result, golden))
     if check:
         differences = runs.compare(model, sample.x, result, golden)
         if differences:

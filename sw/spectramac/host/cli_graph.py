@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.table import Table
 
 from spectramac.compiler.graph_compile import compile_graph
 from spectramac.host import cli_report
@@ -19,7 +18,7 @@ from spectramac.host.cli_run import differences_of
 from spectramac.host.graph_accelerator import GraphAccelerator, GraphRunResult
 from spectramac.host.inputs import check_inputs
 from spectramac.host.transport import open_transport
-from spectramac.model.batch import accuracy, quantize_input
+from spectramac.model.batch import quantize_input
 from spectramac.model.graph_file import is_graph_file, load_graph, save_graph
 from spectramac.model.graph_network import GraphNetwork, run_graph
 from spectramac.model.map_node import Arithmetic, Shape
@@ -38,7 +37,6 @@ __all__ = [
     "load_data",
     "open_model",
     "read_graph",
-    "run_table",
 ]
 
 
@@ -94,12 +92,15 @@ class FormOptions:
     density : float
     bits : int
     max_error : float or None
+    requantize : bool
+        Also those of a quantized model, whose scales are dropped.
     """
 
     form: str = "auto"
     density: float = 1.0
     bits: int = 8
     max_error: float | None = None
+    requantize: bool = False
 
 
 def _forms(graph: Any, x: NDArray[Any], config: AcceleratorConfig, options: FormOptions) -> Any:
@@ -137,12 +138,19 @@ def read_graph(
         )
     from spectramac.compress.qdq_graph import integer_graph
     from spectramac.compress.quantize_graph import quantize_graph
+    from spectramac.graph.dequantize import dequantized
     from spectramac.host.cli_compress import onnx_graph
 
     graph = onnx_graph(path)
     x = _array(data)
-    if graph.is_quantized:
+    if graph.is_quantized and not options.requantize:
+        if options != FormOptions():
+            raise ValueError(
+                f"{path} is quantized and keeps its integers; --form, --density, --bits and --max-error "
+                "need --requantize"
+            )
         return integer_graph(graph, x).network
+    graph = dequantized(graph)
     return quantize_graph(graph, x, forms=_forms(graph, x, config, options)).network
 
 
@@ -273,34 +281,3 @@ def compare(
         if n:
             differences.append(f"{n} outputs of the golden model differ from the network's")
     return differences
-
-
-def run_table(
-    model: GraphModel,
-    transport: str,
-    data: Data,
-    result: GraphRunResult,
-    golden: GraphRunResult,
-) -> Table:
-    """The report of a run."""
-    rows: list[tuple[str, object]] = [
-        ("network", model.image.name),
-        ("configuration", model.config.name),
-        ("transport", transport),
-        ("inferences", len(result.outputs)),
-        ("passes", result.n_passes),
-    ]
-    if data.labels is not None:
-        flat = result.outputs.reshape(len(result.outputs), -1)
-        rows.append(("accuracy", f"{accuracy(flat, data.labels):.2f} %"))
-    if transport != "model":
-        rows.append(("differing outputs", int((result.outputs != golden.outputs).sum())))
-        rows.append(("cycles per inference, counted", f"{result.cycles_per_inference:.1f}"))
-    rows += [
-        ("cycles per inference, predicted", f"{golden.cycles_per_inference:.1f}"),
-        ("columns skipped", result.counters["columns_skipped"]),
-        ("saturated outputs", result.counters["saturations"]),
-        ("saturated inside", ", ".join(result.warnings) or "never"),
-        ("stored bytes", model.image.stored_bytes),
-    ]
-    return cli_report.table("Run", ("", ""), rows)

@@ -13,6 +13,9 @@ from spectramac.host.accelerator import Accelerator, RunResult
 from spectramac.host.cli_files import Data, Model
 from spectramac.host.transport import open_transport
 from spectramac.model.batch import accuracy
+from spectramac.spec.config import AcceleratorConfig
+from spectramac.spec.graph_image import GraphImage
+from spectramac.spec.image import Image
 
 __all__ = ["compare", "differences_of", "execute", "run_table"]
 
@@ -85,26 +88,46 @@ def compare(model: Model, x: NDArray[np.int8], result: RunResult, golden: RunRes
     return differences
 
 
+class Measured(Counted, Protocol):
+    """A run's figures besides."""
+
+    @property
+    def n_passes(self) -> int: ...
+    @property
+    def cycles_per_inference(self) -> float: ...
+
+
+class Compiled(Protocol):
+    """A model of either kind."""
+
+    @property
+    def config(self) -> AcceleratorConfig: ...
+    @property
+    def image(self) -> Image | GraphImage: ...
+
+
 def run_table(
-    model: Model, transport: str, data: Data, result: RunResult, golden: RunResult
+    model: Compiled, transport: str, data: Data, result: Measured, golden: Measured
 ) -> Table:
     """The report of a run."""
+    counters = result.counters
     rows: list[tuple[str, object]] = [
         ("configuration", model.config.name),
         ("transport", transport),
-        ("inferences", len(data.x)),
+        ("inferences", len(result.outputs)),
         ("passes", result.n_passes),
     ]
     if data.labels is not None:
-        rows.append(("accuracy", f"{accuracy(result.outputs, data.labels):.2f} %"))
+        flat = result.outputs.reshape(len(result.outputs), -1)
+        rows.append(("accuracy", f"{accuracy(flat, data.labels):.2f} %"))
     if transport != "model":
         rows.append(("differing outputs", int((result.outputs != golden.outputs).sum())))
         rows.append(("cycles per inference, counted", f"{result.cycles_per_inference:.1f}"))
     rows += [
         ("cycles per inference, predicted", f"{golden.cycles_per_inference:.1f}"),
-        ("lane utilisation", f"{100 * result.utilisation:.1f} %"),
-        ("columns skipped", result.counters["columns_skipped"]),
-        ("saturated outputs", result.counters["saturations"]),
+        ("lane utilisation", f"{100 * counters['lane_busy'] / max(1, counters['cycles']):.1f} %"),
+        ("columns skipped", counters["columns_skipped"]),
+        ("saturated outputs", counters["saturations"]),
         ("saturated inside", ", ".join(result.warnings) or "never"),
         ("stored bytes", model.image.stored_bytes),
     ]

@@ -145,7 +145,7 @@ class GraphAccelerator(Device):
         image = self._loaded()
         inputs = _check(image, x)
         tally = Tally(image.n_layers)
-        total, n_passes = len(inputs), 0
+        total, n_passes, n_pairs = len(inputs), 0, 0
         outputs = np.zeros((total, *image.output_shape), np.int8)
         if progress is not None:
             progress(0, total)
@@ -159,6 +159,7 @@ class GraphAccelerator(Device):
                 layer += segment.n_layers
             outputs[part] = host.outputs
             n_passes += 1
+            n_pairs += host.n_pairs
             if progress is not None:
                 progress(part.stop, total)
         node_cycles: dict[str, int] = {}
@@ -170,10 +171,7 @@ class GraphAccelerator(Device):
             layer_cycles=tally.layer_cycles,
             node_cycles=node_cycles,
             n_passes=n_passes,
-            n_pairs=sum(
-                -(-min(2 * image.max_pairs, total - n) // 2)
-                for n in range(0, total, 2 * image.max_pairs)
-            ),
+            n_pairs=n_pairs,
             warnings=tally.warnings,
         )
 
@@ -186,7 +184,10 @@ class GraphAccelerator(Device):
         timeout: float,
         max_cycles: int | None,
     ) -> None:
-        self._write_memories(self._missing(segment))
+        missing = self._missing(segment)
+        for name in missing:  # a write may fail half-way
+            self._held.pop(name, None)
+        self._write_memories(missing)
         self._held |= segment.sections
         loads: list[Read | Write] = []
         for transfer in segment.loads:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from spectramac.model.program import Memories, ProgramError
 from spectramac.model.program_convolution import ConvolutionProgram
+from spectramac.model.program_depthwise import DepthwiseProgram
 from spectramac.model.program_layer import LayerProgram, LayerTrace
 from spectramac.model.program_tiles import TilesProgram
 from spectramac.model.program_window import WindowProgram
@@ -106,6 +107,7 @@ _KINDS: dict[int, type[LayerProgram]] = {
     Kind.WINDOW_SUM.value: WindowProgram,
     Kind.WINDOW_MAXIMUM.value: WindowProgram,
     Kind.ADDITION.value: WindowProgram,
+    Kind.DEPTHWISE.value: DepthwiseProgram,
 }
 
 

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramac.spec.config import AcceleratorConfig
-from spectramac.spec.image import Image, Section
+from spectramac.spec.image import Image
 from spectramac.spec.memory import BUS_WIDTH, memories
+from spectramac.spec.section import Section
 
 __all__ = ["Chunks", "empty_memories", "from_chunks", "image_memories", "to_chunks"]
 

@@ -35,6 +35,7 @@ class LayerTrace:
         Decoded fields.
     counts : int array (n_groups, n_column_pairs, 2 or 3)
         Directory: entries of columns (a, b), or of (complex, a, b). Convolution: phases instead of groups.
+        Depthwise on the lanes: (phases, ``pixel_rows``, 1).
     kept : bool array (n_pairs, n_column_pairs, 2 or 3)
         For each pair of inferences, whether the entries of a directory word were executed. Convolution: for each
         pixel of the map, (n_pairs, in_height, in_width, n_column_pairs, 2 or 3).

@@ -15,13 +15,14 @@ from spectramac.model.fixed import Ints
 from spectramac.model.program_layer import LayerTrace
 from spectramac.model.program_map import MapProgram
 from spectramac.model.spectrum import pair_map
+from spectramac.model.tiles import TILE_SIDES
 from spectramac.spec.registers import OVERFLOWS
 
 Bools = NDArray[np.bool_]
 
 __all__ = ["TilesProgram"]
 
-SIDES = {4: 4, 6: 8, 8: 16}
+SIDES = {(side * side).bit_length() - 1: side for side in TILE_SIDES}
 """T by log2 of its transform's length."""
 CHUNK = 1 << 20
 """Samples of tiles at a time: bounds the memory, changes no result."""

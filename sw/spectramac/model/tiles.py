@@ -31,7 +31,10 @@ from spectramac.model.network import Transform
 from spectramac.model.spectrum import pair_map
 from spectramac.spec.fixed import Format
 
-__all__ = ["TileConvolution", "tile_outputs"]
+__all__ = ["TILE_SIDES", "TileConvolution", "tile_outputs"]
+
+TILE_SIDES = (4, 8, 16)
+"""T."""
 
 
 def tile_outputs(side: int, window: Window) -> Pair:
@@ -74,8 +77,8 @@ class TileConvolution(RequantizedNode):
 
     def __post_init__(self) -> None:
         check_convolution(self, self.window)
-        if self.side not in (4, 8, 16):
-            raise self.fail(f"side must be 4, 8 or 16, not {self.side!r}")
+        if self.side not in TILE_SIDES:
+            raise self.fail(f"side must be one of {TILE_SIDES}, not {self.side!r}")
         if max(self.window.kernel) > self.side:
             raise self.fail(f"kernel must be at most {self.side}, not {self.window.kernel}")
         q = np.array(self.coefficients, np.int64)

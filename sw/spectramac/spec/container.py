@@ -8,7 +8,9 @@ The layout is in :mod:`spectramac.spec.image`. Lengths are bounded before anythi
 import hashlib
 import json
 import struct
-from typing import Any
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, Self
 
 from spectramac.spec.errors import (
     ImageChecksumError,
@@ -23,6 +25,7 @@ __all__ = [
     "MAX_FILE_BYTES",
     "MAX_HEADER_BYTES",
     "MAX_PAYLOAD_BYTES",
+    "StoredFile",
     "canonical_json",
     "unwrap",
     "wrap",
@@ -92,6 +95,73 @@ def unwrap(data: bytes, name: str) -> tuple[bytes, bytes]:
         raise ImageChecksumError(f"{name} must match its SHA-256 checksum; it is damaged: {remedy}")
     start = _PREFIX.size + header_bytes
     return body[_PREFIX.size : start], body[start:]
+
+
+def _refuse_constant(text: str) -> None:
+    raise ImageError(f"the header must hold finite numbers only, not {text}")
+
+
+class StoredFile(ABC):
+    """What is kept in a file: a header of canonical JSON, and a payload."""
+
+    what = "an image"
+    """For messages."""
+
+    @abstractmethod
+    def header(self) -> dict[str, Any]:
+        """The file's header."""
+
+    @abstractmethod
+    def payload(self) -> bytes:
+        """What follows it."""
+
+    @classmethod
+    @abstractmethod
+    def parse(cls, header: dict[str, Any], payload: bytes) -> Self:
+        """From a file's parts; any error means that they do not fit."""
+
+    def to_bytes(self) -> bytes:
+        """The file contents."""
+        return wrap(canonical_json(self.header()), self.payload())
+
+    @classmethod
+    def from_bytes(cls, data: bytes, name: str = "image") -> Self:
+        """Parse file contents.
+
+        Parameters
+        ----------
+        data : bytes
+        name : str
+            What to call it in messages.
+
+        Raises
+        ------
+        ImageTruncatedError, ImageChecksumError, ImageVersionError, ImageError
+        """
+        text, payload = unwrap(data, name)
+        try:
+            header = json.loads(text, parse_constant=_refuse_constant)
+            if canonical_json(header) != text:
+                raise ImageError("the header must be canonical JSON")
+            return cls.parse(header, payload)
+        except ImageError as error:
+            raise ImageError(f"{name}: {error}") from None
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise ImageError(
+                f"{name}: the header must have the fields of {cls.what}, format version "
+                f"{FORMAT_VERSION}: {error!r}"
+            ) from None
+
+    def save(self, path: str | Path) -> None:
+        """Write the file."""
+        Path(path).write_bytes(self.to_bytes())
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a file; raises as :meth:`from_bytes`."""
+        with Path(path).open("rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+        return cls.from_bytes(data, str(path))
 
 
 def _check_lengths(name: str, header_bytes: int, payload_bytes: int) -> None:

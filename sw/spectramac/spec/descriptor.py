@@ -44,6 +44,18 @@ class Kind(IntEnum):
     """Maximum pooling, ReLU."""
     ADDITION = 5
     """Of two maps."""
+    DEPTHWISE = 6
+    """Convolution of every channel on its own, on the lanes."""
+
+    @property
+    def in_ring(self) -> bool:
+        """Whether sums are scattered into a ring of accumulators."""
+        return self in (Kind.CONVOLUTION, Kind.DEPTHWISE)
+
+    @property
+    def in_window(self) -> bool:
+        """Whether the window unit runs it."""
+        return self in (Kind.WINDOW_SUM, Kind.WINDOW_MAXIMUM, Kind.ADDITION)
 
 
 @dataclass(frozen=True)
@@ -64,7 +76,11 @@ def _fields() -> tuple[DescriptorField, ...]:
             ("in_two_d", 1, "input transform is two-dimensional"),
             ("out_log2_n", 4, "log2 of the output transform's length; 0 = identity"),
             ("out_two_d", 1, "output transform is two-dimensional"),
-            ("is_complex", 1, "directory has three counts a column pair: complex, real, real"),
+            (
+                "is_complex",
+                1,
+                "counts of a column pair are three: complex, real, real; tiles: one",
+            ),
             ("is_narrow", 1, "4-bit coefficients, two entries a word; else 8-bit, one"),
             ("is_indexed", 1, "entries have row indices; else rows are consecutive"),
             ("bin_major", 1, "accumulators are ordered bin by bin (diagonal patterns)"),
@@ -72,11 +88,7 @@ def _fields() -> tuple[DescriptorField, ...]:
             ("per_row_shift", 1, "row shifts come from row-shift memory"),
             ("relu", 1, "activation function is ReLU; else none"),
             ("row_shift", 5, "uniform row shift"),
-            (
-                "kind",
-                3,
-                "0 layer, 1 convolution, 2 tiles, 3 window sum, 4 window maximum, 5 addition",
-            ),
+            ("kind", 3, ", ".join(f"{k} {k.name.lower().replace('_', ' ')}" for k in Kind)),
             ("maximum", 7, "largest output"),
         ],
         [

@@ -13,27 +13,21 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.container import (
-    FORMAT_VERSION,
-    MAX_FILE_BYTES,
-    MAX_PAYLOAD_BYTES,
-    canonical_json,
+    StoredFile,
     unwrap,
-    wrap,
 )
 from spectramac.spec.errors import ImageError, ImageTooLargeError
 from spectramac.spec.graph_segment import Segment
-from spectramac.spec.image import (
-    MAX_SECTION_WIDTH,
+from spectramac.spec.section import (
     Section,
     check_identity,
     check_integer,
     check_section,
-    refuse_constant,
+    split_sections,
 )
 
 __all__ = ["GraphImage"]
@@ -43,7 +37,7 @@ _MOST = (1 << 16) - 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class GraphImage:
+class GraphImage(StoredFile):
     """A compiled network graph.
 
     Parameters
@@ -187,8 +181,10 @@ class GraphImage:
 
     # The file format.
 
-    def to_bytes(self) -> bytes:
-        """The file contents."""
+    what = "a graph image"
+
+    def header(self) -> dict[str, Any]:
+        """The file's header."""
         header: dict[str, Any] = {key: getattr(self, key) for key in _SCALARS}
         header |= {
             "format": FORMAT,
@@ -198,40 +194,16 @@ class GraphImage:
             "sections": [[s.width, s.n_words] for s in self.sections],
             "segments": [segment.plain() for segment in self.segments],
         }
-        return wrap(canonical_json(header), b"".join(s.data for s in self.sections))
+        return header
+
+    def payload(self) -> bytes:
+        """The sections."""
+        return b"".join(section.data for section in self.sections)
 
     @classmethod
-    def from_bytes(cls, data: bytes, name: str = "image") -> "GraphImage":
-        """Parse file contents; ``name`` is for messages.
-
-        Raises
-        ------
-        ImageTruncatedError, ImageChecksumError, ImageVersionError, ImageError
-        """
-        text, payload = unwrap(data, name)
-        try:
-            header = json.loads(text, parse_constant=refuse_constant)
-            if canonical_json(header) != text:
-                raise ImageError("the header must be canonical JSON")
-            return cls(**_fields(header, payload))
-        except ImageError as error:
-            raise ImageError(f"{name}: {error}") from None
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            raise ImageError(
-                f"{name}: the header must have the fields of a graph image, format version {FORMAT_VERSION}: "
-                f"{error!r}"
-            ) from None
-
-    def save(self, path: str | Path) -> None:
-        """Write the file."""
-        Path(path).write_bytes(self.to_bytes())
-
-    @classmethod
-    def load(cls, path: str | Path) -> "GraphImage":
-        """Read a file; raises as :meth:`from_bytes`."""
-        with Path(path).open("rb") as file:
-            data = file.read(MAX_FILE_BYTES + 1)
-        return cls.from_bytes(data, str(path))
+    def parse(cls, header: dict[str, Any], payload: bytes) -> "GraphImage":
+        """From a file's parts."""
+        return cls(**_fields(header, payload))
 
     @staticmethod
     def is_graph(data: bytes) -> bool:
@@ -261,19 +233,6 @@ def _fields(header: dict[str, Any], payload: bytes) -> dict[str, Any]:
         if not isinstance(header[key], str):
             raise ImageError(f"header field {key!r} must be a string, not {header[key]!r}")
     values = {key: header[key] for key in expected - {"format"}}
-    values["sections"] = _sections(header["sections"], payload)
+    values["sections"] = tuple(split_sections(header["sections"], payload))
     values["segments"] = tuple(Segment.parse(entry) for entry in header["segments"])
     return values
-
-
-def _sections(entries: list[Any], payload: bytes) -> tuple[Section, ...]:
-    sections, offset = [], 0
-    for width, n_words in entries:
-        check_integer("section width", width, 1, MAX_SECTION_WIDTH)
-        check_integer("section n_words", n_words, 0, 8 * MAX_PAYLOAD_BYTES // width)
-        end = offset + -(-width * n_words // 8)
-        sections.append(Section(width, n_words, payload[offset:end]))
-        offset = end
-    if offset != len(payload):
-        raise ImageError(f"the sections must have {len(payload)} bytes in all, not {offset}")
-    return tuple(sections)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from spectramac.spec.errors import ImageError
-from spectramac.spec.image import check_integer
+from spectramac.spec.section import check_integer
 
 __all__ = ["Segment", "Transfer"]
 

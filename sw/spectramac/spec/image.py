@@ -27,131 +27,27 @@ The same image always gives the same bytes. Reading parses JSON and nothing else
 file is executed.
 """
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.container import (
-    FORMAT_VERSION,
-    MAX_FILE_BYTES,
-    MAX_PAYLOAD_BYTES,
-    canonical_json,
-    unwrap,
-    wrap,
+    StoredFile,
 )
 from spectramac.spec.descriptor import PITCH
 from spectramac.spec.descriptor import WORDS as DESCRIPTOR_WORDS
-from spectramac.spec.errors import BuildIdMismatchError, ImageError, ImageTooLargeError
-from spectramac.spec.memory import memories
+from spectramac.spec.errors import ImageError, ImageTooLargeError
+from spectramac.spec.section import (
+    Section,
+    check_identity,
+    check_integer,
+    check_section,
+    split_sections,
+)
 
-__all__ = ["Image", "Placement", "Section"]
-
-MAX_SECTION_WIDTH = 1 << 12
-
-
-def check_integer(what: str, value: Any, low: int, high: int) -> int:
-    """``value``, if it is an integer in this range."""
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise ImageError(f"{what} must be an integer from {low} to {high}, not {value!r}")
-    return value
-
-
-def check_identity(identity: Mapping[str, Any], build_id: int, config: AcceleratorConfig) -> None:
-    """Raise unless an image was compiled for ``config``.
-
-    Raises
-    ------
-    BuildIdMismatchError
-    """
-    if build_id != config.build_id or dict(identity) != config.identity():
-        differing = [
-            f"{key} is {identity.get(key)!r} there and {value!r} here"
-            for key, value in config.identity().items()
-            if identity.get(key) != value
-        ]
-        if len(differing) > 5:
-            differing[4:] = [f"and {len(differing) - 4} more"]
-        raise BuildIdMismatchError(
-            "image",
-            build_id,
-            config.build_id,
-            f"{'; '.join(differing) or 'the image contradicts itself'}; compile the network "
-            f"for configuration {config.name!r}",
-        )
-
-
-def check_section(name: str, section: "Section", config: AcceleratorConfig) -> None:
-    """Raise unless a section fits memory ``name`` of ``config``.
-
-    Raises
-    ------
-    ImageTooLargeError, ImageError
-    """
-    known = {name: m for name, m in memories(config).items() if m.in_image}
-    if name not in known:
-        raise ImageError(
-            f"image section {name!r} must be one of {', '.join(known)}; compile the network again"
-        )
-    memory = known[name]
-    if section.width != memory.width:
-        raise ImageError(
-            f"image section {name!r} must have words of {memory.width} bits, not {section.width}; "
-            "compile the network again"
-        )
-    if section.n_words > memory.depth:
-        raise ImageTooLargeError(
-            f"image section {name!r} has {section.n_words} words, but memory {name!r} of "
-            f"configuration {config.name!r} has a depth of {memory.depth}; compress the network "
-            f"further or compile it for a configuration with a larger {_DEPTHS[name]}"
-        )
-
-
-@dataclass(frozen=True)
-class Section:
-    """Contents of the first words of one memory.
-
-    Parameters
-    ----------
-    width : int
-        Bits of a word.
-    n_words : int
-    data : bytes
-        The words, bit-packed (module docstring).
-    """
-
-    width: int
-    n_words: int
-    data: bytes
-
-    def __post_init__(self) -> None:
-        check_integer("section width", self.width, 1, MAX_SECTION_WIDTH)
-        check_integer("section n_words", self.n_words, 0, 8 * MAX_PAYLOAD_BYTES // self.width)
-        bits = self.width * self.n_words
-        if len(self.data) != -(-bits // 8):
-            raise ImageError(
-                f"a section of {self.n_words} words of {self.width} bits must have {-(-bits // 8)} "
-                f"bytes, not {len(self.data)}"
-            )
-        if bits % 8 and self.data[-1] >> bits % 8:
-            raise ImageError("the bits after the last word of a section must be zero")
-
-    @classmethod
-    def from_words(cls, words: list[int], width: int) -> "Section":
-        """Pack unsigned integers."""
-        packed = 0
-        for i, word in enumerate(words):
-            packed |= check_integer(f"word {i}", word, 0, (1 << width) - 1) << (i * width)
-        return cls(width, len(words), packed.to_bytes(-(-len(words) * width // 8), "little"))
-
-    def words(self) -> list[int]:
-        """Unpack to unsigned integers."""
-        packed = int.from_bytes(self.data, "little")
-        mask = (1 << self.width) - 1
-        return [(packed >> (i * self.width)) & mask for i in range(self.n_words)]
+__all__ = ["Image", "Placement"]
 
 
 @dataclass(frozen=True)
@@ -173,7 +69,7 @@ class Placement:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Image:
+class Image(StoredFile):
     """A compiled network.
 
     Parameters
@@ -299,8 +195,8 @@ class Image:
 
     # The file format.
 
-    def to_bytes(self) -> bytes:
-        """The file contents."""
+    def header(self) -> dict[str, Any]:
+        """The file's header."""
         header: dict[str, Any] = {
             "identity": dict(self.identity),
             "layers": [dict(layer) for layer in self.layers],
@@ -313,67 +209,20 @@ class Image:
         for key in ("input", "output"):
             place: Placement = getattr(self, key)
             header[key] = [place.base, place.stride, place.count]
-        payload = b"".join(section.data for section in self.sections.values())
-        return wrap(canonical_json(header), payload)
+        return header
+
+    def payload(self) -> bytes:
+        """The sections."""
+        return b"".join(section.data for section in self.sections.values())
 
     @classmethod
-    def from_bytes(cls, data: bytes, name: str = "image") -> "Image":
-        """Parse file contents.
-
-        Parameters
-        ----------
-        data : bytes
-        name : str
-            What to call it in messages.
-
-        Raises
-        ------
-        ImageTruncatedError, ImageChecksumError, ImageVersionError, ImageError
-        """
-        text, payload = unwrap(data, name)
-        try:
-            header = json.loads(text, parse_constant=refuse_constant)
-            if canonical_json(header) != text:
-                raise ImageError("the header must be canonical JSON")
-            return cls(**_fields(header, payload))
-        except ImageError as error:
-            raise ImageError(f"{name}: {error}") from None
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            raise ImageError(
-                f"{name}: the header must have the fields of format version {FORMAT_VERSION}: "
-                f"{error!r}"
-            ) from None
-
-    def save(self, path: str | Path) -> None:
-        """Write the file."""
-        Path(path).write_bytes(self.to_bytes())
-
-    @classmethod
-    def load(cls, path: str | Path) -> "Image":
-        """Read a file; raises as :meth:`from_bytes`."""
-        with Path(path).open("rb") as file:
-            data = file.read(MAX_FILE_BYTES + 1)
-        return cls.from_bytes(data, str(path))
+    def parse(cls, header: dict[str, Any], payload: bytes) -> "Image":
+        """From a file's parts."""
+        return cls(**_fields(header, payload))
 
 
-_DEPTHS = {
-    "coefficient": "coefficient_depth",
-    "index": "coefficient_depth",
-    "directory": "directory_depth",
-    "bias": "channel_depth",
-    "scale": "channel_depth",
-    "row_shift": "channel_depth",
-    "descriptor": "n_layers_max",
-    "kernel": "kernel_depth",
-}
-"""Which parameter of a configuration sets the depth of each memory of an image."""
 _SCALARS = ("build_id", "n_layers", "n_inputs", "input_scale", "output_scale", "max_pairs")
 _COMPOUND = ("identity", "layers", "meta", "input_map", "sections", "input", "output")
-
-
-def refuse_constant(text: str) -> None:
-    """For :func:`json.loads`: NaN and infinities are no JSON."""
-    raise ImageError(f"the header must hold finite numbers only, not {text}")
 
 
 def _fields(header: dict[str, Any], payload: bytes) -> dict[str, Any]:
@@ -389,17 +238,10 @@ def _fields(header: dict[str, Any], payload: bytes) -> dict[str, Any]:
             raise ImageError(f"header field {key!r} must be an object, not {header[key]!r}")
     if not all(isinstance(layer, dict) for layer in header["layers"]):
         raise ImageError("header field 'layers' must be a list of objects")
-    sections: dict[str, Section] = {}
-    offset = 0
-    for name, width, n_words in header["sections"]:
-        check_integer("section width", width, 1, MAX_SECTION_WIDTH)
-        check_integer("section n_words", n_words, 0, 8 * MAX_PAYLOAD_BYTES // width)
-        if not isinstance(name, str) or name in sections:
+    names = [name for name, *_ in header["sections"]]
+    for n, name in enumerate(names):
+        if not isinstance(name, str) or name in names[:n]:
             raise ImageError(f"section names must be different strings, not {name!r}")
-        end = offset + -(-width * n_words // 8)
-        sections[name] = Section(width, n_words, payload[offset:end])
-        offset = end
-    if offset != len(payload):
-        raise ImageError(f"the sections must have {len(payload)} bytes in all, not {offset}")
-    values["sections"] = sections
+    sections = split_sections([size for _, *size in header["sections"]], payload)
+    values["sections"] = dict(zip(names, sections, strict=True))
     return values

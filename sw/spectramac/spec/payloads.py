@@ -29,6 +29,11 @@ COUNT_WIDTH = 8
 FLAGS_PER_WORD = COUNT_WIDTH
 """Columns of a directory word where all that have entries have equally many."""
 
+EXTENT_WIDTH = 16
+"""Bits of a map's height and width."""
+TILE_SIDE_WIDTH = 5
+"""Bits of numbers up to 16, the longest side of a tile."""
+
 _BIT = Format(1, signed=False)
 
 
@@ -77,11 +82,15 @@ def position_fields(config: AcceleratorConfig) -> tuple[Field, ...]:
 
 
 def job_fields(config: AcceleratorConfig) -> tuple[Field, ...]:
-    """What accompanies a job, where there are maps: :func:`position_fields`, and ``apart``.
+    """What accompanies a job, where there are maps: :func:`position_fields`, and how entries meet columns.
 
     ``apart``: a complex entry of a tile joins two real bins: (a, 0) with the first column, (0, b) with the second.
+    ``load``: no entry, but lane number ``base`` keeps the column pair as its own. ``own``: in every lane a meets the
+    first column that it keeps, b the second.
     """
-    return (*position_fields(config), Field("apart", _BIT)) if config.maps else ()
+    if not config.maps:
+        return ()
+    return (*position_fields(config), *(Field(name, _BIT) for name in ("apart", "load", "own")))
 
 
 def control_fields(config: AcceleratorConfig) -> tuple[Field, ...]:

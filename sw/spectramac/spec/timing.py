@@ -24,6 +24,7 @@ __all__ = [
     "SPLIT_LATENCY",
     "THRESHOLD_LATENCY",
     "TILE_BANKS",
+    "TILE_GATHER_LATENCY",
     "WINDOW_LATENCY",
     "FFTPhases",
     "butterfly_latency",
@@ -42,6 +43,8 @@ __all__ = [
 
 DISTRIBUTED_DEPTH_MAX = 16
 """Delay lines up to this depth are small memories made of logic cells, read in the same cycle."""
+TILE_GATHER_LATENCY = 3
+"""From starting the gather of a tile's channel to its first sample."""
 REORDER_LATENCY = 3
 """From the result that allows reading in natural order to the first one being offered, besides the queue's cycle."""
 EXPONENT_LATENCY = 2
