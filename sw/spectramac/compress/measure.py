@@ -168,6 +168,6 @@ def measure(
         network,
         Size.of(image, config),
         accuracy(outputs, labels),
-        cross_entropy(outputs * network.output_scale, labels),
+        cross_entropy(outputs.astype(np.float64) * network.output_scale, labels),
         layers_cost(network.layers, config).total_multiplications,
     )

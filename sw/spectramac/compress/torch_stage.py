@@ -123,7 +123,6 @@ class StageLinear(nn.Module):
         self.balance: Tensor
         self.log_ratio: Tensor
         self.stored: Tensor
-        self.stored_rows: Tensor
         self.stored_balance: Tensor
         self.joint: Tensor
         self.r_in: Tensor
@@ -131,8 +130,7 @@ class StageLinear(nn.Module):
         shape = (stage.spectrum.shape[0], stage.spectrum.shape[1])
         self.register_buffer("mask", to_float(stage.mask))
         self.register_buffer("stored", torch.from_numpy(np.flatnonzero(stage.mask)))
-        for name in ("stored_rows", "stored_balance"):  # of a list of values, see compact
-            self.register_buffer(name, torch.zeros(0), persistent=False)
+        self.register_buffer("stored_balance", torch.zeros(0), persistent=False)
         self.register_buffer("balance", to_float(balance(shape, self.t_in, self.t_out)))
         self.register_buffer("log_ratio", torch.zeros(shape[0], 1))
         self.register_buffer("r_in", to_float(orthonormal_basis(self.t_in)))
@@ -153,8 +151,6 @@ class StageLinear(nn.Module):
         Make the optimizer afterwards. Complex patterns stay as they are.
         """
         if self.stage.pattern == "real" and self.values is None:
-            columns = self.mask.shape[1]
-            self.stored_rows = torch.div(self.stored, columns, rounding_mode="floor")
             self.stored_balance = self.balance.take(self.stored)
             self.values = nn.Parameter(self.spectrum.detach().take(self.stored))
             self.spectrum.requires_grad_(False)
@@ -235,7 +231,8 @@ class StageLinear(nn.Module):
         if self.quantized:
             log_steps = self.log_step
             if not self._one_step:
-                log_steps = (log_steps + self.log_ratio)[self.stored_rows, 0]
+                rows = torch.div(self.stored, self.mask.shape[1], rounding_mode="floor")
+                log_steps = (log_steps + self.log_ratio)[rows, 0]
             kept = self._rounded(kept, self.stored_balance, log_steps)
         flat = self.mask.new_zeros(self.mask.numel()).scatter_(0, self.stored, kept)
         return flat.reshape(self.mask.shape)
@@ -275,8 +272,9 @@ class StageLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, n_in) to (batch, n_out)."""
-        missing = self.spectrum.shape[1] - self.n_in
-        u = _blockwise(functional.pad(x, (0, missing)) if missing else x, self.r_in.T, self.t_in)
+        n = self.spectrum.shape[1]
+        padded = x if n == self.n_in else functional.pad(x, (0, n - self.n_in))
+        u = _blockwise(padded, self.r_in.T, self.t_in)
         if self.tau > 0:
             u = u * self._passes(u)
         y = _blockwise(u @ self.coefficients().T, self.r_out, self.t_out)[:, : self.n_out]
