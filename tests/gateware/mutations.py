@@ -154,7 +154,7 @@ MUTATIONS = {
     "scheduler: the directory is not rewound": Mutation(
         Scheduler,
         "elaborate",
-        "self.rewind | (done & i.marker & i.final)",
+        "self.rewind | (done & marker & i.final)",
         "self.rewind",
         "scheduler",
     ),
@@ -169,7 +169,7 @@ MUTATIONS = {
         DirectoryReader, "elaborate", ", coming.eq(0)]", "]", "scheduler_flags"
     ),
     "scheduler: skipped columns not counted": Mutation(
-        Scheduler, "elaborate", "take & ~count_zero & ~keep", "0", "scheduler"
+        Scheduler, "elaborate", "take & ~count_zero & ~(keep | own)", "0", "scheduler"
     ),
     # Lanes.
     "lanes: no forwarding from the entry ahead": Mutation(

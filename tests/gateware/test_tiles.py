@@ -10,7 +10,7 @@ from tests.gateware.checks import check_reader
 from tests.gateware.checks_tiles import RING, check_tile_gather, check_tile_writer
 from tests.gateware.streams import STALLS
 
-from spectramac.gateware.tile_gather import TileGather
+from spectramac.spec.timing import TILE_GATHER_LATENCY
 
 
 @pytest.mark.parametrize("stalls", STALLS)
@@ -33,7 +33,7 @@ def test_gather_of_one_column_of_tiles() -> None:
 def test_timing() -> None:
     """The first sample comes 3 cycles after the start; a channel takes T² cycles, and one to start."""
     run = check_tile_gather(4, seed=0)
-    assert run.valid_cycles[0] == SETTLE + 1 + TileGather.LATENCY
+    assert run.valid_cycles[0] == SETTLE + 1 + TILE_GATHER_LATENCY
     channels = [run.out_cycles[k] for k in range(0, len(run.out_cycles), 16)]
     assert len(channels) >= 4
     assert {b - a for a, b in pairwise(channels)} == {17}

@@ -91,7 +91,8 @@ class TileGather(wiring.Component):
     ``last`` with the last one. Tile (a, b) begins at pixel (a·``tile_rows``·``stride_y`` - ``top``,
     b·``tile_columns``·``stride_x`` - ``left``).
 
-    The first sample is valid 3 cycles after ``start``, then one a cycle. Stalls hold the memory's output register.
+    The first sample is valid :data:`~spectramac.spec.timing.TILE_GATHER_LATENCY` cycles after ``start``, then one a
+    cycle. Stalls hold the memory's output register.
     Addresses are made by counting and adding only.
 
     Parameters
