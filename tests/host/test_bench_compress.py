@@ -35,7 +35,7 @@ def test_a_run_with_a_mix(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(training, "MIN_EPOCH", 1)
     arguments = (
         "--datasets digits --methods neurons-l2-int4,sft-8x8-int4,mix --budgets 2500 --seeds 1 --epochs 2 "
-        "--teacher-epochs 5 --rates 2e-2 --trials 1 --finalists 1"
+        "--teacher-epochs 5 --rates 2e-2 --trials 1 --finalists 3"
     )
     main([*arguments.split(), "--out", str(tmp_path)])
     assert "bench-compress.md" in capsys.readouterr().out
