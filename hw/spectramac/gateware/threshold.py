@@ -11,6 +11,7 @@ from amaranth.lib.wiring import In, Out
 from spectramac.gateware.stream import layout
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.payloads import bins, columns, control_fields, kept_columns
+from spectramac.spec.timing import threshold_cycles
 
 __all__ = ["Split", "Threshold"]
 
@@ -111,7 +112,7 @@ class Threshold(wiring.Component):
     @property
     def cycles_per_pair(self) -> int:
         """Cycles a pair occupies the multipliers."""
-        return 4 // self.config.n_threshold_multipliers
+        return threshold_cycles(self.config)
 
     @property
     def latency(self) -> int:

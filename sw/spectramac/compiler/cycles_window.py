@@ -8,6 +8,7 @@ from spectramac.compiler.layer_cycles import LayerCycles, fetch_cycles
 from spectramac.compiler.stage_cycles import REQUANTIZE_LATENCY
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.descriptor import Kind
+from spectramac.spec.timing import requantize_cycles
 
 __all__ = ["predict_window", "window_taps"]
 
@@ -46,7 +47,7 @@ def predict_window(
     d = descriptor
     samples = n_pairs * d["out_height"] * d["out_width"] * d["n_out"]
     taps = window_taps(descriptor)
-    interval = max(taps, 2 // config.n_requantize_multipliers)
+    interval = max(taps, requantize_cycles(config))
     # Time 0 is the cycle after ``start``.
     last_sample = START_CYCLES + taps - 1 + (samples - 1) * interval
     run = last_sample + REQUANTIZE_LATENCY[config.n_requantize_multipliers] + END_CYCLES

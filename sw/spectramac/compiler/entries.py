@@ -11,11 +11,6 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 
-def index_reach(is_narrow: bool) -> int:
-    """Largest distance between successive rows that an index can say: it has as many bits as a coefficient."""
-    return 1 << (4 if is_narrow else 8)
-
-
 def choose_rows(stored: Bools, step: int | None, uniform: int | None = None) -> Bools:
     """Rows that get an entry, for each lane and word: the same number in all lanes of a word.
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramac.compiler.cycles import predict_descriptor
+from spectramac.compiler.cycles_window import window_taps
 from spectramac.model.graph_program import run_graph_program
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.descriptor import Kind
@@ -91,8 +92,7 @@ def _work(trace: Any) -> dict[str, int]:
     d, kind = trace.descriptor, trace.descriptor["kind"]
     outputs = d.get("out_height", 1) * d.get("out_width", 1)
     if Kind(kind).in_window:
-        taps = 2 if kind == Kind.ADDITION else d["kernel_height"] * d["kernel_width"]
-        return {"window": outputs * d["n_out"] * taps}
+        return {"window": outputs * d["n_out"] * window_taps(d)}
     counts, kept = trace.counts, trace.kept
     blocks, positions, loads = 1, outputs, 0
     if kind == Kind.LAYER:

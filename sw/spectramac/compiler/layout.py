@@ -20,11 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramac.compiler.directory import Directory
-from spectramac.compiler.entries import Ints, choose_rows, index_reach, make_entries
+from spectramac.compiler.entries import Ints, choose_rows, make_entries
 from spectramac.compiler.errors import CompileError
 from spectramac.model.network import Layer
 from spectramac.spec.config import AcceleratorConfig
-from spectramac.spec.payloads import COUNT_WIDTH, FLAGS_PER_WORD
+from spectramac.spec.payloads import COUNT_WIDTH, FLAGS_PER_WORD, index_reach
 
 __all__ = [
     "MAX_COUNT",
@@ -255,7 +255,7 @@ def make_layout(
 ) -> Layout:
     """A layout; columns that have entries are padded to ``uniform`` of them, if that is given."""
     is_narrow = layer.coefficient_bits <= 4
-    step = index_reach(is_narrow) if is_indexed else None
+    step = index_reach(is_narrow) + 1 if is_indexed else None
     n_row_pairs = len(directory.a)
     counts, parts = [], []
     for start in range(0, n_row_pairs, place.n_blocks * place.half):

@@ -10,10 +10,11 @@ all output channels, a descriptor computes some of them (:func:`channels_at_once
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramac.compiler.entries import Bools, choose_rows, index_reach, make_entries
+from spectramac.compiler.entries import Bools, choose_rows, make_entries
 from spectramac.compiler.layout import MAX_COUNT, CompileError, Layout, padded_if_smaller
 from spectramac.model.tiles import TileConvolution
 from spectramac.spec.config import AcceleratorConfig
+from spectramac.spec.payloads import index_reach
 
 __all__ = ["channels_at_once", "tile_layout"]
 
@@ -90,7 +91,7 @@ def _make(
 ) -> Layout:
     """A layout; its columns are padded to one count where that stores less."""
     is_narrow = node.coefficient_bits <= 4
-    step = index_reach(is_narrow) if is_indexed else None
+    step = index_reach(is_narrow) + 1 if is_indexed else None
     half, used = node.side**2 // 2, len(a)
     stored: Bools = (a | b) != 0
 

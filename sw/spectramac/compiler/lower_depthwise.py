@@ -33,11 +33,10 @@ from spectramac.model.map_window import Window
 from spectramac.spec.config import OUTPUT_SLOTS, AcceleratorConfig
 from spectramac.spec.descriptor import Kind
 from spectramac.spec.payloads import COUNT_WIDTH
+from spectramac.spec.timing import requantize_cycles, threshold_cycles
 
 __all__ = ["depthwise_passes", "some_channels"]
 
-PAIR_CLOCKS = 4
-"""Of the threshold for a column pair, if it has one multiplier."""
 START_CLOCKS = 4
 """Of a loop to begin a pixel and to end it, about."""
 
@@ -87,7 +86,7 @@ def depthwise_passes(
     always : bool
         Also where the window unit takes fewer clocks.
     """
-    if node.n_out != node.channels or _largest_sum(node) > config.accumulator.maximum:
+    if node.n_out != node.channels or _largest_sum(node, config) > config.accumulator.maximum:
         return None
     cut = _divide(node.window, (target.rows, target.columns), size, node.channels, config)
     if cut is None or not (always or cut.clocks < _window_clocks(node, target, config)):
@@ -98,9 +97,11 @@ def depthwise_passes(
     return _passes(node, source, target, size, cut.stripes, parts)
 
 
-def _largest_sum(node: DepthwiseConvolution) -> int:
+def _largest_sum(node: DepthwiseConvolution, config: AcceleratorConfig) -> int:
     """Of any inputs, the magnitude."""
-    return 128 * int(np.abs(node.coefficients.astype(np.int64)).sum(axis=1).max())
+    return -config.activation.minimum * int(
+        np.abs(node.coefficients.astype(np.int64)).sum(axis=1).max()
+    )
 
 
 @dataclass(frozen=True)
@@ -241,7 +242,7 @@ def _clocks(
             outputs, sources(window, *outputs, size), window.kernel, window.stride, strict=True
         )
     ]
-    forward = pairs * PAIR_CLOCKS // config.n_threshold_multipliers
+    forward = pairs * threshold_cycles(config)
     total = 0
     for phase, taps in enumerate(phase_taps(window)):
         py, px = divmod(phase, window.stride[1])
@@ -250,7 +251,7 @@ def _clocks(
             total += some * max(forward, pairs + rows * (len(taps) + 1))
     total += axes[0][0] * axes[1][0] * START_CLOCKS
     n_outputs = (outputs[0][1] - outputs[0][0]) * (outputs[1][1] - outputs[1][0])
-    backward = 2 * pairs * 2 // config.n_requantize_multipliers + START_CLOCKS
+    backward = 2 * pairs * requantize_cycles(config) + START_CLOCKS
     table = rows * window.n_taps
     return max(total, n_outputs * backward) + config.accumulator_depth + table
 
@@ -266,5 +267,5 @@ def _axis(outputs: Span, source: Source, kernel: int, stride: int) -> tuple[int,
 
 def _window_clocks(node: DepthwiseConvolution, target: MapView, config: AcceleratorConfig) -> int:
     """What the window unit takes for a pair of inferences, less a constant."""
-    taps = max(node.window.n_taps, 2 // config.n_requantize_multipliers)
+    taps = max(node.window.n_taps, requantize_cycles(config))
     return target.height * target.width * node.n_out * taps

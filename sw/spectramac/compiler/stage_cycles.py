@@ -16,6 +16,8 @@ from spectramac.spec.timing import (
     fft_latency,
     fft_phases,
     lanes_latency,
+    requantize_cycles,
+    threshold_cycles,
 )
 
 __all__ = ["Backward", "Forward", "Lanes", "SerialLanes"]
@@ -95,11 +97,11 @@ class Backward:
         config = self.config
         start = max(self.next_start, not_before)
         issue = start + 1
-        one_multiplier = config.n_requantize_multipliers == 1
+        per_sample = requantize_cycles(config)
         pace = SERIAL_SAMPLE_CYCLES if config.is_serial else 1
         merge_latency = SERIAL_MERGE_LATENCY if config.is_serial else MERGE_LATENCY
         if self.log2_n == 0:
-            last_issue = issue + (size - 1) * max(pace, 2 if one_multiplier else 1)
+            last_issue = issue + (size - 1) * max(pace, per_sample)
             accepted = last_issue + merge_latency
         elif config.fft_architecture == "iterative":
             n = 1 << self.log2_n
@@ -109,7 +111,7 @@ class Backward:
                 issue = max(issue, self.frame_free)
                 last_issue = issue + (n - 1) * pace
                 results = last_issue + merge_latency + 1 + phases.compute
-                accepted = results + (n - 1) * (2 if one_multiplier else 1)
+                accepted = results + (n - 1) * per_sample
                 self.frame_free = accepted + 1
                 issue = last_issue + pace
         else:
@@ -132,7 +134,7 @@ class Lanes:
     """Times from the column reader to the lanes, row group after row group."""
 
     def __init__(self, config: AcceleratorConfig, d: Mapping[str, int]) -> None:
-        self.per_pair = 4 // config.n_threshold_multipliers
+        self.per_pair = threshold_cycles(config)
         self.depth = config.job_queue_depth
         self.is_complex = bool(d["is_complex"])
         self.lanes_latency = lanes_latency(config)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from spectramac.compiler.graph_compile import compile_graph
 from spectramac.compiler.graph_explain import explain_graph
 from spectramac.compress.graph_codes import Form
+from spectramac.compress.lanes import reach_of_bits
 from spectramac.compress.quantize_graph import quantize_graph
 from spectramac.compress.techniques import (
     PrunedConv,
@@ -71,7 +72,7 @@ def candidate_forms(
 
     Coefficients are chosen so that all lanes have as many of each column; tiles by magnitude.
     """
-    lanes = Selection("lanes", config.n_lanes, 15 if bits <= 4 else 255)
+    lanes = Selection("lanes", config.n_lanes, reach_of_bits(bits))
     rows, layer = Quantization(bits, "row"), Quantization(bits, "layer")
     forms = {
         "direct": Form(PrunedConv(lanes), density, rows) if density < 1 else Form(None, 1.0, rows)

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from spectramac.compress.blocks import Floats
-from spectramac.compress.lanes import index_reach
+from spectramac.compress.lanes import reach_of_bits
 from spectramac.compress.post_training import Choice, DenseLayer
 from spectramac.compress.techniques import (
     ChannelwiseConv,
@@ -155,7 +155,7 @@ def conv_methods(config: AcceleratorConfig, bits: int) -> list[ConvPlan]:
 
     Pruning has the same groups as SFT: pairs, and pairs balanced over the lanes of the configuration.
     """
-    values, lanes = Selection("value"), Selection("lanes", config.n_lanes, index_reach(bits))
+    values, lanes = Selection("value"), Selection("lanes", config.n_lanes, reach_of_bits(bits))
     return [
         # The classifier has no transform where the engine would run none behind a map of several pixels.
         ConvMethod("sft-conv-8x8", lambda n, _: SftConv(_block(n)), Pruning()),

@@ -7,7 +7,7 @@ lies in memory as it is (docs/design-convolutions.md) and a dense layer behind t
 weights; a Softmax at the end is the host's.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
@@ -155,7 +155,7 @@ class _Planner:
         self.steps: list[Step] = []
         # Tensors that are only the input in another shape or order, by their elements' positions in it.
         self.rearranged = {graph.input.name: np.arange(prod(graph.input.shape))}
-        self.input = _natural(graph.input.name, graph.input.shape[:3])
+        self.input: View
 
     def plan(self) -> Plan:
         graph = self.graph
@@ -163,7 +163,9 @@ class _Planner:
             problem = f"its input has shape {graph.input.shape}"
             self.refuse(graph.nodes[0], problem, "use one or two spatial axes")
         else:
-            self.views[graph.input.name] = self.input
+            self.input = self.views[graph.input.name] = _natural(
+                graph.input.name, graph.input.shape
+            )
         for node in graph.nodes:
             if not all(name in self.views for name in node.inputs):
                 continue  # behind a refused node
@@ -196,7 +198,7 @@ class _Planner:
             self.check_same_quantization(node)
             self.views[node.name] = view
             if isinstance(node, Reshape) and len(node.shape) in (2, 3):
-                self.rearrange_input(node, lambda order: order)
+                self.rearrange_input(node)
         elif isinstance(node, ReLU) and self.joins(node):
             index = next(i for i, s in enumerate(self.steps) if s.tensor == node.inputs[0])
             before = self.steps[index]
@@ -224,20 +226,22 @@ class _Planner:
 
     def transpose(self, node: Transpose) -> None:
         self.check_same_quantization(node)
-        if not self.rearrange_input(node, lambda order: order.transpose(node.axes)):
+        if not self.rearrange_input(node):
             raise NodeRefusedError(
                 node,
                 "it moves data inside the network",
                 "export the model with channels first throughout",
             )
 
-    def rearrange_input(self, node: Node, move: Callable[[NDArray[Any]], NDArray[Any]]) -> bool:
+    def rearrange_input(self, node: Reshape | Transpose) -> bool:
         """If only this node reads the input, or what was made of it like this, the host rearranges it."""
         source, shape = node.inputs[0], self.graph.tensors[node.name].shape
         if source not in self.rearranged or len(self.graph.readers(source)) > 1:
             return False
         order = self.rearranged[source].reshape(self.graph.tensors[source].shape)
-        self.rearranged[node.name] = move(order).ravel()
+        if isinstance(node, Transpose):
+            order = order.transpose(node.axes)
+        self.rearranged[node.name] = order.ravel()
         view = replace(_natural(node.name, shape), map=self.graph.input.name)
         self.views[node.name] = view
         self.input = replace(view, order=self.rearranged[node.name][view.order])

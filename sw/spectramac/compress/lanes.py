@@ -15,16 +15,18 @@ from numpy.typing import NDArray
 
 from spectramac.compress.blocks import Floats
 from spectramac.compress.threshold import PAIR, Mask, check_density, group_energy, spread
+from spectramac.spec.config import AcceleratorConfig
+from spectramac.spec.payloads import index_reach
 
-__all__ = ["entries_per_lane", "index_reach", "lane_balanced"]
+__all__ = ["entries_per_lane", "lane_balanced", "reach_of_bits"]
 
 _TABLE = 1 << 21
 """Entries of one table: 16 MiB of float64."""
 
 
-def index_reach(bits: int) -> int:
-    """The farthest row pair that an index stored with coefficients of so many bits can skip to (narrow: 4 bits)."""
-    return 15 if bits <= 4 else 255
+def reach_of_bits(bits: int) -> int:
+    """:func:`~spectramac.spec.payloads.index_reach` beside coefficients of so many bits."""
+    return index_reach(bits <= AcceleratorConfig.narrow_coefficient_width)
 
 
 def entries_per_lane(mask: Mask, n_lanes: int) -> NDArray[np.int64]:

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from spectramac.compress.blocks import Floats
-from spectramac.compress.lanes import index_reach
+from spectramac.compress.lanes import reach_of_bits
 from spectramac.compress.post_training import Choice, DenseLayer
 from spectramac.compress.techniques import (
     BlockCirculant,
@@ -126,7 +126,7 @@ def methods_for(config: AcceleratorConfig, bits: int) -> list[ChainMethod]:
     Pruning has the same groups as SFT: pairs, and pairs balanced over the lanes (of hidden layers only: the
     words of a classifier of few outputs are never whole). All are activation-aware.
     """
-    lanes = Selection("lanes", config.n_lanes, index_reach(bits))
+    lanes = Selection("lanes", config.n_lanes, reach_of_bits(bits))
     values = Pruning(Selection("value"))
     methods: list[ChainMethod] = [
         LayerMethod("sft-8x8", Sft(), RowsSft()),

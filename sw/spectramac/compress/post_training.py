@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramac.compress.calibrate import calibrate
-from spectramac.compress.lanes import index_reach
+from spectramac.compress.lanes import reach_of_bits
 from spectramac.compress.techniques import (
     INT8,
     Pruning,
@@ -321,7 +321,7 @@ def compress_dense(
     ValueError
         If the calibration data does not fit the first layer, or a scale cannot be encoded.
     """
-    words = Selection("lanes", n_lanes, index_reach(bits))
+    words = Selection("lanes", n_lanes, reach_of_bits(bits))
     quantization = Quantization(bits, "row")
     hidden: Technique = Sft(block, block, selection=words) if block else Pruning(words)
     classifier: Technique = RowsSft(block, words) if block else Pruning(words)

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from spectramac.compress.blocks import Floats
-from spectramac.compress.lanes import index_reach
+from spectramac.compress.lanes import reach_of_bits
 from spectramac.compress.outline import MIN_DENSITY, bisected, outline, skeleton_of, within
 from spectramac.compress.post_training import Choice, DenseLayer
 from spectramac.compress.search_demand import Demand
@@ -107,7 +107,7 @@ class Space:
 
     def _families(self) -> dict[str, _Family]:
         def lanes(bits: int) -> Selection:
-            return Selection("lanes", self.config.n_lanes, index_reach(bits))
+            return Selection("lanes", self.config.n_lanes, reach_of_bits(bits))
 
         return {
             "sft": _Family(lambda block, bits: Sft(block, block), True, False),

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from spectramac.compiler.graph_compile import compile_graph
 from spectramac.compress.conv_chain import Architecture, Convolution
 from spectramac.compress.data import INPUT_FACTOR, INPUT_SCALE, SPLIT, Digits, digits
-from spectramac.compress.lanes import index_reach
+from spectramac.compress.lanes import reach_of_bits
 from spectramac.compress.post_training import Choice, DenseLayer
 from spectramac.compress.procedure import Procedure
 from spectramac.compress.size import dense_graph_bytes
@@ -87,7 +87,7 @@ class ConvRecipe:
     def choices(self) -> list[Choice]:
         """One a layer."""
         bits = 4
-        words = Selection("lanes", self.n_lanes, index_reach(bits))
+        words = Selection("lanes", self.n_lanes, reach_of_bits(bits))
         spectra = [
             Choice(SftConv(8, 8, words, c.stride), self.density, Quantization(bits, "pair"))
             for c in self.architecture.convolutions[1:]

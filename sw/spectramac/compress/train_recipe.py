@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from spectramac.compress.data import INPUT_SCALE
-from spectramac.compress.lanes import index_reach, lane_balanced
+from spectramac.compress.lanes import lane_balanced, reach_of_bits
 from spectramac.compress.quantize import activation_scale, assemble, quantize_coefficients
 from spectramac.compress.sft import orthonormal_sft
 from spectramac.compress.techniques import Stage
@@ -170,7 +170,7 @@ def threshold_student(recipe: Recipe, student: SpectralNetwork, x: Tensor, progr
         S = layer.spectrum.numpy().astype(np.float64)
         pairs = S.size / 2
         density = cubic_density(progress, plan.words * recipe.n_lanes / pairs)
-        reach = index_reach(plan.bits) if progress >= 1 else None
+        reach = reach_of_bits(plan.bits) if progress >= 1 else None
         weights = column_rms(seen.numpy(), plan.t_in)
         layer.set_mask(lane_balanced(S, density, recipe.n_lanes, weights, max_gap=reach))
 

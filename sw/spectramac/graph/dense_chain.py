@@ -83,7 +83,7 @@ def dense_chain(graph: Graph) -> list[tuple[Floats, Floats]]:
     Raises
     ------
     UnsupportedModelError
-        Naming every node that the engine does not run yet.
+        Naming every node that is no part of one.
     """
     found = chain_refusals(graph)
     if found:

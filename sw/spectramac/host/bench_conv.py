@@ -165,9 +165,10 @@ Job = tuple[AcceleratorConfig, Callable[[], tuple[Any, Any]]]
 def speed_layers(config: AcceleratorConfig) -> dict[str, Job]:
     """Layers and networks whose speed is of interest, by name."""
     from spectramac.compress.graph_codes import Form
+    from spectramac.compress.lanes import reach_of_bits
     from spectramac.compress.techniques import Quantization, Selection, SftConv, SpectralConv
 
-    balanced = SftConv(8, 8, Selection("lanes", config.n_lanes, 255))
+    balanced = SftConv(8, 8, Selection("lanes", config.n_lanes, reach_of_bits(8)))
 
     def sft(density: float) -> Form:
         return Form(balanced, density, Quantization(8, "layer"))

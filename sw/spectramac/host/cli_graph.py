@@ -93,7 +93,7 @@ class FormOptions:
     bits : int
     max_error : float or None
     requantize : bool
-        Also those of a quantized model, whose scales are dropped.
+        Drop the scales of a quantized model, which keeps its integers otherwise.
     """
 
     form: str = "auto"
@@ -143,14 +143,15 @@ def read_graph(
 
     graph = onnx_graph(path)
     x = _array(data)
-    if graph.is_quantized and not options.requantize:
-        if options != FormOptions():
+    if graph.is_quantized and options == FormOptions():
+        return integer_graph(graph, x).network
+    if graph.is_quantized:
+        if not options.requantize:
             raise ValueError(
                 f"{path} is quantized and keeps its integers; --form, --density, --bits and --max-error "
                 "need --requantize"
             )
-        return integer_graph(graph, x).network
-    graph = dequantized(graph)
+        graph = dequantized(graph)
     return quantize_graph(graph, x, forms=_forms(graph, x, config, options)).network
 
 

@@ -79,7 +79,7 @@ def _fields() -> tuple[DescriptorField, ...]:
             (
                 "is_complex",
                 1,
-                "counts of a column pair are three: complex, real, real; tiles: one",
+                "entries are complex too: three counts a column pair (complex, real, real); tiles: one",
             ),
             ("is_narrow", 1, "4-bit coefficients, two entries a word; else 8-bit, one"),
             ("is_indexed", 1, "entries have row indices; else rows are consecutive"),

@@ -15,6 +15,7 @@ __all__ = [
     "fft_exponent",
     "fft_input",
     "fft_output",
+    "index_reach",
     "job",
     "job_fields",
     "kept_columns",
@@ -29,12 +30,19 @@ COUNT_WIDTH = 8
 FLAGS_PER_WORD = COUNT_WIDTH
 """Columns of a directory word where all that have entries have equally many."""
 
+
 EXTENT_WIDTH = 16
 """Bits of a map's height and width."""
 TILE_SIDE_WIDTH = 5
 """Bits of numbers up to 16, the longest side of a tile."""
 
 _BIT = Format(1, signed=False)
+
+
+def index_reach(is_narrow: bool) -> int:
+    """The most rows that an index can skip, for the width of coefficients that it is stored with."""
+    config = AcceleratorConfig
+    return (1 << (config.narrow_index_width if is_narrow else config.index_width)) - 1
 
 
 def fft_input(config: FFTConfig) -> Payload:

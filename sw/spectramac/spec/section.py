@@ -94,7 +94,7 @@ class Section:
         Bits of a word.
     n_words : int
     data : bytes
-        The words, bit-packed (module docstring).
+        The words, bit-packed (:mod:`spectramac.spec.image`).
     """
 
     width: int

@@ -37,6 +37,8 @@ __all__ = [
     "lanes_latency",
     "pipeline_latency",
     "reorder_delay",
+    "requantize_cycles",
+    "threshold_cycles",
     "tile_banks",
     "twiddle_latency",
 ]
@@ -97,6 +99,16 @@ class FFTPhases:
     load: int
     compute: int
     unload: int
+
+
+def threshold_cycles(config: AcceleratorConfig) -> int:
+    """The threshold's, for a column pair: four squares."""
+    return 4 // config.n_threshold_multipliers
+
+
+def requantize_cycles(config: AcceleratorConfig) -> int:
+    """Requantization's, for a sample of both inferences."""
+    return 2 // config.n_requantize_multipliers
 
 
 def lanes_latency(config: AcceleratorConfig) -> int:
