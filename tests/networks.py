@@ -199,8 +199,8 @@ def _random_layer(
 def _transforms(
     rng: np.random.Generator, config: AcceleratorConfig, pattern: Pattern
 ) -> tuple[Transform, Transform]:
-    ffts = [Transform("fft1d", 1 << n) for n in range(3, min(config.log2_n_max, 6) + 1)]
-    ffts += [Transform("fft2d", 1 << n) for n in range(4, min(config.log2_n_max, 6) + 1, 2)]
+    ffts = [Transform("fft1d", 1 << n) for n in range(3, 7) if config.fft.allows(n, two_d=False)]
+    ffts += [Transform("fft2d", 1 << n) for n in (4, 6) if config.fft.allows(n, two_d=True)]
     # Short blocks more often, as in real networks.
     ffts += ffts[:1] * 3
     if pattern == "circulant":

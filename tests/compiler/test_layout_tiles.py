@@ -121,7 +121,7 @@ def test_what_does_not_fit() -> None:
         with pytest.raises(CompileError, match=message):
             channels_at_once(node, config)
 
-    refused(preset("small"), "points of the transform: 256 needed, 64 available", side=16)
+    refused(preset("small"), "points on a side of the transform: 16 needed, 8 available", side=16)
     refused(
         SMALL.replace(accumulator_depth=64, tap_depth=64),
         "accumulators.*128 needed, 64 available",

@@ -42,7 +42,9 @@ class Frame:
 def random_frame(config, rng, log2_n=None):
     """Any size, direction, scaling and amplitude."""
     if log2_n is None:
-        log2_n = int(rng.integers(3, config.log2_n_max + 1))
+        sizes = range(3, config.log2_n_max + 1)
+        log2_n = int(rng.choice([n for n in sizes if any(config.allows(n, d) for d in (0, 1))]))
+    dimensions = [two_d for two_d in (False, True) if config.allows(log2_n, two_d)]
     amplitude = config.data.maximum >> int(rng.integers(0, 6))
     re, im = rng.integers(-amplitude - 1, amplitude + 1, (2, 1 << log2_n))
     if config.is_fixed:
@@ -50,7 +52,7 @@ def random_frame(config, rng, log2_n=None):
     return Frame(
         re,
         im,
-        two_d=log2_n % 2 == 0 and bool(rng.integers(2)),
+        two_d=dimensions[int(rng.integers(2)) % len(dimensions)],
         inverse=bool(rng.integers(2)),
         halve=int(rng.integers(1 << config.log2_n_max)),
     )

@@ -24,15 +24,23 @@ from spectramac.spec.fft_config import FFTConfig
 from spectramac.spec.timing import fft_cycles_per_frame, fft_latency, fft_phases
 
 PIPELINED = [FFTConfig(log2_n_max=n) for n in (3, 4, 5, 6)]
+WITHOUT_MULTIPLIERS = [
+    FFTConfig(log2_n_max=n, log2_axis_max=axis) for n, axis in ((3, 3), (6, 3), (4, 4), (8, 4))
+]
 ITERATIVE = [FFTConfig(log2_n_max=n, data_width=15, architecture="iterative") for n in (3, 4, 5, 6)]
 
 
 def name(value):
-    return f"{value.architecture}{value.log2_n_max}" if isinstance(value, FFTConfig) else None
+    if not isinstance(value, FFTConfig):
+        return None
+    axis = f"-axis{value.log2_axis_max}" if value.log2_axis_max else ""
+    return f"{value.architecture}{value.log2_n_max}{axis}"
 
 
 @pytest.mark.parametrize("stalls", STALLS)
-@pytest.mark.parametrize("config", PIPELINED[1:] + [ITERATIVE[1], ITERATIVE[3]], ids=name)
+@pytest.mark.parametrize(
+    "config", PIPELINED[1:] + WITHOUT_MULTIPLIERS + [ITERATIVE[1], ITERATIVE[3]], ids=name
+)
 def test_back_to_back_frames_of_all_kinds(config, stalls):
     """Successive frames differ in size, direction, scaling and dimension; a reset interrupts the first."""
     rng = np.random.default_rng([config.log2_n_max, STALLS.index(stalls)])
@@ -71,7 +79,9 @@ def test_fixed_of_other_widths(config):
     check_fixed(config)
 
 
-@pytest.mark.parametrize("config", [PIPELINED[1], FIXED[1], FIXED[2], FIXED[6]])
+@pytest.mark.parametrize(
+    "config", [PIPELINED[1], WITHOUT_MULTIPLIERS[2], FIXED[1], FIXED[2], FIXED[6]]
+)
 def test_full_scale(config):
     check_full_scale(config)
 

@@ -23,8 +23,8 @@ def test_sparse_layers_are_faster_than_a_perfect_dense_engine(name: str, least: 
     assert kept == pytest.approx(part * 16 * 288, rel=0.005)  # pairs
     measured = measure_network(network, x, config, "model")
     assert measured.exact
-    assert measured.n_multipliers == sum(config.multipliers.values()) == 76
-    dense = 2 * 9 * 32 * 32 * 32 * 32 / 76
+    assert measured.n_multipliers == sum(config.multipliers.values()) == 38
+    dense = 2 * 9 * 32 * 32 * 32 * 32 / 38
     assert measured.total("ideal") == pytest.approx(dense)
     assert dense / measured.total("counted") >= least
 
@@ -41,7 +41,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     arguments = ["--transport", "model", "--layers", "none", "--networks", "autoencoder"]
     pytest.importorskip("onnx", reason="the topologies are ONNX models")
     main([*arguments, "--out", str(tmp_path)])
-    assert "| autoencoder | conv, 76 | 0 |" in capsys.readouterr().out
+    assert "| autoencoder | conv, 38 | 0 |" in capsys.readouterr().out
     text = (tmp_path / "bench-conv.md").read_text(encoding="utf-8")
     assert "--networks autoencoder" in text
     (found,) = json.loads((tmp_path / "bench-conv.json").read_text(encoding="utf-8"))

@@ -298,9 +298,9 @@ def program() -> tuple[AcceleratorConfig, dict[str, Chunks], dict[str, int]]:
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("in_log2_n", 1, "in_log2_n must be 0 or from 3 to 6, not 1"),
-        ("in_log2_n", 7, "in_log2_n must be 0 or from 3 to 6, not 7"),
-        ("out_log2_n", 2, "out_log2_n must be 0 or from 3 to 6, not 2"),
+        ("in_log2_n", 1, "in_log2_n must be 0 or one of 3, 4, 5, 6, not 1"),
+        ("in_log2_n", 7, "in_log2_n must be 0 or one of 3, 4, 5, 6, not 7"),
+        ("out_log2_n", 2, "out_log2_n must be 0 or one of 3, 4, 5, 6, not 2"),
         ("padded_in", 9, "padded_in must be a positive multiple of"),
         ("padded_in", 2048, "padded_in must be at most spectrum_depth = 1024, not 2048"),
         ("padded_out", 0, "padded_out must be a positive multiple of"),

@@ -32,6 +32,7 @@ CONFIGS = {
         accumulator_depth=64,
         n_layers_max=16,
     ),
+    "conv": preset("conv"),
     "large": preset("large").replace(
         maps=True,
         accumulator_depth=256,
@@ -47,7 +48,7 @@ def run(config: AcceleratorConfig, seeds: range) -> None:
     with SimTransport(config) as transport:
         for seed in seeds:
             rng = np.random.default_rng(seed)
-            side = int(rng.choice([s for s in (4, 8, 16) if s * s <= config.n_max]))
+            side = int(rng.choice(config.tile_sides))
             shape = (*rng.integers(1, side + 9, 2).tolist(), int(rng.integers(1, 5)))
             n_out = int(rng.integers(1, 2 * config.n_lanes + 3))
             node = random_tiles(
@@ -66,7 +67,7 @@ def run(config: AcceleratorConfig, seeds: range) -> None:
             compare_program(transport, config, memories, p.image.n_layers, n_pairs, what)
 
 
-@pytest.mark.parametrize("name", ["small", "odd"])
+@pytest.mark.parametrize("name", ["small", "odd", "conv"])
 def test_random_tiles(name: str) -> None:
     """A deterministic subset."""
     run(CONFIGS[name], range(SHORT))

@@ -42,6 +42,7 @@ def test_unknown_preset_lists_the_others() -> None:
     [
         ("n_lanes", (0, 65, 1.0, True, "2")),
         ("log2_n_max", (2, 11)),
+        ("log2_axis_max", (2, 5, True)),
         ("data_width", (11, 19)),
         ("twiddle_width", (11, 19)),
         ("accumulator_width", (16, 41)),
@@ -127,6 +128,7 @@ def test_every_field_is_in_the_identity_and_changes_the_build_id() -> None:
     changed = {
         "n_lanes": 3,
         "log2_n_max": 7,
+        "log2_axis_max": 3,
         "data_width": 15,
         "twiddle_width": 15,
         "accumulator_width": 30,

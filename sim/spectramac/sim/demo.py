@@ -44,8 +44,7 @@ __all__ = [
 ]
 
 CONVOLUTIONS = preset("conv").replace(name="conv with 4 lanes", n_lanes=4)
-"""What the convolutional network runs on: as many multipliers as preset ``small`` has, and a simulation that is built
-in half of the time of preset ``conv``."""
+"""What the convolutional network runs on: no more multipliers than preset ``small`` has."""
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -107,9 +107,10 @@ def exceeds(layer: str, what: str, needed: int, available: int, remedy: str) -> 
 
 def check_layer(layer: Layer, config: AcceleratorConfig) -> None:
     for side, transform in (("input", layer.t_in), ("output", layer.t_out)):
-        if transform.log2_n > config.log2_n_max:
+        if transform.is_fft and not config.fft.allows(transform.log2_n, transform.two_d):
             what = f"points of the {side} transform"
-            raise exceeds(layer.name, what, transform.n, config.n_max, "use shorter blocks")
+            most = config.n_max if transform.two_d else config.n_axis_max
+            raise exceeds(layer.name, what, transform.n, most, "use shorter blocks")
     padded_in, padded_out = layer.t_in.padded(layer.n_in), layer.t_out.padded(layer.n_out)
     if padded_in > config.spectrum_depth:
         remedy = "split the layer's inputs"

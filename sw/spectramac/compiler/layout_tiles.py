@@ -133,7 +133,7 @@ def _check(node: TileConvolution, config: AcceleratorConfig) -> None:
         )
     size = node.side**2
     limits = (
-        ("points of the transform", size, config.n_max),
+        ("points on a side of the transform", node.side, max(config.tile_sides, default=0)),
         ("spectrum memory", size, config.spectrum_depth),
         ("samples of a tile's input channels", node.channels * size, _MAX_SIZE),
         ("accumulators for one output channel a lane", size // 2, config.accumulator_depth),

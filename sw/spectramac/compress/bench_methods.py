@@ -59,7 +59,7 @@ class BenchMethod:
 
 
 def _input_methods(data: DataSet, config: AcceleratorConfig) -> list[ChainMethod]:
-    tiles = [t for t in (4, 8, 16, 32) if t * t <= config.n_max and t < 2 * max(data.shape)]
+    tiles = [t for t in config.tile_sides if t < 2 * max(data.shape)]
     if not data.is_image or not tiles:
         return []
     image, tile = data.shape, tiles[-1]

@@ -79,7 +79,7 @@ def candidate_forms(
     }
     forms["sft"] = Form(SftConv(8, 8, lanes), density, layer)
     for tile in TILE_SIDES:
-        if tile * tile <= config.n_max:
+        if tile in config.tile_sides:
             forms[f"tiles {tile}"] = Form(SpectralConv(tile), density, rows)
     return forms
 

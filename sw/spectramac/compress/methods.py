@@ -140,6 +140,6 @@ def methods_for(config: AcceleratorConfig, bits: int) -> list[ChainMethod]:
         LayerMethod("low-rank", LowRank(), LowRank()),
         NeuronMethod(),
     ]
-    if config.log2_n_max >= 4:
+    if config.n_axis_max >= 16:
         methods.insert(1, LayerMethod("sft-16x16", Sft(16, 16), RowsSft(16)))
     return methods

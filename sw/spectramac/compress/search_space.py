@@ -103,7 +103,7 @@ class Space:
     @property
     def blocks(self) -> tuple[int, ...]:
         """Points of transforms that the configuration has, up to 64."""
-        return tuple(b for b in _BLOCKS if b <= self.config.n_max)
+        return tuple(b for b in _BLOCKS if b <= self.config.n_axis_max)
 
     def _families(self) -> dict[str, _Family]:
         def lanes(bits: int) -> Selection:
@@ -123,11 +123,6 @@ class Space:
             "prune-lanes": _Family(lambda block, bits: Pruning(lanes(bits)), False, False),
             "low-rank": _Family(lambda block, bits: LowRank(), False, True),
         }
-
-    @property
-    def _tiles(self) -> tuple[int, ...]:
-        """Sides of tiles for a spectral input."""
-        return tuple(t for t in (4, 8, 16, 32) if t * t <= self.config.n_max)
 
     def widths_of(self, trial: Trial) -> str:
         """Hidden widths as ``64-32``, or :data:`MODEL_WIDTHS`."""
@@ -191,7 +186,7 @@ class Space:
                 made = family.make(block, choice.quantization.bits)
                 if made == choice.technique and (family.last or not last):
                     return {"technique": kind, "block": block}
-        for tile in self._tiles if self.image is not None and index == 0 else ():
+        for tile in self.config.tile_sides if self.image is not None and index == 0 else ():
             assert self.image is not None
             if choice.technique == SpectralInput(self.image, tile):
                 return {"technique": "spectral-input", "tile": tile}
@@ -200,7 +195,7 @@ class Space:
     def _layer(self, trial: Trial, index: int, last: bool, name: str) -> Choice:
         families = {n: f for n, f in self._families().items() if f.last or not last}
         names = list(families)
-        spectral = index == 0 and self.image is not None and bool(self._tiles)
+        spectral = index == 0 and self.image is not None and bool(self.config.tile_sides)
         if spectral:
             names.append("spectral-input")
         kind = trial.suggest_categorical(f"{name}.technique", names)
@@ -210,7 +205,7 @@ class Space:
         technique: Technique
         if kind == "spectral-input":
             assert self.image is not None
-            tile = trial.suggest_categorical(f"{name}.tile", self._tiles)
+            tile = trial.suggest_categorical(f"{name}.tile", self.config.tile_sides)
             technique = SpectralInput(self.image, tile)
         else:
             family = families[kind]

@@ -25,9 +25,6 @@ from spectramac.spec.config import PRESETS, AcceleratorConfig, preset
 
 __all__ = ["Measured", "main", "measure_network", "speed_layers"]
 
-TILES = {"log2_n_max": 8, "coefficient_depth": 1 << 14, "directory_depth": 1 << 14}
-"""What the configuration of the tiled layer has besides: transforms of 16 x 16 points, room for their coefficients."""
-
 
 @dataclass(frozen=True)
 class Measured:
@@ -178,17 +175,12 @@ def speed_layers(config: AcceleratorConfig) -> dict[str, Job]:
         return partial(_layer, name, 3, sft(density))
 
     tiles = Form(SpectralConv(16), 1.0, Quantization(8, "row"))
-    large_tiles = config.replace(name=f"{config.name} with {_settings(TILES)}", **TILES)
     return {
         "sft-quarter": (config, layer(0.25)),
         "sft-eighth": (config, layer(0.125)),
-        "tiles-dense": (large_tiles, partial(_layer, "7 x 7, tiles of 16 x 16, dense", 7, tiles)),
+        "tiles-dense": (config, partial(_layer, "7 x 7, tiles of 16 x 16, dense", 7, tiles)),
         "resnet8-quarter": (config, partial(_topology, "resnet8", sft(0.25))),
     }
-
-
-def _settings(changes: dict[str, int]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in changes.items())
 
 
 def _table(measured: Sequence[Measured]) -> list[str]:

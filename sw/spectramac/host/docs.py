@@ -38,6 +38,7 @@ _ACCESS = {
 _IDENTITY_NAMES = (
     "n_lanes",
     "log2_n_max",
+    "log2_axis_max",
     "data_width",
     "twiddle_width",
     "accumulator_width",

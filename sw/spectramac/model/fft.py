@@ -221,6 +221,10 @@ def _check_arguments(config: FFTConfig, log2_n: int, two_d: bool, inverse: bool,
         raise ValueError(f"log2_n must be from 3 to {config.log2_n_max}, not {log2_n!r}")
     if two_d and log2_n % 2 and not config.log2_columns:
         raise ValueError(f"log2_n must be even in two dimensions, not {log2_n!r}")
+    if config.log2_axis_max and not config.allows(log2_n, two_d):
+        raise ValueError(
+            f"log2_n must be at most {config.log2_axis_max} for each dimension, not {log2_n!r}"
+        )
     fixed_two_d = config.log2_columns > 0
     if config.is_fixed and (
         log2_n != config.log2_n_max or two_d != fixed_two_d or inverse or halve

@@ -81,10 +81,16 @@ class ProgramLayer:
         d, need = self.d, self.need
         for side in ("in", "out"):
             log2_n, two_d = d[f"{side}_log2_n"], d[f"{side}_two_d"]
-            limit = self.config.log2_n_max
-            constraint = f"0 or from 3 to {limit}"
-            need(log2_n == 0 or 3 <= log2_n <= limit, f"{side}_log2_n", constraint)
-            need(not two_d or (log2_n > 0 and log2_n % 2 == 0), f"{side}_two_d", "0 at this size")
+            allows = self.config.fft.allows
+            sizes = [
+                n
+                for n in range(self.config.log2_n_max + 1)
+                if allows(n, two_d=False) or allows(n, two_d=True)
+            ]
+            constraint = f"0 or one of {', '.join(map(str, sizes))}"
+            need(log2_n in (0, *sizes), f"{side}_log2_n", constraint)
+            if log2_n or two_d:
+                need(allows(log2_n, bool(two_d)), f"{side}_two_d", f"{1 - two_d} at this size")
             block = self.n if side == "in" else self.m
             padded, size = d[f"padded_{side}"], d[f"n_{side}"]
             constraint = f"a positive multiple of {block}"

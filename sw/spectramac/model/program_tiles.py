@@ -50,7 +50,7 @@ class TilesProgram(MapProgram):
 
     def _check_geometry(self) -> None:
         d, need, config = self.d, self.need, self.config
-        sizes = [log2_n for log2_n in SIDES if log2_n <= config.log2_n_max]
+        sizes = [log2_n for log2_n in SIDES if config.fft.allows(log2_n, two_d=True)]
         need(d["in_log2_n"] in sizes, "in_log2_n", f"one of {', '.join(map(str, sizes))}")
         need(d["out_log2_n"] == d["in_log2_n"], "out_log2_n", f"in_log2_n = {d['in_log2_n']}")
         for side in ("in", "out"):

@@ -43,6 +43,9 @@ class AcceleratorConfig:
         Needs one lane, the iterative FFT, one bank and one multiplier of each kind.
     log2_n_max : int
         Largest transform, in both directions.
+    log2_axis_max : int
+        3 or 4: transforms of at most 8 or 16 points, and tiles of at most as many on a side, need no multipliers; 0: no
+        such bound (:class:`FFTConfig`).
     data_width : int
         Bits of a spectral value's re and im in the FFTs.
     twiddle_width : int
@@ -77,6 +80,7 @@ class AcceleratorConfig:
     n_lanes: int
     lane_architecture: Literal["parallel", "serial"] = "parallel"
     log2_n_max: int = 6
+    log2_axis_max: int = 0
     data_width: int = 16
     twiddle_width: int = 16
     accumulator_width: int = 27
@@ -195,6 +199,7 @@ class AcceleratorConfig:
         """Both transform cores."""
         return FFTConfig(
             log2_n_max=self.log2_n_max,
+            log2_axis_max=self.log2_axis_max,
             data_width=self.data_width,
             twiddle_width=self.twiddle_width,
             architecture=self.fft_architecture,
@@ -209,6 +214,17 @@ class AcceleratorConfig:
     def n_max(self) -> int:
         """Largest transform length."""
         return 1 << self.log2_n_max
+
+    @property
+    def n_axis_max(self) -> int:
+        """Most points of a transform in one dimension, and on a side of a tile."""
+        return 1 << (self.log2_axis_max or self.log2_n_max)
+
+    @property
+    def tile_sides(self) -> tuple[int, ...]:
+        """Points on a side of the tiles that can be transformed."""
+        sides = range(2, self.log2_n_max // 2 + 1)
+        return tuple(1 << side for side in sides if self.fft.allows(2 * side, two_d=True))
 
     @property
     def registered_paths(self) -> bool:
@@ -274,6 +290,8 @@ class AcceleratorConfig:
         """Hardware multipliers by place (a complex product takes three in the pipelined FFT)."""
         if self.fft_architecture == "iterative":
             per_fft = 1
+        elif self.log2_axis_max:
+            per_fft = 0
         else:
             per_fft = 3 * ((self.log2_n_max - 1) // 2)
         return {
@@ -347,15 +365,15 @@ PRESETS: dict[str, AcceleratorConfig] = {
     ),
     "conv": AcceleratorConfig(
         name="conv",
-        n_lanes=16,
-        log2_n_max=4,
+        n_lanes=8,
+        log2_n_max=8,
+        log2_axis_max=4,
         maps=True,
         n_spectrum_banks=4,
         job_queue_depth=8,
+        coefficient_depth=4096,
         activation_depth=1 << 16,
-        accumulator_depth=128,
-        tap_depth=128,
-        directory_depth=4096,
+        accumulator_depth=256,
         kernel_depth=4096,
         n_layers_max=64,
     ),

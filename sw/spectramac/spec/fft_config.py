@@ -7,13 +7,22 @@ from typing import Literal
 
 from spectramac.spec.fixed import Format
 
-__all__ = ["FFTConfig", "check_range"]
+__all__ = ["FFTConfig", "check_axis", "check_range"]
 
 
 def check_range(name: str, value: int, low: int, high: int) -> None:
     """Refuse, with ValueError, a field ``name`` that is not an integer from ``low`` to ``high``."""
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise ValueError(f"{name} must be an integer from {low} to {high}, not {value!r}")
+
+
+def check_axis(log2_n_max: int, log2_axis_max: int) -> None:
+    """Refuse, with ValueError, a largest transform that is neither an axis of so many points nor their square."""
+    if log2_n_max not in (log2_axis_max, 2 * log2_axis_max):
+        raise ValueError(
+            f"log2_n_max must be {log2_axis_max} or {2 * log2_axis_max} with log2_axis_max {log2_axis_max!r}, "
+            f"not {log2_n_max!r}"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +54,10 @@ class FFTConfig:
     headroom : int
         1, with scaling ``"halving"`` and one dimension: the result has an integer bit more than the input, and nothing
         can overflow. 0: it has as many bits, and saturates.
+    log2_axis_max : int
+        With scaling ``"per_stage"``, pipelined: the largest transform in one dimension, and the largest side of a
+        tile in two, have ``2**log2_axis_max`` points, 8 or 16. Then all factors are sixteenths of the circle, and
+        products are made of additions, without multipliers. 0: no such bound.
     samples_per_clock : int
         1, 2, 4 or 8: as many samples in each word of the streams. More than 1 only in a pipelined transform that gives
         bit-reversed order, in one dimension or what is chosen at run time, and not with ``"block"``.
@@ -58,6 +71,7 @@ class FFTConfig:
     order: Literal["bit_reversed", "natural"] = "bit_reversed"
     log2_columns: int = 0
     headroom: int = 0
+    log2_axis_max: int = 0
     samples_per_clock: int = 1
 
     log2_n_range = (3, 13)
@@ -104,7 +118,19 @@ class FFTConfig:
                 "headroom must be 0 unless scaling is 'halving' in one dimension, "
                 f"not {self.headroom!r}"
             )
+        if self.log2_axis_max:
+            self._check_axis()
         self._check_samples_per_clock()
+
+    def _check_axis(self) -> None:
+        check_range("log2_axis_max", self.log2_axis_max, 3, 4)
+        if self.is_fixed or self.architecture != "pipelined":
+            raise ValueError(
+                "log2_axis_max must be 0 unless the transform is pipelined with scaling 'per_stage', "
+                f"not {self.log2_axis_max!r}"
+            )
+        self.check_one_sample(f"log2_axis_max {self.log2_axis_max!r}")
+        check_axis(self.log2_n_max, self.log2_axis_max)
 
     def _check_samples_per_clock(self) -> None:
         n = self.samples_per_clock
@@ -134,6 +160,13 @@ class FFTConfig:
             raise ValueError(
                 f"samples_per_clock must be 1 with {where}, not {self.samples_per_clock!r}"
             )
+
+    def allows(self, log2_n: int, two_d: bool) -> bool:
+        """Whether a frame of ``2**log2_n`` samples may be transformed, with the dimension chosen at run time."""
+        if not self.log2_n_range[0] <= log2_n <= self.log2_n_max or (two_d and log2_n % 2):
+            return False
+        axis = log2_n // 2 if two_d else log2_n
+        return not self.log2_axis_max or axis <= self.log2_axis_max
 
     @property
     def reversed_fields(self) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 from amaranth import Cat, Const, Module, Mux, Signal, signed
 
 from spectramac.gateware.delay import delayed
+from spectramac.gateware.fft.constants import canonical_digits
 from spectramac.gateware.fft.device import BlockRAM
 from spectramac.gateware.fft.factors import packed_factors
 from spectramac.gateware.fft.twiddle import Twiddle
@@ -209,14 +210,7 @@ def signed_digits(value: int) -> list[tuple[int, int, int]]:
     -------
     list of (k, times, sign)
     """
-    signs: dict[int, int] = {}
-    k, left = 0, value
-    while left:
-        if left & 1:
-            signs[k] = 2 - (left & 3)
-            left -= signs[k]
-        left >>= 1
-        k += 1
+    signs = canonical_digits(value)
     digits = [(top := max(signs), 1, signs.pop(top))]
     for k in sorted(signs, reverse=True):
         if k in signs and signs.get(k - 2) == signs[k]:

@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In, Out
 
 from spectramac.gateware.fft.butterfly import Butterfly, Samples
 from spectramac.gateware.fft.control import output_layout, raw_layout
+from spectramac.gateware.fft.sixteenths import SixteenthTwiddle
 from spectramac.gateware.fft.streamed import StreamedFFT
 from spectramac.gateware.fft.twiddle import Twiddle
 from spectramac.spec.fft_config import FFTConfig
@@ -76,7 +77,8 @@ class FFTPipeline(wiring.Component):
             overflows.append(butterfly.overflow)
             source = butterfly.o
             if stage.product:
-                twiddle = Twiddle(
+                kind = SixteenthTwiddle if self.config.log2_axis_max else Twiddle
+                twiddle = kind(
                     self.config,
                     stage,
                     lead=butterfly.lead,

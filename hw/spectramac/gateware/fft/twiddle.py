@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The twiddle product of the pipelined transform: three multipliers, their factors from block RAM."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -140,15 +141,6 @@ class Twiddle(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        width = self.config.twiddle_width
-        words = self._rom()
-        m.submodules.rom = rom = BlockRAM(
-            3 * width,
-            len(words),
-            init=words,
-            technology=self.technology,
-            in_logic=self._in_logic,
-        )
         re, im, before = self.i.re, self.i.im, 0
         choice: Any = None
         if self.stage.shifts[-1]:
@@ -157,25 +149,12 @@ class Twiddle(wiring.Component):
             re, im, before = shift.out_re, shift.out_im, shift.latency
             # Needed with the differences.
             choice = delayed(m, shift.choice, shift.choice_lead + 2 + Multiplier.latency, "choice")
-        address = Signal(rom.address_width)
-        m.d.comb += [
-            address.eq(self._address(m)),
-            rom.read_address.eq(delayed(m, address, self.lead - 1 + before, "address")),
-        ]
-        c, minus, plus = (rom.read_data[k * width : (k + 1) * width] for k in range(3))
-        if not (self.config.is_fixed or self._inverse_in_rom):
-            inverse = delayed(m, self.early.control.inverse, self.lead + 1, "inverse")
-            minus, plus = Mux(inverse, plus, minus), Mux(inverse, minus, plus)
-        factors = [factor.as_signed() for factor in (c, minus, plus)]
         # Cycle 0 (behind the shift): a + b. Cycle 1: clipped, into the multipliers.
         a, b = delayed(m, re, 1, "a"), delayed(m, im, 1, "b")
         total = Signal(signed(self.stage.factor_width + 1), reset_less=True)
         m.d.sync += total.eq(re + im)
         clipped, _ = saturate(total, self.stage.sum_width)
-        k1, k2, k3 = (
-            self._multiplier(m, f"k{k}", value, factor)
-            for k, (value, factor) in enumerate(zip((clipped, a, b), factors, strict=True), 1)
-        )
+        k1, k2, k3 = self._products(m, (clipped, a, b), before)
         # Cycle 4: differences. Then, where due: shifted back. Cycle 5: rounded. Cycle 6, where due: clipped.
         flags = []
         for name, other in (("re", k3), ("im", k2)):
@@ -195,6 +174,31 @@ class Twiddle(wiring.Component):
             with m.If(delayed(m, self.i.first, self.latency - 1, "firsts", reset=True)):
                 m.d.sync += self.o.control.eq(self.i.control)
         return m
+
+    def _products(self, m: Module, values: Sequence[Any], before: int) -> Sequence[Signal]:
+        """In cycle 4, those of the values in cycle 1 with c, c - s and c + s; cycle 0 is ``before`` behind ``i``."""
+        width = self.config.twiddle_width
+        words = self._rom()
+        m.submodules.rom = rom = BlockRAM(
+            3 * width,
+            len(words),
+            init=words,
+            technology=self.technology,
+            in_logic=self._in_logic,
+        )
+        address = Signal(rom.address_width)
+        m.d.comb += [
+            address.eq(self._address(m)),
+            rom.read_address.eq(delayed(m, address, self.lead - 1 + before, "address")),
+        ]
+        c, minus, plus = (rom.read_data[k * width : (k + 1) * width] for k in range(3))
+        if not (self.config.is_fixed or self._inverse_in_rom):
+            inverse = delayed(m, self.early.control.inverse, self.lead + 1, "inverse")
+            minus, plus = Mux(inverse, plus, minus), Mux(inverse, minus, plus)
+        return [
+            self._multiplier(m, f"k{k}", value, factor.as_signed())
+            for k, (value, factor) in enumerate(zip(values, (c, minus, plus), strict=True), 1)
+        ]
 
     def _multiplier(self, m: Module, name: str, value: Any, factor: Any) -> Signal:
         multiplier = Multiplier(
