@@ -86,6 +86,18 @@ def test_command(tmp_path, monkeypatch, capsys):
     assert "clock must be at least 5000 MHz" in capsys.readouterr().err
 
 
+def test_a_changed_preset(monkeypatch, capsys):
+    found = []
+    monkeypatch.setattr(
+        synth, "_component", lambda spec, config, technology: found.append(config) or skid(config)
+    )
+    assert main(["--preset", "small", "--set", "n_lanes=2", "--set", "data_width=15"]) == 0
+    assert (found[0].n_lanes, found[0].data_width) == (2, 15)
+    assert "SkidBuffer (small with n_lanes=2, data_width=15) on" in capsys.readouterr().out
+    assert main(["--set", "n_lanes=0"]) == 1
+    assert "n_lanes must be an integer from 1 to 64, not 0" in capsys.readouterr().err
+
+
 def test_an_unknown_component_is_an_error(capsys):
     assert main(["--component", "no.such:Thing"]) == 1
     assert "component must be module:function that exists" in capsys.readouterr().err

@@ -19,6 +19,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from spectramac.host.settings import configured
 from spectramac.sim.devices import ECP5_25F, ECP5_85F, UP5K, Device
 from spectramac.sim.floorplan import ECP5_85_LANES, place_lanes
 from spectramac.sim.synth_report import SynthReport, critical_path, resources
@@ -49,7 +50,7 @@ DEVICES = {
     "tiny": replace(UP5K, options="-dsp -spram"),
     "small": replace(ECP5_25F, target_mhz=95.0),
     "large": _MANY_LANES,
-    "conv": _MANY_LANES,
+    "conv": ECP5_85F,
 }
 """Device of each preset."""
 
@@ -213,6 +214,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--preset", choices=list(PRESETS), default="small", help="which accelerator"
     )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        dest="settings",
+        metavar="NAME=VALUE",
+        help="change a parameter of the preset; may be given several times",
+    )
     parser.add_argument("--device", choices=list(DEVICES), help="device of another preset")
     parser.add_argument(
         "--seeds", type=int, default=1, help="placements; the clock is their median"
@@ -228,16 +237,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     device = DEVICES[options.device or options.preset]
     try:
-        component = _component(options.component, preset(options.preset), device.technology)
-        print(f"placing {options.preset} on {device.name} ...", file=sys.stderr)
+        config = configured(preset(options.preset), options.settings)
+        component = _component(options.component, config, device.technology)
+        print(f"placing {config.name} on {device.name} ...", file=sys.stderr)
         report = synthesize(
             component,
             device,
-            design=f"{type(component).__name__} ({options.preset})",
+            design=f"{type(component).__name__} ({config.name})",
             seeds=options.seeds,
             target_mhz=options.target_mhz,
         )
-    except ToolError as error:
+    except (ToolError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     print(report.text())

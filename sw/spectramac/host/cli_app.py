@@ -13,6 +13,7 @@ import typer
 import typer.core
 
 from spectramac.host.extras import import_extra
+from spectramac.host.settings import configured
 from spectramac.spec.config import PRESETS, preset
 from spectramac.spec.errors import MismatchError, SpectramacError
 
@@ -216,7 +217,7 @@ def compilecommand(
     """Compile a network, a network graph or an ONNX model for a configuration."""
     from spectramac.host import cli_graph
 
-    config = cli_graph.configured(preset(preset_name.value), settings or [])
+    config = configured(preset(preset_name.value), settings or [])
     if cli_graph.is_graph_model(network):
         cli_graph.compile_file(
             network, output, config, data=data, graph=graph, explain=explain,
@@ -261,7 +262,7 @@ def run(
         raise typer.BadParameter("--trace needs --transport sim")
     from spectramac.host import cli_files, cli_graph, cli_report, cli_run
 
-    config = cli_graph.configured(preset(preset_name.value), settings or [])
+    config = configured(preset(preset_name.value), settings or [])
     is_graph = cli_graph.is_graph_model(file)
     runs: Any = cli_graph if is_graph else cli_run
     files: Any = cli_graph if is_graph else cli_files

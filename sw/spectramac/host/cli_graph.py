@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """``spectramac compile`` and ``run`` for network graphs."""
 
-import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,6 @@ __all__ = [
     "GraphModel",
     "compare",
     "compile_file",
-    "configured",
     "execute",
     "is_graph_model",
     "load_data",
@@ -47,31 +45,6 @@ class GraphModel:
     image: GraphImage
     config: AcceleratorConfig
     network: GraphNetwork | None
-
-
-def configured(config: AcceleratorConfig, settings: list[str]) -> AcceleratorConfig:
-    """A configuration with parameters changed, each ``name=value``.
-
-    Raises
-    ------
-    ValueError
-        If a setting is not of that form, names no parameter, or its value does not fit.
-    """
-    names = [field.name for field in fields(config) if field.name != "name"]
-    changes: dict[str, Any] = {}
-    for setting in settings:
-        name, equals, text = setting.partition("=")
-        if not equals or name not in names:
-            raise ValueError(
-                f"--set must be one of {', '.join(names)} with =VALUE, not {setting!r}"
-            )
-        try:
-            changes[name] = json.loads(text)
-        except ValueError:
-            changes[name] = text
-    if not changes:
-        return config
-    return config.replace(**changes, name=f"{config.name} with {', '.join(settings)}")
 
 
 def is_graph_model(path: Path) -> bool:
