@@ -11,9 +11,16 @@ from tests.gateware.drive import put, simulate
 from tests.gateware.streams import run_stream
 
 from spectramac.gateware.regfile import RegisterFile
+from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.registers import REQUEST, register_map
 
-CONFIGS = {"one-chunk": SINGLE, "two-chunks": CONFIG, "three-chunks": CONFIG.replace(n_lanes=5)}
+MAPS = CONFIG.replace(maps=True, accumulator_depth=64, tap_depth=64)
+CONFIGS = {
+    "one-chunk": SINGLE,
+    "two-chunks": CONFIG,
+    "three-chunks": CONFIG.replace(n_lanes=5),
+    "maps": MAPS,
+}
 
 
 @pytest.mark.parametrize("stall", [0.0, 0.4])
@@ -46,16 +53,17 @@ def test_an_event_wins_over_a_clear() -> None:
     simulate(dut, bench)
 
 
-def test_timing() -> None:
-    """Writes one a cycle; a register answers in the next cycle, a word of memory two later."""
-    table = register_map(CONFIG)
+@pytest.mark.parametrize(("config", "later"), [(CONFIG, 2), (MAPS, 3)])
+def test_timing(config: AcceleratorConfig, later: int) -> None:
+    """Writes one a cycle; a register answers in the next cycle, a word of memory some cycles later."""
+    table = register_map(config)
 
     def reads(name: str) -> list[int]:
         address = table[name].address
         return [REQUEST.pack({"address": address, "write": 0, "data": 0})] * 5
 
-    run = run_stream(RegisterFile(CONFIG), reads("id"), 5, i="i_request", o="o_response")
+    run = run_stream(RegisterFile(config), reads("id"), 5, i="i_request", o="o_response")
     assert run.in_cycles == list(range(5))
     assert run.valid_cycles == [c + 1 for c in run.in_cycles]
-    run = run_stream(RegisterFile(CONFIG), reads("memory_data"), 5, i="i_request", o="o_response")
-    assert run.valid_cycles == [c + 3 for c in run.in_cycles]
+    run = run_stream(RegisterFile(config), reads("memory_data"), 5, i="i_request", o="o_response")
+    assert run.valid_cycles == [c + 1 + later for c in run.in_cycles]

@@ -48,10 +48,11 @@ class RegisterFile(wiring.Component):
     """Registers and memory port behind a request and a response stream.
 
     One request a cycle; a read holds further requests until its response is taken: 1 cycle for a register, 2 for a word
-    of memory. For each field of the register map there is a port: constants have none; ``STORAGE`` fields drive their
-    value; ``PULSE`` fields drive a strobe; ``STATUS`` fields are inputs; ``STICKY`` fields are inputs that set the
-    flag while high (a set wins over a clear). The memory port's behaviour is that of
-    :mod:`spectramac.host.model_device`, access by access.
+    of memory, 3 with ``config.maps``, where activation memory is deep and what it gives goes through a register. For
+    each field of the register map there is a port: constants have none; ``STORAGE`` fields drive their value;
+    ``PULSE`` fields drive a strobe; ``STATUS`` fields are inputs; ``STICKY`` fields are inputs that set the flag while
+    high (a set wins over a clear). The memory port's behaviour is that of :mod:`spectramac.host.model_device`, access
+    by access.
 
     Parameters
     ----------
@@ -234,13 +235,15 @@ class RegisterFile(wiring.Component):
                 port.data.eq(Cat(staging[: BUS_WIDTH * (memory.chunks - 1)], top)),
             ]
 
-        # A read of memory: the address is presented one cycle after the request, the word comes one cycle later.
+        # A read of memory: the address is presented one cycle after the request, the word comes one cycle later, and
+        # with maps is in a register another cycle later.
+        steps = 3 if self.config.maps else 2
         fetch_select = Signal.like(select)
         fetch_ok = Signal()
         fetch_chunk = Signal.like(chunk)
         with m.If(access_read):
             m.d.sync += [
-                pending.eq(2),
+                pending.eq(steps),
                 self.o_response.valid.eq(0),
                 fetch_select.eq(select),
                 fetch_ok.eq(allowed & can_read),
@@ -250,12 +253,14 @@ class RegisterFile(wiring.Component):
             if not memory.readable:
                 continue
             port = getattr(self, f"read_{memory.name}")
-            m.d.comb += [port.address.eq(word_address), port.enable.eq(pending == 2)]
+            m.d.comb += [port.address.eq(word_address), port.enable.eq(pending == steps)]
+            word = port.data
+            if self.config.maps:
+                word = Signal.like(port.data, name=f"fetched_{memory.name}", reset_less=True)
+                m.d.sync += word.eq(port.data)
             with m.If((pending == 1) & (fetch_select == memory.select) & fetch_ok):
                 m.d.sync += self.o_response.payload.data.eq(
-                    port.data.word_select(fetch_chunk, BUS_WIDTH)
-                    if memory.chunks > 1
-                    else port.data
+                    word.word_select(fetch_chunk, BUS_WIDTH) if memory.chunks > 1 else word
                 )
         with m.If(pending != 0):
             m.d.sync += pending.eq(pending - 1)
