@@ -7,22 +7,13 @@ from typing import Literal
 
 from spectramac.spec.fixed import Format
 
-__all__ = ["FFTConfig", "check_axis", "check_range"]
+__all__ = ["FFTConfig", "check_range"]
 
 
 def check_range(name: str, value: int, low: int, high: int) -> None:
     """Refuse, with ValueError, a field ``name`` that is not an integer from ``low`` to ``high``."""
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise ValueError(f"{name} must be an integer from {low} to {high}, not {value!r}")
-
-
-def check_axis(log2_n_max: int, log2_axis_max: int) -> None:
-    """Refuse, with ValueError, a largest transform that is neither an axis of so many points nor their square."""
-    if log2_n_max not in (log2_axis_max, 2 * log2_axis_max):
-        raise ValueError(
-            f"log2_n_max must be {log2_axis_max} or {2 * log2_axis_max} with log2_axis_max {log2_axis_max!r}, "
-            f"not {log2_n_max!r}"
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +121,12 @@ class FFTConfig:
                 f"not {self.log2_axis_max!r}"
             )
         self.check_one_sample(f"log2_axis_max {self.log2_axis_max!r}")
-        check_axis(self.log2_n_max, self.log2_axis_max)
+        sizes = (self.log2_axis_max, 2 * self.log2_axis_max)
+        if self.log2_n_max not in sizes:
+            raise ValueError(
+                f"log2_n_max must be {sizes[0]} or {sizes[1]} with log2_axis_max {self.log2_axis_max!r}, "
+                f"not {self.log2_n_max!r}"
+            )
 
     def _check_samples_per_clock(self) -> None:
         n = self.samples_per_clock
