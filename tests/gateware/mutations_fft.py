@@ -21,6 +21,7 @@ from tests.gateware.mutation import Mutation
 from spectramac.gateware.fft import (
     block,
     butterfly,
+    constants,
     iterative,
     narrow,
     output,
@@ -29,6 +30,7 @@ from spectramac.gateware.fft import (
     path_twiddle,
     paths,
     pipelined,
+    sixteenths,
     twiddle,
 )
 from spectramac.gateware.fft.real import RealButterfly, RealPairFFT
@@ -40,6 +42,7 @@ from spectramac.spec.fft_config import FFTConfig
 __all__ = ["CHECKS", "MUTATIONS"]
 
 PIPELINED = FFTConfig(log2_n_max=4)
+SHORT_AXES = FFTConfig(log2_n_max=4, log2_axis_max=4)
 PARALLEL = FFTConfig(log2_n_max=6, samples_per_clock=4)
 PARALLEL_HALVING = FFTConfig(log2_n_max=6, twiddle_width=18, scaling="halving", samples_per_clock=8)
 HALVING = FFTConfig(log2_n_max=5, twiddle_width=18, scaling="halving")
@@ -62,6 +65,7 @@ def fft(config: FFTConfig) -> None:
 CHECKS: dict[str, Callable[[], Any]] = {
     "iterative_fft": lambda: fft(ITERATIVE),
     "pipelined_fft": lambda: fft(PIPELINED),
+    "short_axes_fft": lambda: fft(SHORT_AXES),
     "halving_fft": lambda: checks_fft_core.check_fixed(HALVING),
     "full_scale_fft": lambda: checks_fft_core.check_full_scale(PIPELINED),
     "block_fft": lambda: test_fft_block.check_amplitudes(BLOCK),
@@ -95,6 +99,23 @@ MUTATIONS = {
         "self.halve & value[0] & value[1]",
         "self.halve & value[0]",
         "pipelined_fft",
+    ),
+    "FFT: a negative term of a constant lacks its one": Mutation(
+        constants.ConstantMultiplier,
+        "elaborate",
+        "if digit < 0)",
+        "if digit < -2)",
+        "short_axes_fft",
+    ),
+    "FFT: the inverse chooses the constants of the forward transform": Mutation(
+        sixteenths.SixteenthTwiddle, "_constants", "sign * im", "im", "short_axes_fft"
+    ),
+    "FFT: a constant is chosen a cycle early": Mutation(
+        sixteenths.SixteenthTwiddle,
+        "_products",
+        'self.lead, "index"',
+        'self.lead - 1, "index"',
+        "short_axes_fft",
     ),
     "FFT: the greatest value is halved past the end": Mutation(
         narrow, "round_or_clip", "hold.eq(greatest)", "hold.eq(0)", "full_scale_fft"
