@@ -42,7 +42,7 @@ N = TypeVar("N")
 DENSITIES = (0.12, 0.06, 0.03, 0.015, 0.008, 0.004)
 RATES = (2e-3, 5e-3, 1.2e-2)
 
-FOLDS = 5
+FOLDS = 3
 MIN_VALIDATION = 200
 """A data set whose validation part has fewer samples is cut into :data:`FOLDS` folds, if nothing else is said."""
 
