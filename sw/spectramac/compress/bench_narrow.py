@@ -45,7 +45,7 @@ PLANS: dict[str, tuple[NarrowPlan, ...]] = {
     ),
     "digits": (
         _plan("1.6 kB", 8, 8, 36, 40, 20, rate=2e-2, float_epochs=90, tune_epochs=60),
-        _plan("1.2 kB", 8, 8, 40, 30, 10, rate=1e-2),
+        _plan("1.2 kB", 8, 8, 32, 40, rate=2e-2, float_epochs=90, tune_epochs=60),
     ),
 }
 """By data set. Widths, rates and epochs were chosen on the validation part, or on folds."""
