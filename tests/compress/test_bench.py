@@ -30,7 +30,7 @@ from spectramac.model.network import load_network
 from spectramac.spec.config import preset
 
 CONFIG = preset("small")
-SETTINGS = Settings(config=CONFIG, epochs=2, teacher_epochs=60, rates=(1e-4, 1e-2))
+SETTINGS = Settings(config=CONFIG, epochs=2, teacher_epochs=60, rates=(1e-4, 1e-2), folds=1)
 
 
 def data_set(*, is_image: bool = True) -> DataSet:
@@ -204,10 +204,12 @@ def test_what_does_not_fit_is_noted_before_training(tmp_path, monkeypatch):
     monkeypatch.setattr(DenseBench, "_train", lambda *a: pytest.fail("trained"))
     monkeypatch.setattr(
         DenseBench,
-        "dense",
+        "layers",
         lambda self, seed: [(np.ones((16, 32)), np.zeros(16)), (np.ones((4, 16)), np.zeros(4))],
     )
-    settings = Settings(config=CONFIG.replace(coefficient_depth=64), epochs=1, teacher_epochs=1)
+    settings = Settings(
+        config=CONFIG.replace(coefficient_depth=64), epochs=1, teacher_epochs=1, folds=1
+    )
     results = Results(tmp_path / "results.json", settings.identity())
     DenseBench(data_set(), settings, results, tmp_path).run(
         "prune-pair-int8", Target(density=1.0), (0, 1)
@@ -236,7 +238,7 @@ def image_set() -> DataSet:
 def conv_bench(tmp_path, monkeypatch):
     pytest.importorskip("torch", reason="training is an extra: pip install 'spectramac[train]'")
     monkeypatch.setattr(training, "MIN_EPOCH", 160)
-    settings = Settings(config=CONFIG, epochs=4, teacher_epochs=50, rates=(1e-4, 1e-2))
+    settings = Settings(config=CONFIG, epochs=4, teacher_epochs=50, rates=(1e-4, 1e-2), folds=1)
     return ConvBench(image_set(), settings, Results(tmp_path / "r.json", {}), tmp_path)
 
 

@@ -19,7 +19,7 @@ from spectramac.model.network import load_network
 from spectramac.spec.config import preset
 
 CONFIG = preset("small")
-SETTINGS = Settings(config=CONFIG, epochs=2, teacher_epochs=20, rates=(1e-2,))
+SETTINGS = Settings(config=CONFIG, epochs=2, teacher_epochs=20, rates=(1e-2,), folds=1)
 
 
 def data_set() -> DataSet:

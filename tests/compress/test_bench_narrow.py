@@ -110,6 +110,15 @@ def test_results_are_those_of_the_network_on_the_rtl(narrow: NarrowBench) -> Non
     assert checked["bytes"] == row["bytes"]
 
 
+def test_without_a_validation_part_all_samples_train(narrow: NarrowBench) -> None:
+    bench = narrow.bench
+    bench.data = bench.data.merged("on folds")
+    narrow.run(dataclasses.replace(PLAN, float_epochs=1, tune_epochs=1), (0,))
+    (row,) = bench.results.tables["results"]
+    assert narrow.versions.inputs.shape == (5, 800, 64)
+    assert "validation" not in row
+
+
 def test_rtl_needs_networks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     settings = Settings(config=CONFIG, epochs=0, teacher_epochs=2)
     Results(tmp_path / "results.json", settings.identity()).add("rates", rate=1.0)

@@ -121,6 +121,18 @@ def test_digits():
     np.testing.assert_array_equal(data.y_train, again.y_train)
 
 
+def test_validation_samples_train_when_merged():
+    pytest.importorskip("sklearn", reason="the digits come with scikit-learn")
+    data = load_dataset("digits")
+    merged = data.merged("elsewhere")
+    assert merged.validation == "elsewhere"
+    assert len(merged.x_validation) == len(merged.y_validation) == 0
+    np.testing.assert_array_equal(merged.x_train[:1149], data.x_train)
+    np.testing.assert_array_equal(merged.x_train[1149:], data.x_validation)
+    np.testing.assert_array_equal(merged.y_train[1149:], data.y_validation)
+    np.testing.assert_array_equal(merged.x_test, data.x_test)
+
+
 def test_digits_for_convolutions():
     pytest.importorskip("sklearn", reason="the digits come with scikit-learn")
     flat, images = load_dataset("digits"), load_dataset("digits-conv")

@@ -28,7 +28,7 @@ from spectramac.model.network import load_network
 from spectramac.spec.config import preset
 
 CONFIG = preset("small")
-SETTINGS = Settings(config=CONFIG, epochs=2, teacher_epochs=20, rates=(3e-3, 3e-2))
+SETTINGS = Settings(config=CONFIG, epochs=2, teacher_epochs=20, rates=(3e-3, 3e-2), folds=1)
 BUDGET = 1000
 SEEDS = (0, 1)
 SINGLES = ("sft-8x8-int4", "neurons-l2-int4", "prune-value-int8")

@@ -25,6 +25,14 @@ def test_a_mix_needs_budgets(capsys, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_folds_are_at_least_one(capsys, tmp_path):
+    with pytest.raises(SystemExit) as stop:
+        main(["--folds", "0", "--out", str(tmp_path)])
+    assert stop.value.code == 1
+    assert "folds must be at least 1, not 0" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_run_with_a_mix(tmp_path, monkeypatch, capsys):
     pytest.importorskip("torch", reason="training is an extra: pip install 'spectramac[train]'")
     pytest.importorskip("optuna", reason="searching is an extra: pip install 'spectramac[search]'")

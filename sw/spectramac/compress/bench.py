@@ -8,6 +8,11 @@ The learning rate is chosen for each data set, method and point by the accuracy 
 by the cross-entropy there), with the first seed. What does not fit the configuration is noted with the reason,
 before any training.
 
+A small data set has no validation part (:attr:`Settings.folds`): its training part is cut into stratified folds, anew
+with every seed. Each fold in turn is held out from dense network, density, scales and training; what is chosen by are
+all samples of the training part, each as the network sees it that was trained without it. What the tables report is
+trained on the whole training part.
+
 This is what fully-connected networks (:mod:`spectramac.compress.bench_dense`) and convolutional ones
 (:mod:`spectramac.compress.bench_conv`) share. Results go to a file as they come: a stopped run goes on where it was.
 """
@@ -15,10 +20,10 @@ This is what fully-connected networks (:mod:`spectramac.compress.bench_dense`) a
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, Self, TypeVar
 
 from spectramac.compress.bench_results import Results, Target
 from spectramac.compress.datasets import DataSet
@@ -36,6 +41,10 @@ N = TypeVar("N")
 
 DENSITIES = (0.12, 0.06, 0.03, 0.015, 0.008, 0.004)
 RATES = (2e-3, 5e-3, 1.2e-2)
+
+FOLDS = 3
+MIN_VALIDATION = 200
+"""A data set whose validation part has fewer samples is cut into :data:`FOLDS` folds, if nothing else is said."""
 
 Log = Callable[[str], None]
 
@@ -56,6 +65,8 @@ class Settings:
     steps : str
         Of coefficients, of every method: one for each ``"layer"``, row ``"pair"`` or ``"row"``. More of them
         cost bytes, and training does without.
+    folds : int, optional
+        That the training part is cut into; 1: it has a validation part. Default: see :data:`MIN_VALIDATION`.
     """
 
     config: AcceleratorConfig
@@ -63,6 +74,17 @@ class Settings:
     teacher_epochs: int
     rates: tuple[float, ...] = RATES
     steps: Literal["layer", "pair", "row"] = "layer"
+    folds: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.folds is not None and self.folds < 1:
+            raise ValueError(f"folds must be at least 1, not {self.folds!r}")
+
+    def folds_of(self, data: DataSet) -> int:
+        """For a data set."""
+        if self.folds is not None:
+            return self.folds
+        return 1 if len(data.y_validation) >= MIN_VALIDATION else FOLDS
 
     def identity(self) -> dict[str, Any]:
         """As JSON values."""
@@ -74,6 +96,7 @@ class Settings:
             "teacher_epochs": self.teacher_epochs,
             "rates": list(self.rates),
             "steps": self.steps,
+            "folds": self.folds,
         }
 
 
@@ -99,6 +122,16 @@ class Bench(ABC, Generic[N]):
     log: Log = lambda _: None
     _densities: dict[tuple[str, int, int], float] = field(default_factory=dict, init=False)
     _layers: dict[int, list[DenseLayer]] = field(default_factory=dict, init=False)
+    _folds: dict[int, list[Self]] = field(default_factory=dict, init=False)
+    _n_folds: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._n_folds = self.settings.folds_of(self.data)
+        if self._n_folds > 1:
+            self.data = self.data.merged(
+                f"{self._n_folds} folds of the training samples, stratified, anew with every seed; results are of "
+                "networks that were trained on all of them"
+            )
 
     @property
     @abstractmethod
@@ -155,11 +188,26 @@ class Bench(ABC, Generic[N]):
         """Real value of one int8 step of the input."""
         return activation_scale(self.data.calibration, "max")
 
-    def dense(self, seed: int) -> list[DenseLayer]:
-        """The network that is compressed, trained and noted if it is not there yet."""
+    def folds(self, seed: int) -> list[Self]:
+        """Benches of the same methods with a fold of the training part each as validation part; none without folds."""
+        n = self._n_folds
+        if n > 1 and seed not in self._folds:
+            settings = replace(self.settings, folds=1)
+            self._folds[seed] = [
+                type(self)(self.data.fold(i, n, seed), settings, self.results, self.out)
+                for i in range(n)
+            ]
+        return self._folds.get(seed, [])
+
+    def layers(self, seed: int) -> list[DenseLayer]:
+        """The network that is compressed, trained if it is not there yet."""
         if seed not in self._layers:
             self._layers[seed] = self._dense(seed)
-        layers = self._layers[seed]
+        return self._layers[seed]
+
+    def dense(self, seed: int) -> list[DenseLayer]:
+        """The same; noted if it is not yet."""
+        layers = self.layers(seed)
         key = {"dataset": self.data.name, "seed": seed}
         if self.results.find("dense", **key) is None:
             accuracy = self._dense_accuracy(layers)
@@ -168,7 +216,7 @@ class Bench(ABC, Generic[N]):
                 "dense",
                 **key,
                 **self.about,
-                split=self.data.split,
+                split=f"{self.data.split}; validation: {self.data.validation}",
                 passes=self.passes,
                 accuracy=accuracy,
                 float32_bytes=4 * n_weights,
@@ -182,7 +230,7 @@ class Bench(ABC, Generic[N]):
         missing = [s for s in seeds if self.results.find("results", **key, seed=s) is None]
         if not missing:
             return
-        refusal = self._refusal(method, target, seeds[0])
+        refusal = self._refusal(method, target, seeds)
         if refusal:
             for seed in missing:
                 self.results.add("results", **key, seed=seed, refusal=refusal)
@@ -209,10 +257,12 @@ class Bench(ABC, Generic[N]):
             self._densities[key] = self._density_within(*key)
         return self._densities[key]
 
-    def _refusal(self, method: str, target: Target, seed: int) -> str:
-        """Why the configuration does not run it; nothing if it does."""
+    def _refusal(self, method: str, target: Target, seeds: Sequence[int]) -> str:
+        """Why the configuration does not run it with all seeds; nothing if it does."""
         try:
-            self._check(method, self.density(method, target, seed), seed)
+            for seed in seeds:
+                for bench in (self, *self.folds(seed)):
+                    bench._check(method, bench.density(method, target, seed), seed)
         except (NotRunnableError, ValueError) as error:
             return str(error)
         return ""
@@ -230,8 +280,9 @@ class Bench(ABC, Generic[N]):
             row = self.results.find("rates", **key, rate=rate)
             network = None
             if row is None:
-                network = self._trained(method, target, seed, rate)
-                score = self.validate(network)
+                if self._n_folds == 1:
+                    network = self._trained(method, target, seed, rate)
+                score = self._score(method, target, seed, rate, network)
                 self.results.add("rates", **key, seed=seed, rate=rate, **score.fields())
             else:
                 score = Score.of(row)
@@ -239,11 +290,26 @@ class Bench(ABC, Generic[N]):
                 best, chosen = score, (rate, network)
         return chosen
 
+    def _score(
+        self, method: str, target: Target, seed: int, rate: float, network: N | None
+    ) -> Score:
+        """What is chosen by: that of ``network`` on the validation part, or of those that the folds train."""
+        if network is not None and self._n_folds == 1:
+            return self.validate(network)
+        key = {"dataset": self.data.name, "method": method, **target.key}
+        row = self.results.find("rates", **key, seed=seed, rate=rate)
+        if row is not None:
+            return Score.of(row)
+        folds = self.folds(seed)
+        scores = [fold.validate(fold._trained(method, target, seed, rate)) for fold in folds]
+        return Score.pooled(scores, [len(fold.data.y_validation) for fold in folds])
+
     def _add_result(
         self, method: str, target: Target, seed: int, rate: float, network: N | None
     ) -> None:
         start = time.perf_counter()
         data = self.data
+        self.dense(seed)
         if network is None:
             network = self._trained(method, target, seed, rate)
         found = self.figures(network, f"{data.name}-{method}-{target.name}-{seed}")
@@ -253,7 +319,7 @@ class Bench(ABC, Generic[N]):
             **{"dataset": data.name, "method": method, **target.key, "density": density},
             seed=seed,
             rate=rate,
-            **self.validate(network).fields(),
+            **self._score(method, target, seed, rate, network).fields(),
             **found,
         )
         self.log(

@@ -25,10 +25,10 @@ _ABOUT = (
 )
 _ABOUT_MIX = (
     "Technique, block, bits and density of every layer, how many hidden neurons stay, and the learning rate, by an "
-    "Optuna study on the validation part that begins with the single techniques above as known trials. The best "
-    "trials are trained with all seeds; of them and the single techniques, the one with the best mean on the "
-    "validation part is the mix: the highest accuracy, of equals the lowest cross-entropy. Compared with the single "
-    "technique that turned out best on the *test* part, which nothing could choose. The spread is the root mean "
+    "Optuna study on the validation samples that begins with the single techniques above as known trials. The best "
+    "trials are trained with all seeds; of them and the single techniques, the one with the best mean on "
+    "the validation samples is the mix: the highest accuracy, of equals the lowest cross-entropy. Compared with the "
+    "single technique that turned out best on the *test* part, which nothing could choose. The spread is the root mean "
     "square of both standard deviations."
 )
 

@@ -103,7 +103,7 @@ class ConvBench(Bench[Any]):
         return accuracy(outputs, self.data.y_test)
 
     def _plan(self, method: str, density: float, seed: int) -> tuple[list[DenseLayer], Chain]:
-        chosen, layers = self.methods[method], self.dense(seed)
+        chosen, layers = self.methods[method], self.layers(seed)
         x = self.data.calibration[:_CALIBRATION]
         inputs = self._floating.layer_inputs(layers, self._net, x)
         return layers, chosen.method.plan(layers, density, chosen.quantization, inputs)

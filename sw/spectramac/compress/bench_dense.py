@@ -62,7 +62,7 @@ class DenseBench(Bench[Network]):
         self, method: str, density: float, seed: int
     ) -> tuple[list[DenseLayer], list[DenseLayer], list[Choice]]:
         """The dense network, the chain that a method compresses, and its choices."""
-        layers = self.dense(seed)
+        layers = self.layers(seed)
         chain, choices = self.methods[method].plan(layers, density, self.data.calibration)
         return layers, chain, choices
 

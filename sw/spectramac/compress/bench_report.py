@@ -135,8 +135,8 @@ def introduction(settings: dict[str, Any], command: str) -> str:
     return (
         f"Made by `{command}`. Every method was trained for {settings['epochs']} epochs from the same dense "
         f"networks ({settings['teacher_epochs']} epochs). Its learning rate was the best of {rates} on the "
-        "validation part (highest accuracy; of equals, lowest cross-entropy), for each point, with the first seed. If "
-        "nothing else is said, accuracies are those of the test part on the "
+        "validation samples (highest accuracy; of equals, lowest cross-entropy), for each point, with the first seed. "
+        "If nothing else is said, accuracies are those of the test part on the "
         f"golden integer model; bytes those of the compiled image for preset {settings['preset']} with "
         f"{settings['coefficient_depth']} words of coefficients, everything "
         "counted; multiplications of an inference, those of the transforms included, nothing skipped; cycles at "

@@ -16,7 +16,8 @@ name                 what                                                       
 Japanese vowels because it is speech, is small enough to be shipped, and has a test part of other recording
 sessions that its authors fixed. Nothing is downloaded.
 
-Whatever is chosen is chosen on the validation part, a stratified part of the authors' training data.
+Whatever is chosen is chosen on the validation part, a stratified part of the authors' training data, or on folds of
+that data (:meth:`DataSet.fold`).
 """
 
 import importlib.util
@@ -99,7 +100,9 @@ class DataSet(TrainingData):
     x_test : float array (samples, n_in)
     y_test : int array (samples,)
     split : str
-        In words.
+        Where the test part comes from, in words.
+    validation : str
+        Where the validation part does.
     """
 
     name: str
@@ -109,12 +112,41 @@ class DataSet(TrainingData):
     x_test: Floats
     y_test: Labels
     split: str
+    validation: str = ""
     convolutions: tuple[Convolution, ...] = ()
 
     @property
     def sizes(self) -> tuple[int, ...]:
         """Of all layers of that network: inputs, hidden, classes."""
         return (self.n_in, *self.hidden, self.n_classes)
+
+    def merged(self, validation: str) -> "DataSet":
+        """The same without a validation part: its samples train. ``validation`` says what is chosen on instead."""
+        return replace(
+            self,
+            x_train=np.concatenate([self.x_train, self.x_validation]),
+            y_train=np.concatenate([self.y_train, self.y_validation]),
+            x_validation=self.x_validation[:0],
+            y_validation=self.y_validation[:0],
+            validation=validation,
+        )
+
+    def fold(self, number: int, n_folds: int, seed: int) -> "DataSet":
+        """A stratified fold of the training part as validation part; the other folds train.
+
+        There is no test part: what is chosen on folds never sees it.
+        """
+        held_out = folds_of(self.y_train, n_folds, seed) == number
+        return replace(
+            self,
+            x_train=self.x_train[~held_out],
+            y_train=self.y_train[~held_out],
+            x_validation=self.x_train[held_out],
+            y_validation=self.y_train[held_out],
+            x_test=self.x_test[:0],
+            y_test=self.y_test[:0],
+            validation=f"fold {number} of {n_folds}",
+        )
 
 
 def cut(x: Floats, y: Labels, parts: int, seed: int) -> tuple[Floats, Labels, Floats, Labels]:
@@ -150,7 +182,8 @@ def _dataset(
         y_validation=y_validation,
         x_test=test[0],
         y_test=test[1],
-        split=f"{split}; validation: 1 of {parts} of the training samples, stratified, seed 0",
+        split=split,
+        validation=f"1 of {parts} of the training samples, stratified, seed 0",
     )
 
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Figures of an integer network: accuracy on the golden model, and what it takes on a configuration."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -23,6 +24,7 @@ __all__ = [
     "Score",
     "Size",
     "cross_entropy",
+    "evaluated",
     "integer_accuracy",
     "measure",
     "predicted_cycles",
@@ -58,6 +60,15 @@ class Score(NamedTuple):
     def of(cls, row: dict[str, Any]) -> "Score":
         """That of a row. Rows of earlier versions have no loss: of equals they come last."""
         return cls(row["validation"], row.get("validation_loss", np.inf))
+
+    @classmethod
+    def pooled(cls, scores: Sequence["Score"], n_samples: Sequence[int]) -> "Score":
+        """That of all samples together, from those of disjoint parts of them.
+
+        So many right ones are the same accuracy however they are spread over the parts.
+        """
+        accuracy, loss = np.average(scores, axis=0, weights=n_samples)
+        return cls(round(float(accuracy), 9), float(loss))
 
 
 @dataclass(frozen=True)
@@ -162,12 +173,19 @@ def measure(
     CompileError
         If it does not fit the configuration.
     """
-    image = compile_network(network, config)
     outputs = _outputs(network, x, config)
-    return Evaluated(
-        network,
-        Size.of(image, config),
-        accuracy(outputs, labels),
-        cross_entropy(outputs.astype(np.float64) * network.output_scale, labels),
-        layers_cost(network.layers, config).total_multiplications,
-    )
+    loss = cross_entropy(outputs.astype(np.float64) * network.output_scale, labels)
+    return evaluated(network, Score(accuracy(outputs, labels), loss), config)
+
+
+def evaluated(network: Network, score: Score, config: AcceleratorConfig) -> Evaluated:
+    """Compile a network whose score is known.
+
+    Raises
+    ------
+    CompileError
+        If it does not fit the configuration.
+    """
+    size = Size.of(compile_network(network, config), config)
+    products = layers_cost(network.layers, config).total_multiplications
+    return Evaluated(network, size, *score, products)

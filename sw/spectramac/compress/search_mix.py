@@ -1,7 +1,8 @@
 # SPDX-FileCopyrightText: 2026 The spectramac authors
 # SPDX-License-Identifier: BSD-2-Clause
 """The automatic mix in the benchmark: technique, block, bits and density of every layer, how many neurons, and the
-learning rate, chosen for a budget of bytes as everything else there: on the validation part.
+learning rate, chosen for a budget of bytes as everything else there: on the validation part, or on the folds of a
+small data set.
 
 It begins with what the benchmark knows: every single technique with every rate is a trial of the study from the start.
 So the best trial is never worse than the best of them. The trials that are best with the first seed, which
@@ -83,17 +84,7 @@ class Mix:
 
     def problem(self, budget: int, seed: int) -> Problem:
         """What is searched."""
-        bench, data, settings = self.bench, self.bench.data, self.bench.settings
-        return Problem(
-            layers=bench.dense(seed),
-            data=data,
-            space=Space(settings.config, data.shape if data.is_image else None, neurons=True),
-            demand=Demand(max_bytes=budget),
-            training=Training(settings.epochs * bench.passes),
-            rates=settings.rates,
-            input_scale=bench.scale,
-            seed=seed,
-        )
+        return _problem(self.bench, budget, seed)
 
     def study(self, budget: int) -> Study:
         """The study of a budget with all its trials."""
@@ -154,7 +145,7 @@ class Mix:
                 bench.results.add("finalists", **row)
                 bench.log(
                     f"{bench.data.name}, mix in {budget} bytes, trial {trial.number}, seed {seed}: "
-                    f"{found.accuracy:.2f} % of the validation part"
+                    f"{found.accuracy:.2f} % of the validation samples"
                 )
             rows.append(row)
         return rows
@@ -181,6 +172,21 @@ class Mix:
             f"{bench.data.name}, mix in {key['budget']} bytes, seed {row['seed']}, rate {row['rate']:g}: "
             f"{added['accuracy']:.2f} % in {added['bytes']} bytes: {'; '.join(added['plan'])}"
         )
+
+
+def _problem(bench: DenseBench, budget: int, seed: int) -> Problem:
+    data, settings = bench.data, bench.settings
+    return Problem(
+        layers=bench.layers(seed),
+        data=data,
+        space=Space(settings.config, data.shape if data.is_image else None, neurons=True),
+        demand=Demand(max_bytes=budget),
+        training=Training(settings.epochs * bench.passes),
+        rates=settings.rates,
+        input_scale=bench.scale,
+        seed=seed,
+        folds=tuple(_problem(fold, budget, seed) for fold in bench.folds(seed)),
+    )
 
 
 def _score(trial: FrozenTrial) -> Score:

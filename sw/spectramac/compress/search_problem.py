@@ -14,7 +14,7 @@ import numpy as np
 
 from spectramac.compress.compare import float_accuracy
 from spectramac.compress.datasets import TrainingData
-from spectramac.compress.measure import Evaluated, measure
+from spectramac.compress.measure import Evaluated, Score, evaluated, measure
 from spectramac.compress.methods import remove_neurons
 from spectramac.compress.outline import layer_inputs, within
 from spectramac.compress.post_training import Choice, DenseLayer, compress_layers
@@ -58,6 +58,9 @@ class Problem:
         Real value of one int8 step. Default: that of the largest calibration input.
     seed : int
         Of all training.
+    folds : tuple of Problem
+        If there are any, accuracies are those of their validation parts together: of small data, whose folds are
+        held out in turn. ``data`` needs no validation part then.
     """
 
     layers: Sequence[DenseLayer]
@@ -70,6 +73,7 @@ class Problem:
     teachers: Path = Path("teachers")
     input_scale: float | None = None
     seed: int = 0
+    folds: "tuple[Problem, ...]" = ()
 
     @cached_property
     def scale(self) -> float:
@@ -81,6 +85,8 @@ class Problem:
     @cached_property
     def reference(self) -> float:
         """Validation accuracy of the network before compression, in percent."""
+        if self.folds:
+            return self._pooled([Score(fold.reference, 0.0) for fold in self.folds]).accuracy
         return float_accuracy(self.layers, self.data.x_validation, self.data.y_validation)
 
     def identity(self) -> dict[str, Any]:
@@ -96,6 +102,7 @@ class Problem:
             digest.update(np.ascontiguousarray(array).tobytes())
         optional: dict[str, Any] = {"rates": list(self.rates)} if self.rates else {}
         optional |= {"neurons": True} if self.space.neurons else {}
+        optional |= {"folds": [fold.identity() for fold in self.folds]} if self.folds else {}
         return optional | {
             "model and data": digest.hexdigest(),
             "demand": self.demand.text,
@@ -181,6 +188,12 @@ class Problem:
         """Everything about the point of a trial; the same parameters give the same network."""
         layers, choices = self.plan(trial)
         network = self.build(layers, choices, self.training_of(trial))
-        data = self.data
-        found = measure(network, data.x_validation, data.y_validation, self.space.config)
-        return found, choices
+        data, config = self.data, self.space.config
+        if self.folds:
+            score = self._pooled([fold.evaluate(trial)[0].score for fold in self.folds])
+            return evaluated(network, score, config), choices
+        return measure(network, data.x_validation, data.y_validation, config), choices
+
+    def _pooled(self, scores: Sequence[Score]) -> Score:
+        """Of the scores of all folds."""
+        return Score.pooled(scores, [len(fold.data.y_validation) for fold in self.folds])

@@ -38,7 +38,7 @@ def _whole_numbers(text: str) -> list[int]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from spectramac.compress.bench import DENSITIES, RATES
+    from spectramac.compress.bench import DENSITIES, FOLDS, MIN_VALIDATION, RATES
     from spectramac.compress.datasets import DATASETS
 
     parser = argparse.ArgumentParser(
@@ -71,6 +71,12 @@ def _parser() -> argparse.ArgumentParser:
         help="so many best ones of all trials and single techniques are trained with all seeds",
     )
     add("--seeds", type=int, default=3, help="how many: 0, 1, …")
+    add(
+        "--folds",
+        type=int,
+        help=f"that the training part is cut into, each in turn being the validation part; 1: a fixed validation "
+        f"part; default: {FOLDS} where that has fewer than {MIN_VALIDATION} samples, else 1",
+    )
     add("--epochs", type=int, default=20, help="of every method")
     add("--teacher-epochs", type=int, default=40, help="of the dense networks")
     add("--rates", type=_numbers, default=list(RATES), help="learning rates to choose from")
@@ -162,6 +168,7 @@ def _run(options: argparse.Namespace) -> None:
         teacher_epochs=options.teacher_epochs,
         rates=tuple(options.rates),
         steps=options.steps,
+        folds=options.folds,
     )
     results = Results(options.out / "results.json", settings.identity())
     benches = _benches(options, results, settings)

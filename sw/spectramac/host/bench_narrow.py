@@ -9,6 +9,7 @@ where it was.
 import argparse
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def _introduction(settings: dict[str, Any], command: str) -> str:
     return (
         f"Made by `{command}`. A spectral input and dense layers behind it, int4, taught by a convolutional network "
         f"({settings['convolutional_epochs']} epochs, one for all) about mirrored and shifted versions of the "
-        "training samples. Widths, rates and epochs were chosen on the validation part. Accuracies are those of the "
+        "training samples. Widths, rates and epochs were chosen on the validation samples. Accuracies are those of the "
         "test part on the golden integer model; bytes those of the compiled image, everything counted; the density is "
         "the part of the spectrum's columns that is kept. ± is the standard deviation between seeds."
     )
@@ -51,7 +52,7 @@ def _introduction(settings: dict[str, Any], command: str) -> str:
 def _run(options: argparse.Namespace) -> None:
     from spectramac.compress.bench import Settings
     from spectramac.compress.bench_dense import DenseBench
-    from spectramac.compress.bench_narrow import CONFIG, PLANS, NarrowBench
+    from spectramac.compress.bench_narrow import CONFIG, FOLDS, PLANS, NarrowBench
     from spectramac.compress.bench_report import write_report
     from spectramac.compress.bench_results import Results
     from spectramac.compress.datasets import load_dataset
@@ -65,7 +66,11 @@ def _run(options: argparse.Namespace) -> None:
         if name not in PLANS:
             raise ValueError(f"data set must be one of {', '.join(PLANS)}, not {name!r}")
         data = load_dataset(name, options.fashion_mnist)
-        bench = DenseBench(data, settings, results, options.out, log)
+        if name in FOLDS:
+            data = data.merged(
+                f"{FOLDS[name]} stratified folds of the training samples, all of which train what is reported"
+            )
+        bench = DenseBench(data, replace(settings, folds=1), results, options.out, log)
         for seed in seeds:
             bench.dense(seed)
         narrow = NarrowBench(bench, options.teacher_epochs)
