@@ -126,11 +126,3 @@ def test_rtl_needs_networks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         bench_rtl([str(tmp_path)])
     assert stop.value.code == 1
     assert "has no networks" in capsys.readouterr().err
-
-
-def test_other_architecture_versions_are_refused(tmp_path: Path) -> None:
-    settings = Settings(config=CONFIG, epochs=0, teacher_epochs=2).identity()
-    settings["configuration"] |= {"architecture_version": 0}
-    Results(tmp_path / "results.json", settings).add("rates", rate=1.0)
-    with pytest.raises(ValueError, match="architecture version 0; run the benchmark again"):
-        open_results(tmp_path / "results.json")
