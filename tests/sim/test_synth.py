@@ -86,6 +86,22 @@ def test_command(tmp_path, monkeypatch, capsys):
     assert "clock must be at least 5000 MHz" in capsys.readouterr().err
 
 
+def test_seeds(tmp_path, monkeypatch):
+    found = []
+    monkeypatch.setattr(synth, "_component", lambda spec, config, technology: skid(config))
+    route = synth._route
+
+    def traced(device, work, seed, *arguments):
+        found.append(seed)
+        return route(device, work, seed, *arguments)
+
+    monkeypatch.setattr(synth, "_route", traced)
+    assert main(["--preset", "small", "--seeds", "2", "--seed", "7"]) == 0
+    assert main(["--preset", "small"]) == 0
+    assert found == [7, 8, 1]
+    assert DEVICES["large"].seed == 3
+
+
 def test_a_changed_preset(monkeypatch, capsys):
     found = []
     monkeypatch.setattr(

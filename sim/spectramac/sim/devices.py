@@ -27,6 +27,8 @@ class Device:
     """Places of each lane's multipliers (:mod:`spectramac.sim.floorplan`), where they are not left to the placer."""
     target_mhz: float = 100.0
     """What nextpnr works towards: it stops early if that is too low."""
+    seed: int = 1
+    """Of the first placement; those after it count up."""
     pins: str = ""
     """Pins of the wrapper's ports, where nextpnr does not choose them: the file ``pins`` that ``route`` names."""
 
