@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from tests.compress.bench_cases import open_bench
 from tests.compress.clusters import N_CLASSES, clusters
 from tests.compress.conv_cases import NET, bars
 
@@ -125,10 +126,7 @@ def test_pictures(tmp_path):
 
 @pytest.fixture
 def bench(tmp_path, monkeypatch):
-    pytest.importorskip("torch", reason="training is an extra: pip install 'spectramac[train]'")
-    monkeypatch.setattr(training, "MIN_EPOCH", 512)
-    results = Results(tmp_path / "results.json", SETTINGS.identity())
-    return DenseBench(data_set(), SETTINGS, results, tmp_path)
+    return open_bench(tmp_path, monkeypatch, SETTINGS, data_set(), 512)
 
 
 def test_every_figure_is_that_of_the_network_that_is_kept(bench):

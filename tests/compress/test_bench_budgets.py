@@ -4,14 +4,14 @@
 
 import numpy as np
 import pytest
+from tests.compress.bench_cases import open_bench
 from tests.compress.clusters import N_CLASSES, clusters
 
 from spectramac.compiler.compile import compile_network
-from spectramac.compress import training
 from spectramac.compress.bench import Settings
 from spectramac.compress.bench_budgets import equal_bytes
 from spectramac.compress.bench_dense import DenseBench
-from spectramac.compress.bench_results import Results, Target
+from spectramac.compress.bench_results import Target
 from spectramac.compress.bench_rows import curves_of
 from spectramac.compress.datasets import DataSet
 from spectramac.compress.outline import bisected
@@ -39,10 +39,7 @@ def data_set() -> DataSet:
 
 @pytest.fixture
 def bench(tmp_path, monkeypatch):
-    pytest.importorskip("torch", reason="training is an extra: pip install 'spectramac[train]'")
-    monkeypatch.setattr(training, "MIN_EPOCH", 256)
-    results = Results(tmp_path / "results.json", SETTINGS.identity())
-    return DenseBench(data_set(), SETTINGS, results, tmp_path)
+    return open_bench(tmp_path, monkeypatch, SETTINGS, data_set())
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from tests.compress.bench_cases import open_bench
 from tests.compress.test_bench_budgets import CONFIG, data_set
 
-from spectramac.compress import training
 from spectramac.compress.bench import MIN_VALIDATION, Settings
 from spectramac.compress.bench_dense import DenseBench
-from spectramac.compress.bench_results import Results, Target
+from spectramac.compress.bench_results import Target
 from spectramac.compress.measure import Score, measure
 from spectramac.model.network import load_network
 
@@ -25,10 +25,7 @@ SEEDS = (0, 1)
 
 @pytest.fixture
 def bench(tmp_path, monkeypatch):
-    pytest.importorskip("torch", reason="training is an extra: pip install 'spectramac[train]'")
-    monkeypatch.setattr(training, "MIN_EPOCH", 256)
-    results = Results(tmp_path / "results.json", SETTINGS.identity())
-    return DenseBench(data_set(), SETTINGS, results, tmp_path)
+    return open_bench(tmp_path, monkeypatch, SETTINGS, data_set())
 
 
 def rows_of(x: np.ndarray) -> set[bytes]:

@@ -17,19 +17,18 @@ def test_budgets_are_instead_of_densities(capsys):
     assert "not allowed with argument --budgets" in capsys.readouterr().err
 
 
-def test_a_mix_needs_budgets(capsys, tmp_path):
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--methods", "prune-pair-int4,mix"], "the mix must have budgets; give --budgets"),
+        (["--folds", "0"], "folds must be at least 1, not 0"),
+    ],
+)
+def test_bad_options_leave_nothing_behind(options, message, capsys, tmp_path):
     with pytest.raises(SystemExit) as stop:
-        main(["--methods", "prune-pair-int4,mix", "--out", str(tmp_path)])
+        main([*options, "--out", str(tmp_path)])
     assert stop.value.code == 1
-    assert "the mix must have budgets; give --budgets" in capsys.readouterr().err
-    assert not list(tmp_path.iterdir())
-
-
-def test_folds_are_at_least_one(capsys, tmp_path):
-    with pytest.raises(SystemExit) as stop:
-        main(["--folds", "0", "--out", str(tmp_path)])
-    assert stop.value.code == 1
-    assert "folds must be at least 1, not 0" in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 

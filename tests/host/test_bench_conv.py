@@ -15,8 +15,8 @@ from spectramac.spec.config import preset
 @pytest.mark.parametrize(("name", "least"), [("sft-quarter", 3.2), ("sft-eighth", 6.0)])
 def test_sparse_layers_are_faster_than_a_perfect_dense_engine(name: str, least: float) -> None:
     """With as many multipliers, those of the FFTs included."""
-    config, make = speed_layers(preset("conv"))[name]
-    network, x = make()
+    config = preset("conv")
+    network, x = speed_layers(config)[name]()
     (node,) = network.nodes
     kept = np.count_nonzero(node.layer.coefficients.reshape(16, 2, -1).any(axis=1))
     part = float(name == "sft-quarter") / 8 + 1 / 8
@@ -31,8 +31,8 @@ def test_sparse_layers_are_faster_than_a_perfect_dense_engine(name: str, least: 
 
 @pytest.mark.long
 def test_dense_tiles_are_faster() -> None:
-    config, make = speed_layers(preset("conv"))["tiles-dense"]
-    measured = measure_network(*make(), config, "model")
+    config = preset("conv")
+    measured = measure_network(*speed_layers(config)["tiles-dense"](), config, "model")
     assert measured.exact
     assert measured.total("ideal") / measured.total("counted") >= 4
 

@@ -137,7 +137,7 @@ def test_presets_get_a_network_that_they_run(monkeypatch) -> None:
 
 def test_the_shipped_convolutional_network_is_for_these_lanes() -> None:
     assert demo.demo_graph().meta["n_lanes"] == demo.CONVOLUTIONS.n_lanes
-    assert demo.CONVOLUTIONS.n_multipliers <= preset("small").n_multipliers
+    assert demo.CONVOLUTIONS.n_multipliers == 22 < preset("small").n_multipliers
 
 
 def test_three_transports_give_identical_arrays(network: Network) -> None:

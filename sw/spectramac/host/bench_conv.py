@@ -155,11 +155,11 @@ def _layer(name: str, kernel: int, form: Any) -> tuple[Any, Any]:
     return quantized.network, quantized.quantize_input(rng.normal(size=(2, 32, 32, 32)))
 
 
-Job = tuple[AcceleratorConfig, Callable[[], tuple[Any, Any]]]
-"""What runs a network, and how to make it and its input."""
+Make = Callable[[], tuple[Any, Any]]
+"""How to make a network and its input."""
 
 
-def speed_layers(config: AcceleratorConfig) -> dict[str, Job]:
+def speed_layers(config: AcceleratorConfig) -> dict[str, Make]:
     """Layers and networks whose speed is of interest, by name."""
     from spectramac.compress.graph_codes import Form
     from spectramac.compress.lanes import reach_of_bits
@@ -170,16 +170,16 @@ def speed_layers(config: AcceleratorConfig) -> dict[str, Job]:
     def sft(density: float) -> Form:
         return Form(balanced, density, Quantization(8, "layer"))
 
-    def layer(density: float) -> Callable[[], tuple[Any, Any]]:
+    def layer(density: float) -> Make:
         name = f"3 x 3, SFT over channels, density {density:g}"
         return partial(_layer, name, 3, sft(density))
 
     tiles = Form(SpectralConv(16), 1.0, Quantization(8, "row"))
     return {
-        "sft-quarter": (config, layer(0.25)),
-        "sft-eighth": (config, layer(0.125)),
-        "tiles-dense": (config, partial(_layer, "7 x 7, tiles of 16 x 16, dense", 7, tiles)),
-        "resnet8-quarter": (config, partial(_topology, "resnet8", sft(0.25))),
+        "sft-quarter": layer(0.25),
+        "sft-eighth": layer(0.125),
+        "tiles-dense": partial(_layer, "7 x 7, tiles of 16 x 16, dense", 7, tiles),
+        "resnet8-quarter": partial(_topology, "resnet8", sft(0.25)),
     }
 
 
@@ -268,12 +268,12 @@ def _run(options: argparse.Namespace) -> bool:
     layers = speed_layers(config)
     jobs = [(name, layers[name]) for name in _names(options.layers, list(layers), "layers")]
     for name in _names(options.networks, list(TOPOLOGIES), "networks"):
-        jobs.append((name, (config, partial(_topology, name))))
+        jobs.append((name, partial(_topology, name)))
     measured = []
     options.out.mkdir(parents=True, exist_ok=True)
-    for name, (used, make) in jobs:
+    for name, make in jobs:
         log(f"{name} ...")
-        measured.append(measure_network(*make(), used, options.transport))
+        measured.append(measure_network(*make(), config, options.transport))
         m = measured[-1]
         log(
             f"{m.name}: {m.different} bytes differ, {m.total('counted'):.0f} cycles, predicted "

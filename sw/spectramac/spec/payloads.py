@@ -30,7 +30,6 @@ COUNT_WIDTH = 8
 FLAGS_PER_WORD = COUNT_WIDTH
 """Columns of a directory word where all that have entries have equally many."""
 
-
 EXTENT_WIDTH = 16
 """Bits of a map's height and width."""
 TILE_SIDE_WIDTH = 5
@@ -41,8 +40,8 @@ _BIT = Format(1, signed=False)
 
 def index_reach(is_narrow: bool) -> int:
     """The most rows that an index can skip, for the width of coefficients that it is stored with."""
-    config = AcceleratorConfig
-    return (1 << (config.narrow_index_width if is_narrow else config.index_width)) - 1
+    narrow, wide = AcceleratorConfig.narrow_index_width, AcceleratorConfig.index_width
+    return (1 << (narrow if is_narrow else wide)) - 1
 
 
 def fft_input(config: FFTConfig) -> Payload:

@@ -8,10 +8,8 @@ from amaranth import Cat, Const, Module, Mux, Signal, signed
 
 from spectramac.gateware.delay import delayed
 from spectramac.gateware.fft.constants import canonical_digits
-from spectramac.gateware.fft.device import BlockRAM
 from spectramac.gateware.fft.factors import packed_factors
 from spectramac.gateware.fft.twiddle import Twiddle
-from spectramac.gateware.fixed import saturate
 from spectramac.model.fft import twiddle_table
 from spectramac.spec.fft_config import FFTConfig
 from spectramac.spec.fft_plan import StagePlan
@@ -48,6 +46,18 @@ class PathTwiddle(Twiddle):
             small_roms_in_logic=small_roms_in_logic or len(exponents) <= DISTRIBUTED_DEPTH_MAX,
         )
 
+    @property
+    def _n_factors(self) -> int:
+        return len(self.exponents)
+
+    @property
+    def _inverse_in_rom(self) -> bool:
+        """Whether the words tell the direction, as all that is chosen by ``address``."""
+        return True
+
+    def _address(self, m: Module) -> Any:
+        return self.address
+
     def _rom(self) -> list[int]:
         """Packed words ``c, c - s, c + s``."""
         width = self.config.twiddle_width
@@ -68,26 +78,7 @@ class PathTwiddle(Twiddle):
 
     def _terms(self, m: Module) -> Any:
         """In cycle 4, what is to be subtracted from what, for re and for im."""
-        width = self.config.twiddle_width
-        words = self._rom()
-        m.submodules.rom = rom = BlockRAM(
-            3 * width,
-            len(words),
-            init=words,
-            technology=self.technology,
-            in_logic=self.small_roms_in_logic and len(words) <= 64,
-        )
-        m.d.comb += rom.read_address.eq(delayed(m, self.address, self.lead - 1, "address"))
-        factors = [rom.read_data[k * width : (k + 1) * width].as_signed() for k in range(3)]
-        # Cycle 0: a + b. Cycle 1: clipped, into the multipliers.
-        a, b = delayed(m, self.i.re, 1, "a"), delayed(m, self.i.im, 1, "b")
-        total = Signal(signed(self.stage.factor_width + 1), reset_less=True)
-        m.d.sync += total.eq(self.i.re + self.i.im)
-        clipped, _ = saturate(total, self.stage.sum_width)
-        k1, k2, k3 = (
-            self._multiplier(m, f"k{k}", value, factor)
-            for k, (value, factor) in enumerate(zip((clipped, a, b), factors, strict=True), 1)
-        )
+        k1, k2, k3 = self._products(m, self._operands(m, self.i.re, self.i.im), 0)
         return (k1, k3), (k1, k2)
 
 

@@ -149,12 +149,7 @@ class Twiddle(wiring.Component):
             re, im, before = shift.out_re, shift.out_im, shift.latency
             # Needed with the differences.
             choice = delayed(m, shift.choice, shift.choice_lead + 2 + Multiplier.latency, "choice")
-        # Cycle 0 (behind the shift): a + b. Cycle 1: clipped, into the multipliers.
-        a, b = delayed(m, re, 1, "a"), delayed(m, im, 1, "b")
-        total = Signal(signed(self.stage.factor_width + 1), reset_less=True)
-        m.d.sync += total.eq(re + im)
-        clipped, _ = saturate(total, self.stage.sum_width)
-        k1, k2, k3 = self._products(m, (clipped, a, b), before)
+        k1, k2, k3 = self._products(m, self._operands(m, re, im), before)
         # Cycle 4: differences. Then, where due: shifted back. Cycle 5: rounded. Cycle 6, where due: clipped.
         flags = []
         for name, other in (("re", k3), ("im", k2)):
@@ -175,8 +170,27 @@ class Twiddle(wiring.Component):
                 m.d.sync += self.o.control.eq(self.i.control)
         return m
 
+    def _operands(self, m: Module, re: Any, im: Any) -> tuple[Any, Any, Any]:
+        """a + b, clipped, and a and b. Cycle 0 (behind the shift): the sum. Cycle 1: clipped, into the multipliers."""
+        a, b = delayed(m, re, 1, "a"), delayed(m, im, 1, "b")
+        total = Signal(signed(self.stage.factor_width + 1), reset_less=True)
+        m.d.sync += total.eq(re + im)
+        clipped, _ = saturate(total, self.stage.sum_width)
+        return clipped, a, b
+
     def _products(self, m: Module, values: Sequence[Any], before: int) -> Sequence[Signal]:
         """In cycle 4, those of the values in cycle 1 with c, c - s and c + s; cycle 0 is ``before`` behind ``i``."""
+        c, minus, plus = self._factors(m, self._address(m), before)
+        if not (self.config.is_fixed or self._inverse_in_rom):
+            inverse = delayed(m, self.early.control.inverse, self.lead + 1, "inverse")
+            minus, plus = Mux(inverse, plus, minus), Mux(inverse, minus, plus)
+        return [
+            self._multiplier(m, f"k{k}", value, factor.as_signed())
+            for k, (value, factor) in enumerate(zip(values, (c, minus, plus), strict=True), 1)
+        ]
+
+    def _factors(self, m: Module, source: Any, before: int) -> list[Any]:
+        """In cycle 1, the parts of the ROM's word whose address ``source`` tells :attr:`lead` cycles before ``i``."""
         width = self.config.twiddle_width
         words = self._rom()
         m.submodules.rom = rom = BlockRAM(
@@ -188,17 +202,10 @@ class Twiddle(wiring.Component):
         )
         address = Signal(rom.address_width)
         m.d.comb += [
-            address.eq(self._address(m)),
+            address.eq(source),
             rom.read_address.eq(delayed(m, address, self.lead - 1 + before, "address")),
         ]
-        c, minus, plus = (rom.read_data[k * width : (k + 1) * width] for k in range(3))
-        if not (self.config.is_fixed or self._inverse_in_rom):
-            inverse = delayed(m, self.early.control.inverse, self.lead + 1, "inverse")
-            minus, plus = Mux(inverse, plus, minus), Mux(inverse, minus, plus)
-        return [
-            self._multiplier(m, f"k{k}", value, factor.as_signed())
-            for k, (value, factor) in enumerate(zip(values, (c, minus, plus), strict=True), 1)
-        ]
+        return [rom.read_data[k * width : (k + 1) * width] for k in range(3)]
 
     def _multiplier(self, m: Module, name: str, value: Any, factor: Any) -> Signal:
         multiplier = Multiplier(
