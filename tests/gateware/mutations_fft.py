@@ -186,7 +186,7 @@ MUTATIONS = {
     ),
     "FFT: the sum of a product wraps": Mutation(
         twiddle.Twiddle,
-        "elaborate",
+        "_operands",
         "clipped, _ = saturate(total, self.stage.sum_width)",
         "clipped = total[: self.stage.sum_width].as_signed()",
         "twiddle",
