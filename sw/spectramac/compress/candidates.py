@@ -10,6 +10,7 @@ from spectramac.compress.labelled import LabelledData
 from spectramac.compress.measure import Size, integer_accuracy
 from spectramac.compress.search_demand import Demand
 from spectramac.compress.size import layers_cost
+from spectramac.model.graph_network import GraphNetwork
 from spectramac.model.network import Network
 from spectramac.spec.config import AcceleratorConfig
 
@@ -28,7 +29,7 @@ class Candidate:
     ----------
     method : str
     density : float
-    network : Network or None
+    network : Network, GraphNetwork or None
         None: it could not be made or does not fit the configuration, and ``refusal`` says why. Then all
         figures are None too.
     accuracy : float or None
@@ -43,7 +44,7 @@ class Candidate:
 
     method: str
     density: float
-    network: Network | None = None
+    network: Network | GraphNetwork | None = None
     accuracy: float | None = None
     stored_bytes: int | None = None
     multiplications: int | None = None
@@ -79,6 +80,13 @@ class Candidate:
             cost.fft_multiplications,
             size.cycles,
         )
+
+    def meets(self, demand: Demand, reference: float) -> bool:
+        """Whether it fits, and does what is demanded; ``reference`` is the float network's accuracy, in percent."""
+        if self.accuracy is None or self.stored_bytes is None or self.cycles is None:
+            return False
+        size = Size(self.stored_bytes, self.cycles)
+        return demand.excess(size, self.accuracy, reference) <= 0
 
     @property
     def point(self) -> Point:

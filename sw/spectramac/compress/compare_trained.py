@@ -26,9 +26,10 @@ from spectramac.compress.spectra import LayerSpectra, chain_spectra
 from spectramac.compress.split import SplitData
 from spectramac.compress.techniques import NotRunnableError, Quantization
 from spectramac.compress.training import Training
+from spectramac.model.network import Network
 from spectramac.spec.config import AcceleratorConfig
 
-__all__ = ["ADJUSTED", "Trained", "TrainedComparison"]
+__all__ = ["ADJUSTED", "Progress", "Trained", "TrainedComparison"]
 
 ADJUSTED = "-adjusted"
 """At the end of the name of a method whose density was adjusted."""
@@ -55,7 +56,7 @@ class Trained:
 
     def spectra(self) -> list[LayerSpectra]:
         """What became of every layer; of a candidate that fits."""
-        assert self.candidate.network is not None
+        assert isinstance(self.candidate.network, Network)
         student = self.trained.student
         fits = [layer.to_structured() for layer in student.layers]
         steps = [layer.export_arguments()["steps"] for layer in student.layers]

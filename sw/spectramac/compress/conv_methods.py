@@ -12,6 +12,7 @@ from spectramac.compress.blocks import Floats
 from spectramac.compress.lanes import reach_of_bits
 from spectramac.compress.post_training import Choice, DenseLayer
 from spectramac.compress.techniques import (
+    BlockCirculant,
     ChannelwiseConv,
     CirculantConv,
     DepthwiseConv,
@@ -34,7 +35,7 @@ from spectramac.compress.techniques.stage import IDENTITY
 from spectramac.compress.threshold import largest
 from spectramac.spec.config import AcceleratorConfig
 
-__all__ = ["Chain", "ChannelMethod", "ConvMethod", "ConvPlan", "conv_methods"]
+__all__ = ["Chain", "ChannelMethod", "ConvMethod", "ConvPlan", "conv_methods", "own_density"]
 
 Chain = tuple[list[DenseLayer], list[Choice]]
 """What is compressed, and how each of its layers."""
@@ -63,9 +64,9 @@ class ConvPlan(Protocol):
         """
 
 
-def _own_density(technique: Technique, weights: Floats, density: float) -> float:
+def own_density(technique: Technique, weights: Floats, density: float) -> float:
     """The technique's own density at which it keeps the part ``density`` of the values of ``weights``, or less."""
-    if isinstance(technique, CirculantConv):
+    if isinstance(technique, CirculantConv | BlockCirculant):
         return min(1.0, density * technique.block)
     if isinstance(technique, SpectralConv):
         return density * (int(weights[0, 0].size) / technique.tile**2)
@@ -105,7 +106,7 @@ class ConvMethod:
         """See :meth:`ConvPlan.plan`. Of low-rank techniques as many ranks stay as have so many values."""
         techniques = [self.convolution(w.shape[1], w.shape[2]) for w, _ in layers[:-1]]
         choices = [
-            Choice(technique, _own_density(technique, w, density), quantization)
+            Choice(technique, own_density(technique, w, density), quantization)
             for technique, (w, _) in zip([*techniques, self.classifier], layers, strict=True)
         ]
         return list(layers), choices

@@ -26,7 +26,7 @@ from spectramac.graph.nodes import Conv, Dense
 from spectramac.model.network import Transform
 from spectramac.model.tiles import TILE_SIDES
 
-__all__ = ["Coded", "Coder", "FloatCoder", "Form"]
+__all__ = ["Coded", "Coder", "FloatCoder", "Form", "RecordingCoder", "kernel_4d"]
 
 ROWS = Quantization(8, "row")
 
@@ -80,6 +80,39 @@ class Coder(Protocol):
 
     def dense(self, node: Dense, columns: NDArray[np.int64], x: NDArray[Any]) -> Coded:
         """Columns of the weights in the order ``columns``."""
+
+
+@dataclass(frozen=True, eq=False)
+class RecordingCoder:
+    """Another coder, and what it gave.
+
+    Parameters
+    ----------
+    coder : Coder
+
+    Attributes
+    ----------
+    found : dict
+        By the name of the node; of depthwise layers :class:`~spectramac.compress.quantize.Codes`.
+    """
+
+    coder: Coder
+    found: dict[str, Coded | TileCodes | Codes] = field(default_factory=dict)
+
+    def convolution(self, node: Conv, x: NDArray[Any]) -> Coded | TileCodes:
+        """See :class:`Coder`."""
+        self.found[node.name] = coded = self.coder.convolution(node, x)
+        return coded
+
+    def depthwise(self, node: Conv, x: NDArray[Any]) -> Codes | TileCodes:
+        """See :class:`Coder`."""
+        self.found[node.name] = coded = self.coder.depthwise(node, x)
+        return coded
+
+    def dense(self, node: Dense, columns: NDArray[np.int64], x: NDArray[Any]) -> Coded:
+        """See :class:`Coder`."""
+        self.found[node.name] = coded = self.coder.dense(node, columns, x)
+        return coded
 
 
 def kernel_4d(weight: Floats) -> Floats:

@@ -53,13 +53,23 @@ def _read(path: str | Path) -> dict[str, NDArray[Any]]:
         raise ValueError(f"{path} must be an .npz file of arrays: {error}") from error
 
 
-def _inputs(path: object, name: str, array: NDArray[Any], n_in: int) -> Floats:
+Shape = tuple[int, ...]
+
+
+def _inputs(
+    path: object, name: str, array: NDArray[Any], n_in: int, shape: Shape | None = None
+) -> Floats:
     if array.dtype.kind not in "fiu":
         raise ValueError(f"{path}: {name} must hold real numbers, not {array.dtype}")
     if array.ndim < 2 or not len(array) or int(np.prod(array.shape[1:])) != n_in:
         raise ValueError(
             f"{path}: {name} must have shape (samples, {n_in}), or (samples, ...) with {n_in} "
             f"elements each, not {array.shape}"
+        )
+    if shape is not None and array.ndim > 2 and _long(array.shape[1:]) != _long(shape):
+        raise ValueError(
+            f"{path}: {name} must have shape {('samples', *shape)}, as the network's input, or (samples, {n_in}), "
+            f"not {array.shape}"
         )
     values = array.reshape(len(array), n_in).astype(np.float64)
     bad = np.argwhere(~np.isfinite(values))
@@ -70,6 +80,11 @@ def _inputs(path: object, name: str, array: NDArray[Any], n_in: int) -> Floats:
             f"{where[1]})"
         )
     return values
+
+
+def _long(shape: Shape) -> Shape:
+    """Axes of more than one element, which say in what order they are."""
+    return tuple(n for n in shape if n > 1)
 
 
 def _labels(path: object, array: NDArray[Any], n_samples: int, n_classes: int) -> NDArray[np.int64]:
@@ -88,11 +103,15 @@ def _labels(path: object, array: NDArray[Any], n_samples: int, n_classes: int) -
     return array.astype(np.int64)
 
 
-def load_labelled(path: str | Path, n_in: int, n_classes: int, *, seed: int = 0) -> LabelledData:
+def load_labelled(
+    path: str | Path, n_in: int, n_classes: int, *, seed: int = 0, shape: Shape | None = None
+) -> LabelledData:
     """Read an ``.npz`` file with ``x`` (samples, n_in) or (samples, …) and ``y`` (samples,).
 
     With an array ``x_calibration`` in it, that is the calibration part, and all of ``x`` the other one.
     Otherwise :func:`split_labelled` cuts ``x``. Nothing in the file is executed.
+
+    With a ``shape``, samples that are no vectors must have it, axes of one element aside.
 
     Raises
     ------
@@ -100,10 +119,12 @@ def load_labelled(path: str | Path, n_in: int, n_classes: int, *, seed: int = 0)
         Naming what is wrong with a name, a shape, a type or a value.
     """
     arrays = _read(path)
-    return _check(path, arrays, n_in, n_classes, seed)
+    return _check(path, arrays, n_in, n_classes, seed, shape)
 
 
-def read_samples(path: str | Path, n_in: int, n_classes: int) -> tuple[Floats, NDArray[np.int64]]:
+def read_samples(
+    path: str | Path, n_in: int, n_classes: int, shape: Shape | None = None
+) -> tuple[Floats, NDArray[np.int64]]:
     """All of ``x`` and ``y`` of an ``.npz`` file of these two, checked but not split.
 
     Raises
@@ -111,11 +132,16 @@ def read_samples(path: str | Path, n_in: int, n_classes: int) -> tuple[Floats, N
     ValueError
         As :func:`load_labelled`.
     """
-    return _samples(path, _read(path), n_in, n_classes, "x", "y")
+    return _samples(path, _read(path), n_in, n_classes, shape, "x", "y")
 
 
 def _samples(
-    path: object, arrays: Mapping[str, NDArray[Any]], n_in: int, n_classes: int, *known: str
+    path: object,
+    arrays: Mapping[str, NDArray[Any]],
+    n_in: int,
+    n_classes: int,
+    shape: Shape | None,
+    *known: str,
 ) -> tuple[Floats, NDArray[np.int64]]:
     if n_classes < 2:
         raise ValueError(f"the network must have at least 2 outputs, classes, not {n_classes}")
@@ -126,7 +152,7 @@ def _samples(
     for name in ("x", "y"):
         if name not in arrays:
             raise ValueError(f"{path}: there must be an array {name}")
-    x = _inputs(path, "x", arrays["x"], n_in)
+    x = _inputs(path, "x", arrays["x"], n_in, shape)
     labels = _labels(path, arrays["y"], len(x), n_classes)
     if len(x) < _MIN_SAMPLES and "x_calibration" not in arrays:
         raise ValueError(
@@ -136,11 +162,16 @@ def _samples(
 
 
 def _check(
-    path: object, arrays: Mapping[str, NDArray[Any]], n_in: int, n_classes: int, seed: int
+    path: object,
+    arrays: Mapping[str, NDArray[Any]],
+    n_in: int,
+    n_classes: int,
+    seed: int,
+    shape: Shape | None,
 ) -> LabelledData:
-    x, labels = _samples(path, arrays, n_in, n_classes, "x", "y", "x_calibration")
+    x, labels = _samples(path, arrays, n_in, n_classes, shape, "x", "y", "x_calibration")
     if "x_calibration" in arrays:
-        given = _inputs(path, "x_calibration", arrays["x_calibration"], n_in)
+        given = _inputs(path, "x_calibration", arrays["x_calibration"], n_in, shape)
         data = LabelledData(given, x, labels)
     else:
         data = split_labelled(x, labels, seed=seed)

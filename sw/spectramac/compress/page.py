@@ -152,6 +152,12 @@ _TAU = (
 )
 
 
+_NODES = (
+    "Cycles are of one inference, two run at a time; they depend on which columns are zero for the input. A perfect "
+    "dense engine has as many multipliers, those of the transforms counted, and all of them at work in every cycle."
+)
+
+
 def _transform(t: Mapping[str, Any]) -> str:
     return str(t["kind"]) if t["kind"] == "identity" else f"{t['kind']}({t['n']})"
 
@@ -194,6 +200,35 @@ def _layers(rows: Sequence[Mapping[str, Any]]) -> str:
     return _table(header, cells)
 
 
+def _nodes(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Of a network graph."""
+    header = (
+        "node", "form", "technique", "density", "bits", "nonzero, %", "pairs", "bytes", "cycles", "bound by",
+        "cycles, perfect dense int8",
+    )  # fmt: skip
+    cells = [
+        (
+            r["name"],
+            r["form"],
+            r["technique"],
+            "" if r["density"] is None else f"{r['density']:g}",
+            "" if r["bits"] is None else r["bits"],
+            "" if r["nonzero"] is None else 100 * r["nonzero"],
+            r["stored_pairs"],
+            r["bytes"],
+            r["cycles"],
+            r["bound"],
+            r["dense_cycles"],
+        )
+        for r in rows
+    ]
+    pairs, n_bytes, cycles, dense = (
+        sum(r[name] for r in rows) for name in ("stored_pairs", "bytes", "cycles", "dense_cycles")
+    )
+    total = ("all", "", "", "", "", "", pairs, n_bytes, cycles, "", dense)
+    return _table(header, [*cells, total])
+
+
 def _spectra(spectra: Sequence[LayerSpectra]) -> list[str]:
     parts = []
     for shown in spectra:
@@ -228,6 +263,14 @@ def html_page(
     """
     chosen, before = figures["chosen"], figures["float"]
     ratio = before["float32_bytes"] / chosen["bytes"]
+    order: list[tuple[str, str]] = []
+    if figures["kind"] == "graph":
+        predicted, counted = "predicted for two samples", f"the first {chosen['n_run']} samples"
+        layers = [_nodes(chosen["layers"]), f"<p>{_NODES}</p>"]
+    else:
+        predicted, counted = "at most", "these samples"
+        order.append(("order of hidden units", _orders(chosen["orders"])))
+        layers = [_layers(chosen["layers"]), f"<p>{_TAU}</p>"]
     summary = [
         ("chosen", f"{chosen['method']} at density {chosen['density']:g}"),
         ("why", chosen["criterion"]),
@@ -237,10 +280,10 @@ def html_page(
         ("bytes of a dense int8 network", str(before["dense_int8_bytes"])),
         ("multiplications of an inference", str(chosen["multiplications"])),
         ("those of the transforms, besides", f"{chosen['fft_multiplications']:g}"),
-        ("cycles of an inference, at most", f"{chosen['cycles']:.2f}"),
-        ("cycles of an inference, counted on these samples", f"{chosen['counted_cycles']:.2f}"),
+        (f"cycles of an inference, {predicted}", f"{chosen['cycles']:.2f}"),
+        (f"cycles of an inference, counted on {counted}", f"{chosen['counted_cycles']:.2f}"),
         ("configuration", figures["configuration"]["name"]),
-        ("order of hidden units", _orders(chosen["orders"])),
+        *order,
         ("samples", _samples(figures["data"])),
     ]
     names = ("accuracy", "bytes", "multiplications", "fft_multiplications", "cycles")
@@ -261,14 +304,13 @@ def html_page(
         "<h2>Accuracy and cycles</h2>",
         _figure(picture(curves, "cycles", "Accuracy over cycles of all techniques")),
         "<h2>Layers of the chosen network</h2>",
-        _layers(chosen["layers"]),
-        f"<p>{_TAU}</p>",
+        *layers,
         "<h2>Spectra before and after</h2>",
         *_spectra(spectra),
         "<h2>All candidates</h2>",
         _table(
             ("technique", "density", "accuracy, %", "bytes", "multiplications",
-             "in transforms", "cycles, at most", "why not"),
+             "in transforms", f"cycles, {predicted}", "why not"),
             rows,
             chosen["index"],
         ),

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramac.compress.graph_codes import Coded, kernel_4d
+from spectramac.compress.graph_codes import Coded, RecordingCoder, kernel_4d
 from spectramac.compress.graph_steps import NodeRefusedError, Plan, Step, plan_graph
 from spectramac.compress.lower_graph import keeps_scale, lower
 from spectramac.compress.qdq import int8, matrix_codes, weight_integers
@@ -136,5 +136,6 @@ def integer_graph(
             f"{graph.name} cannot be lowered to an integer network", scales.refusals
         )
     codes = quantize_input(arrange_input(plan, calibration), scales.values[plan.input.map])
-    network = lower(plan, scales.values, _QdqCoder(), codes.astype(np.int64), arithmetic, headroom)
-    return QuantizedGraph(network, plan)
+    coder = RecordingCoder(_QdqCoder())
+    network = lower(plan, scales.values, coder, codes.astype(np.int64), arithmetic, headroom)
+    return QuantizedGraph(network, plan, coder.found)

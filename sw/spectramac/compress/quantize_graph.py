@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramac.compress.blocks import Floats
-from spectramac.compress.graph_codes import FloatCoder, Form
+from spectramac.compress.graph_codes import Coded, FloatCoder, Form, RecordingCoder
 from spectramac.compress.graph_steps import Plan, plan_graph
 from spectramac.compress.lower_graph import keeps_scale, lower
-from spectramac.compress.quantize import activation_scale
+from spectramac.compress.quantize import Codes, activation_scale
+from spectramac.compress.tile_codes import TileCodes
 from spectramac.graph.evaluate import activations
 from spectramac.graph.graph import Graph
 from spectramac.model.batch import quantize_input
@@ -35,10 +36,13 @@ class QuantizedGraph:
     ----------
     network : GraphNetwork
     plan : Plan
+    coded : mapping
+        Integers and steps of the weights, by the name of the node.
     """
 
     network: GraphNetwork
     plan: Plan
+    coded: Mapping[str, Coded | TileCodes | Codes]
 
     def quantize_input(self, x: NDArray[Any]) -> NDArray[np.int8]:
         """Inputs of the graph (batch, *shape), real, as int8 maps (batch, height, width, channels)."""
@@ -94,6 +98,7 @@ def quantize_graph(
     method: Literal["max", "percentile", "mse"] = "mse",
     arithmetic: Arithmetic = NARROW,
     headroom: float = 1.125,
+    input_scale: float | None = None,
 ) -> QuantizedGraph:
     """Quantize a floating-point graph.
 
@@ -113,6 +118,8 @@ def quantize_graph(
         The narrowest word lengths that the network is to run with; wider ones do.
     headroom : float
         Factor on the calibration data's sums that must still fit the data width.
+    input_scale : float, optional
+        Real value of one int8 step of the input. Default: by ``method``.
 
     Raises
     ------
@@ -134,7 +141,9 @@ def quantize_graph(
         )
     plan = plan_graph(graph)
     values = activations(graph, calibration)
-    scales = {plan.input.map: _scale(graph.input.name, values[graph.input.name], method)}
+    if input_scale is None:
+        input_scale = _scale(graph.input.name, values[graph.input.name], method)
+    scales = {plan.input.map: input_scale}
     for step in plan.steps:
         scales[step.node.name] = (
             scales[step.inputs[0].map]
@@ -142,6 +151,6 @@ def quantize_graph(
             else _scale(step.tensor, values[step.tensor], method)
         )
     codes = quantize_input(arrange_input(plan, calibration), scales[plan.input.map])
-    coder = FloatCoder(forms, default or Form())
+    coder = RecordingCoder(FloatCoder(forms, default or Form()))
     network = lower(plan, scales, coder, codes.astype(np.int64), arithmetic, headroom)
-    return QuantizedGraph(network, plan)
+    return QuantizedGraph(network, plan, coder.found)

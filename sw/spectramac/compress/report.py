@@ -1,6 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The spectramac authors
 # SPDX-License-Identifier: BSD-2-Clause
-"""A comparison of techniques (:mod:`spectramac.compress.compare`) as figures, ready for JSON.
+"""A comparison of techniques (:mod:`spectramac.compress.compare`) as figures, ready for JSON; what is particular to
+network graphs is in :mod:`spectramac.compress.graph_report`.
 
 :mod:`spectramac.compress.page` shows them. The same run gives the same figures.
 """
@@ -23,13 +24,14 @@ from spectramac.compress.post_training import DenseLayer
 from spectramac.compress.reorder import Reordering
 from spectramac.compress.size import dense_bytes, layers_cost
 from spectramac.compress.spectra import LayerSpectra
+from spectramac.model.graph_network import GraphNetwork
 from spectramac.model.network import Network
 from spectramac.spec.config import ARCHITECTURE_VERSION, AcceleratorConfig
 
-__all__ = ["Outcome", "layer_rows", "report_figures", "versions"]
+__all__ = ["Outcome", "chain_before", "layer_rows", "report_figures", "versions"]
 
 FORMAT_NAME = "spectramac-compression-report"
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 _PACKAGES = ("spectramac", "numpy", "onnx", "matplotlib")
 
 
@@ -97,7 +99,7 @@ class Outcome:
     chosen : int
         Index of the chosen candidate.
     spectra : sequence of LayerSpectra
-        Of its dense layers.
+        Of its layers.
     orders : sequence of Reordering
         Of its hidden layers; none if they have the order of the given network.
     selection : LabelledData
@@ -117,14 +119,28 @@ class Outcome:
     training: Mapping[str, Any] | None = None
 
 
+def chain_before(outcome: Outcome, layers: Sequence[DenseLayer]) -> dict[str, Any]:
+    """Figures of a chain before compression; ``layers`` are its (weights, bias)."""
+    sizes, test = [layers[0][0].shape[1], *(len(w) for w, _ in layers)], outcome.test
+    return {
+        "sizes": sizes,
+        "accuracy": outcome.comparison.float_accuracy,
+        "test_accuracy": None if test is None else float_accuracy(layers, test.x, test.labels),
+        "float32_bytes": 4 * sum(w.size + b.size for w, b in layers),
+        "dense_int8_bytes": dense_bytes(sizes),
+    }
+
+
 def report_figures(
     outcome: Outcome,
     criterion: str,
-    layers: Sequence[DenseLayer],
+    before: Mapping[str, Any],
+    rows: Sequence[Mapping[str, Any]],
     config: AcceleratorConfig,
     options: Mapping[str, Any],
     *,
-    network: Network,
+    n_classes: int,
+    network: Network | GraphNetwork,
     run: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Every figure, ready for JSON.
@@ -134,19 +150,21 @@ def report_figures(
     outcome : Outcome
     criterion : str
         Why the chosen candidate, in words.
-    layers : sequence of (weights, bias)
-        The network before compression.
+    before : mapping
+        Figures of the network before compression, as of :func:`chain_before`.
+    rows : sequence of mapping
+        Of the layers of the chosen network, as of :func:`layer_rows`.
     config : AcceleratorConfig
     options : mapping
         What the user asked for, JSON-serialisable.
-    network : Network
+    n_classes : int
+    network : Network or GraphNetwork
         The chosen candidate's, perhaps with activation thresholds.
     run : mapping
-        What was counted on the golden model of the accelerator: ``accuracy``, ``cycles`` of an inference,
-        ``columns_skipped``, of the selection; ``test_accuracy``, if there is a test part.
+        What was counted on the golden model of the accelerator, in ``n_run`` samples of the selection: ``cycles`` of an
+        inference, ``columns_skipped``; and ``accuracy`` of all, ``test_accuracy`` if there is a test part.
     """
     comparison, data, test = outcome.comparison, outcome.selection, outcome.test
-    sizes = [layers[0][0].shape[1], *(len(w) for w, _ in layers)]
     candidates = [
         {
             "method": c.method,
@@ -163,6 +181,7 @@ def report_figures(
     return {
         "format": FORMAT_NAME,
         "version": FORMAT_VERSION,
+        "kind": "chain" if isinstance(network, Network) else "graph",
         "versions": versions(trained=outcome.training is not None),
         "options": dict(options),
         "configuration": {"name": config.name, **config.identity()},
@@ -171,16 +190,10 @@ def report_figures(
             "n_calibration": len(data.calibration),
             "n_selection": len(data.x),
             "n_test": 0 if test is None else len(test.x),
-            "n_classes": sizes[-1],
+            "n_classes": n_classes,
         },
         "training": None if outcome.training is None else dict(outcome.training),
-        "float": {
-            "sizes": sizes,
-            "accuracy": comparison.float_accuracy,
-            "test_accuracy": None if test is None else float_accuracy(layers, test.x, test.labels),
-            "float32_bytes": 4 * sum(w.size + b.size for w, b in layers),
-            "dense_int8_bytes": dense_bytes(sizes),
-        },
+        "float": dict(before),
         "candidates": candidates,
         "chosen": {
             "index": outcome.chosen,
@@ -190,12 +203,13 @@ def report_figures(
             "test_accuracy": run.get("test_accuracy"),
             "counted_cycles": run["cycles"],
             "columns_skipped": run["columns_skipped"],
+            "n_run": run["n_run"],
             "input_scale": network.input_scale,
             "output_scale": network.output_scale,
             "orders": [
                 {"error_before": o.error_before, "error_after": o.error_after, "taken": o.helps}
                 for o in outcome.orders
             ],
-            "layers": layer_rows(network, config, outcome.spectra),
+            "layers": [dict(row) for row in rows],
         },
     }

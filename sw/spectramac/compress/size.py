@@ -21,7 +21,8 @@ from spectramac.model.depthwise import DepthwiseConvolution
 from spectramac.model.fft import twiddle_index
 from spectramac.model.graph_network import GraphNetwork
 from spectramac.model.network import Layer, Transform
-from spectramac.model.tiles import TileConvolution
+from spectramac.model.spectrum import pair_map
+from spectramac.model.tiles import TileConvolution, tile_outputs
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.descriptor import PITCH, WORDS
 from spectramac.spec.memory import memories
@@ -31,6 +32,7 @@ __all__ = [
     "dense_bytes",
     "dense_graph_bytes",
     "fft_multiplications",
+    "graph_multiplications",
     "layers_cost",
 ]
 
@@ -151,6 +153,41 @@ def dense_graph_bytes(network: GraphNetwork) -> int:
         elif isinstance(node, DepthwiseConvolution):
             total += (node.window.n_taps + BIAS_BYTES) * node.n_out
     return total
+
+
+def graph_multiplications(network: GraphNetwork) -> tuple[int, float]:
+    """Of one inference, nothing skipped, counted as in :class:`Cost`: with coefficients, and in transforms.
+
+    Zeros beyond the borders are multiplied as anything else. Requantization, pooling and sums are not counted.
+    """
+    products, transforms = 0, 0.0
+    for node in network.nodes:
+        (height, width, channels), (rows, columns, n_out) = (
+            network.shapes[name] for name in (node.inputs[0], node.name)
+        )
+        if isinstance(node, Convolution | FullyConnected):
+            layer = node.layer
+            pairs = layer.coefficients[0::2] | layer.coefficients[1::2]
+            products += 2 * rows * columns * int(np.count_nonzero(pairs))
+            inputs = (
+                (height * width, channels) if isinstance(node, Convolution) else (1, layer.n_in)
+            )
+            sides = [(layer.t_in, *inputs), (layer.t_out, rows * columns, n_out)]
+        elif isinstance(node, TileConvolution):
+            tile = tile_outputs(node.side, node.window)
+            n_tiles = -(-rows // tile[0]) * -(-columns // tile[1])
+            bins = node.coefficients.any(axis=3).sum(axis=(0, 1))
+            joint = pair_map(node.side**2, True).joint
+            products += n_tiles * int(bins @ np.where(joint, 4, 2))
+            sides = [(node.transform, n_tiles, n * node.side**2) for n in (channels, n_out)]
+        elif isinstance(node, DepthwiseConvolution):
+            products += rows * columns * node.coefficients.size
+            continue
+        else:
+            continue
+        for t, positions, n in sides:
+            transforms += positions * (t.padded(n) // t.n) * fft_multiplications(t) / 2
+    return products, transforms
 
 
 def dense_bytes(sizes: list[int]) -> int:

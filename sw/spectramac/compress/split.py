@@ -42,17 +42,25 @@ class SplitData(TrainingData):
         return LabelledData(self.calibration, self.x_test, self.y_test)
 
 
-def load_split(path: str | Path, n_in: int, n_classes: int, *, seed: int = 0) -> SplitData:
+def load_split(
+    path: str | Path,
+    n_in: int,
+    n_classes: int,
+    *,
+    seed: int = 0,
+    shape: tuple[int, ...] | None = None,
+) -> SplitData:
     """Read an ``.npz`` file with ``x`` and ``y``, and cut it: stratified by the labels, random by ``seed``.
 
-    One of :data:`PARTS` parts is for validation, one for the test, the others are for training.
+    One of :data:`PARTS` parts is for validation, one for the test, the others are for training. ``shape`` is as of
+    :func:`~spectramac.compress.labelled.load_labelled`.
 
     Raises
     ------
     ValueError
         As :func:`~spectramac.compress.labelled.load_labelled`; also if the training part has only zeros.
     """
-    x, y = read_samples(path, n_in, n_classes)
+    x, y = read_samples(path, n_in, n_classes, shape)
     x, y, x_test, y_test = cut(x, y, PARTS, seed)
     x_train, y_train, x_validation, y_validation = cut(x, y, PARTS - 1, seed)
     data = SplitData(

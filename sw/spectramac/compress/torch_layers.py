@@ -6,7 +6,7 @@ Every technique makes stages, so that one module for each kind of layer serves a
 :class:`~spectramac.compress.torch_stage.StageLinear`.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -22,9 +22,15 @@ from spectramac.compress.techniques import (
     StructuredConv,
     TileStage,
 )
-from spectramac.compress.torch_stage import ActivationQuantizer, StageLinear, to_float
+from spectramac.compress.torch_stage import (
+    ActivationQuantizer,
+    StageLinear,
+    fake_quantize,
+    to_float,
+)
+from spectramac.graph.node import Padding
 
-__all__ = ["StructuredConv2d", "StructuredLinear", "first_step", "to_module"]
+__all__ = ["DepthwiseConv2d", "StructuredConv2d", "StructuredLinear", "first_step", "to_module"]
 
 
 def first_step(values: Tensor) -> float:
@@ -151,10 +157,10 @@ class StructuredConv2d(_Chain):
     structured : StructuredConv
     bias : float array (n_out,)
     bits : int
-    padding : int or (int, int)
-        Zeros on each side of the input, before the first stage.
-    stride : int
-        On both axes: of the outputs of the last stage, every so many are computed.
+    padding : int, (int, int) or ((int, int), (int, int))
+        Zeros before the first stage: on every side of the input, on both ends of each axis, or on each end.
+    stride : int or (int, int)
+        On both axes, or on each: of the outputs of the last stage, every so many are computed.
     """
 
     def __init__(
@@ -162,27 +168,32 @@ class StructuredConv2d(_Chain):
         structured: StructuredConv,
         bias: Floats,
         bits: int = 4,
-        padding: int | tuple[int, int] = 0,
-        stride: int = 1,
+        padding: int | tuple[int, int] | Padding = 0,
+        stride: int | tuple[int, ...] = 1,
     ) -> None:
         super().__init__(structured, bias, bits)
-        self.stride = stride
-        self.padding = (padding, padding) if isinstance(padding, int) else padding
+        self.stride = _both(stride)
+        (top, bottom), (left, right) = map(_both, _both(padding))
+        self.margins = left, right, top, bottom
 
     def place(self, x: Tensor) -> Tensor:
         """Padded."""
-        margins = (self.padding[1], self.padding[1], self.padding[0], self.padding[0])
-        return functional.pad(x, margins)
+        return functional.pad(x, self.margins)
 
     def apply_stage(self, i: int, x: Tensor) -> Tensor:
         stage = self.stages[i]
-        stride = self.stride if i == len(self.stages) - 1 else 1
+        stride = self.stride if i == len(self.stages) - 1 else (1, 1)
         if isinstance(stage.stage, TileStage):
-            return _tiled(stage, x)[:, :, ::stride, ::stride]
+            return _tiled(stage, x)[:, :, :: stride[0], :: stride[1]]
         return _direct(stage, x, stride)
 
 
-def _direct(module: StageLinear, x: Tensor, stride: int) -> Tensor:
+def _both(value: Any) -> tuple[Any, Any]:
+    """One number is for two."""
+    return (value, value) if isinstance(value, int) else (value[0], value[1])
+
+
+def _direct(module: StageLinear, x: Tensor, stride: tuple[int, int]) -> Tensor:
     stage = module.stage
     assert isinstance(stage, ConvStage)
     taps = module.matrix().reshape(stage.n_out, *stage.kernel, -1)[..., : stage.channels]
@@ -207,6 +218,69 @@ def _tiled(module: StageLinear, x: Tensor) -> Tensor:
     y = y.permute(0, 3, 1, 4, 2, 5)
     whole = y.reshape(len(x), y.shape[1], count[0] * stage.tile[0], count[1] * stage.tile[1])
     return whole[:, :, : size[0], : size[1]]
+
+
+class DepthwiseConv2d(nn.Module):
+    """A depthwise convolution whose weights are all stored, one step for each output channel.
+
+    (batch, channels, height, width) to (batch, n_out, smaller height, smaller width), unless padded.
+
+    Parameters
+    ----------
+    weight : float array (n_out, 1, height, width)
+        n_out is a multiple of the channels.
+    bias : float array (n_out,)
+    bits : int
+    padding, stride
+        As of :class:`StructuredConv2d`.
+    """
+
+    def __init__(
+        self,
+        weight: Floats,
+        bias: Floats,
+        bits: int,
+        padding: int | tuple[int, int] | Padding = 0,
+        stride: int | tuple[int, ...] = 1,
+    ) -> None:
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(to_float(weight)), nn.Parameter(to_float(bias))
+        self.log_step = nn.Parameter(torch.zeros(len(weight), 1, 1, 1))
+        self.bits, self.quantized = bits, False
+        self.stride = _both(stride)
+        (top, bottom), (left, right) = map(_both, _both(padding))
+        self.margins = left, right, top, bottom
+
+    @property
+    def _limit(self) -> int:
+        return (1 << (self.bits - 1)) - 1
+
+    @torch.no_grad()
+    def start_quantization(self) -> None:
+        """Round the weights from now on, in steps of least error at first."""
+        steps = self._padded_codes("row").steps[: len(self.weight)]
+        self.log_step.copy_(to_float(np.log(steps)).reshape(self.log_step.shape))
+        self.quantized = True
+
+    def codes(self) -> Codes:
+        """The integers (rows, taps), a row of zeros behind an odd number of outputs; once quantization has started."""
+        steps = np.exp(self.log_step.detach().double().numpy(force=True)).ravel()
+        return self._padded_codes(np.pad(steps, (0, len(steps) % 2), constant_values=1.0))
+
+    def _padded_codes(self, steps: Literal["row"] | Floats) -> Codes:
+        taps = self.weight.detach().double().numpy(force=True).reshape(len(self.weight), -1)
+        padded = np.pad(taps, ((0, len(taps) % 2), (0, 0)))
+        return quantize_coefficients(padded, self.bits, steps)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Padded, convolved."""
+        weight = self.weight
+        if self.quantized:
+            count = weight[0].numel()
+            weight = fake_quantize(weight, self.log_step, -self._limit, self._limit, count)
+        x = functional.pad(x, self.margins)
+        y: Tensor = functional.conv2d(x, weight, self.bias, self.stride, groups=x.shape[1])
+        return y
 
 
 def to_module(structured: Structured, bias: Floats, bits: int = 4) -> nn.Module:

@@ -17,6 +17,7 @@ from spectramac.compress.torch_stage import ActivationQuantizer
 __all__ = [
     "Position",
     "SpectralNetwork",
+    "TracedNetwork",
     "cubic_density",
     "distillation_loss",
     "fit",
@@ -24,7 +25,19 @@ __all__ = [
 ]
 
 
-class SpectralNetwork(nn.Module):
+class TracedNetwork(nn.Module):
+    """A network that tells the output of its layers: what is trained, and what it learns from."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, …) real inputs to (batch, n_outputs)."""
+        return self.trace(x)[-1]
+
+    def trace(self, x: Tensor) -> list[Tensor]:
+        """Outputs of layers, after their activation function and rounding; the last is the network's."""
+        raise NotImplementedError
+
+
+class SpectralNetwork(TracedNetwork):
     """Compressed layers with ReLU between them and int8 activations after each.
 
     Parameters
@@ -44,12 +57,8 @@ class SpectralNetwork(nn.Module):
         last = len(layers) - 1
         self.activations = nn.ModuleList(ActivationQuantizer(i < last) for i in range(last + 1))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(batch, …) real inputs to (batch, n_outputs)."""
-        return self.trace(x)[-1]
-
     def trace(self, x: Tensor) -> list[Tensor]:
-        """The output of every layer, after its activation function and rounding."""
+        """See :meth:`TracedNetwork.trace`; of every layer."""
         values = []
         for i in range(len(self.layers)):
             x = self.output(i, x)

@@ -26,7 +26,7 @@ from spectramac.compress.post_training import ChainBuilder, Choice, DenseLayer, 
 from spectramac.compress.procedure import Procedure
 from spectramac.compress.quantize import activation_scale
 from spectramac.compress.torch_stage import StageLinear, to_float
-from spectramac.compress.train import Position, SpectralNetwork, fit
+from spectramac.compress.train import Position, TracedNetwork, fit
 from spectramac.compress.train_distillation import (
     Imitation,
     VersionedImitation,
@@ -197,7 +197,7 @@ def train_compressed(
 
 def run_procedure(
     student: ThresholdedNetwork,
-    teacher: SpectralNetwork,
+    teacher: TracedNetwork,
     inputs: Tensor,
     labels: Tensor,
     sample: Tensor,
@@ -216,7 +216,7 @@ def run_procedure(
     Parameters
     ----------
     student : ThresholdedNetwork
-    teacher : SpectralNetwork
+    teacher : TracedNetwork
         Not to be trained.
     inputs : float tensor (samples, …)
         On int8 steps of ``input_scale``.

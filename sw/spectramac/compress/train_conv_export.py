@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The integer network of a trained convolutional network, with the codes, steps and scales that training found."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from spectramac.compress.lower_graph import lower
 from spectramac.compress.quantize import Codes
 from spectramac.compress.techniques import ConvStage
 from spectramac.compress.train_conv import TrainedConv
+from spectramac.compress.train_graph import TrainedCoder
 from spectramac.graph.graph import Graph, Tensor
 from spectramac.graph.node import Node
 from spectramac.graph.nodes import Conv, Dense, Flatten, MaxPool, ReLU
@@ -27,24 +27,8 @@ __all__ = ["export_conv"]
 INPUT = "image"
 
 
-@dataclass(frozen=True, eq=False)
-class _TrainedCoder:
-    """Integers of layers by the name of their node."""
-
-    layers: dict[str, nn.Module]
-
-    def _single(self, node: Node) -> Coded:
-        layer = self.layers[node.name]
-        stage, (codes,) = layer.stages[0].stage, layer.codes()
-        return Coded(codes, stage.t_in, stage.t_out, stage.pattern)
-
-    def convolution(self, node: Conv, x: NDArray[Any]) -> Coded:
-        """A direct one or one over blocks of channels."""
-        return self._single(node)
-
-    def depthwise(self, node: Conv, x: NDArray[Any]) -> Codes:
-        """Chains have none."""
-        raise ValueError(f"layer {node.name!r} must read all channels")
+class _ChainCoder(TrainedCoder):
+    """Of layers whose columns are in the order of the training."""
 
     def dense(self, node: Dense, columns: NDArray[np.int64], x: NDArray[Any]) -> Coded:
         """Columns in the order of the map, which is another than that of the training."""
@@ -135,7 +119,7 @@ def export_conv(
     graph, scales = _graph(network, name)
     plan = plan_graph(graph)
     names = [node.name for node in graph.nodes if node.parameters]
-    coder = _TrainedCoder(dict(zip(names, network.student.layers, strict=True)))
+    coder = _ChainCoder(dict(zip(names, network.student.layers, strict=True)))
     x = quantize_input(calibration, network.input_scale).astype(np.int64)
     maps = x.reshape(-1, *network.architecture.image, 1)
     used = {step.node.name: scales[step.node.name] for step in plan.steps}

@@ -11,7 +11,7 @@ from torch.nn import functional
 from spectramac.compress.post_training import DenseLayer
 from spectramac.compress.procedure import Procedure
 from spectramac.compress.torch_stage import to_float
-from spectramac.compress.train import SpectralNetwork, distillation_loss
+from spectramac.compress.train import SpectralNetwork, TracedNetwork, distillation_loss
 from spectramac.compress.versions import Versions
 
 __all__ = ["Imitation", "VersionedImitation", "check_teacher", "dense_network"]
@@ -38,8 +38,8 @@ class Imitation(nn.Module):
 
     Parameters
     ----------
-    student : SpectralNetwork
-    teacher : SpectralNetwork
+    student : TracedNetwork
+    teacher : TracedNetwork
         Not to be trained; see :func:`check_teacher`.
     x : float tensor (samples, …)
         Training inputs, on the device of the student.
@@ -53,8 +53,8 @@ class Imitation(nn.Module):
 
     def __init__(
         self,
-        student: SpectralNetwork,
-        teacher: SpectralNetwork,
+        student: TracedNetwork,
+        teacher: TracedNetwork,
         x: Tensor,
         labels: Tensor,
         procedure: Procedure,
@@ -116,8 +116,8 @@ class VersionedImitation(Imitation):
 
     def __init__(
         self,
-        student: SpectralNetwork,
-        teacher: SpectralNetwork,
+        student: TracedNetwork,
+        teacher: TracedNetwork,
         x: Tensor,
         labels: Tensor,
         procedure: Procedure,
@@ -152,7 +152,7 @@ class VersionedImitation(Imitation):
 
 
 def check_teacher(
-    student: SpectralNetwork, teacher: Sequence[DenseLayer], x: Tensor, procedure: Procedure
+    student: TracedNetwork, teacher: Sequence[DenseLayer], x: Tensor, procedure: Procedure
 ) -> None:
     """Refuse a chain of layers whose sizes are not those of the student, as far as they are compared."""
     n_in, n_out = teacher[0][0].shape[1], len(teacher[-1][0])

@@ -81,13 +81,19 @@ class ThresholdedNetwork(SpectralNetwork):
         factor : float
             That all final densities are multiplied with; none becomes more than 1.
         """
-        for i, choice, layer, seen in self._seen(x):
-            if isinstance(choice.technique, Thresholding):
-                (stage,) = layer.stages
-                rms = layer.structured.column_rms(seen.numpy(force=True))
-                final = min(1.0, factor * choice.density)
-                density = cubic_density(progress, final, self.first_densities[i])
-                stage.set_mask(choice.technique.select(stage.all_values(), density, rms))
+        for i, _, _, seen in self._seen(x):
+            self.choose_mask(i, seen, progress, factor)
+
+    @torch.no_grad()
+    def choose_mask(self, index: int, x: Tensor, progress: float, factor: float = 1.0) -> None:
+        """As :meth:`choose_masks`, of one layer, for its own typical inputs."""
+        choice, layer = self.choices[index], self.layers[index]
+        if isinstance(choice.technique, Thresholding):
+            (stage,) = layer.stages
+            rms = layer.structured.column_rms(x.numpy(force=True))
+            final = min(1.0, factor * choice.density)
+            density = cubic_density(progress, final, self.first_densities[index])
+            stage.set_mask(choice.technique.select(stage.all_values(), density, rms))
 
     def choose_masks_within(self, x: Tensor, fits: Callable[[], bool]) -> None:
         """Final masks, all densities multiplied by nearly the largest factor with which the network fits.

@@ -4,8 +4,9 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from spectramac.model.network import Network, save_network
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.errors import MismatchError
 
-__all__ = ["compress_once", "load_layers", "onnx_graph", "report"]
+__all__ = ["Finished", "compress_once", "load_layers", "onnx_graph", "report"]
 
 
 def onnx_graph(path: str | Path, input_shape: Sequence[int] | None = None) -> Any:
@@ -81,10 +82,27 @@ def _sha256(path: str | Path) -> str:
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
-def report(options: ReportOptions, config: AcceleratorConfig) -> None:
+@dataclass(frozen=True, eq=False)
+class Finished:
+    """A comparison, and what is written of it.
+
+    Attributes
+    ----------
+    outcome : Outcome
+    figures : dict
+    save : callable (path)
+        Writes the chosen network.
+    """
+
+    outcome: Any
+    figures: dict[str, Any]
+    save: Callable[[Path], None]
+
+
+def report(options: ReportOptions, config: AcceleratorConfig, graph: Any = None) -> None:
     """Compare all techniques, choose, run the chosen network on the golden model, write the folder.
 
-    Nothing is written if it raises.
+    ``graph`` is the model if it is no chain of dense layers. Nothing is written if it raises.
 
     Raises
     ------
@@ -95,13 +113,41 @@ def report(options: ReportOptions, config: AcceleratorConfig) -> None:
     MismatchError
         If the accelerator's golden model gives other outputs than the network, or flags an overflow.
     """
-    from spectramac.compress.choose import raise_levels
-    from spectramac.compress.measure import integer_accuracy
     from spectramac.compress.page import html_page
-    from spectramac.compress.report import report_figures
 
     if options.train:
         import_extra("torch", "train", "--train")
+    given = {
+        **options.figures(config),
+        "model_sha256": _sha256(options.model),
+        "data_sha256": _sha256(options.data),
+    }
+    if graph is None:
+        finished = _chain_report(options, config, given)
+    else:
+        from spectramac.host.cli_compress_graph import graph_report
+
+        finished = graph_report(options, config, graph, given)
+    figures, outcome = finished.figures, finished.outcome
+    options.out.mkdir(parents=True, exist_ok=True)
+    finished.save(options.out / "network.npz")
+    text = json.dumps(figures, indent=1, allow_nan=False) + "\n"
+    (options.out / "report.json").write_text(text, encoding="utf-8")
+    curves = outcome.comparison.curves(outcome.chosen, options.demand.text)
+    page = html_page(figures, curves, given["command"], outcome.spectra)
+    (options.out / "report.html").write_text(page, encoding="utf-8")
+    cli_report.show(*tables_of(figures))
+    cli_report.note(f"wrote network.npz, report.json and report.html to {options.out}")
+
+
+def _chain_report(
+    options: ReportOptions, config: AcceleratorConfig, given: dict[str, Any]
+) -> Finished:
+    """Of a chain of dense layers."""
+    from spectramac.compress.choose import raise_levels
+    from spectramac.compress.measure import integer_accuracy
+    from spectramac.compress.report import chain_before, layer_rows, report_figures
+
     layers = load_layers(options.model)
     outcome = (trained if options.train else untrained)(options, config, layers)
     best, data = outcome.comparison.candidates[outcome.chosen], outcome.selection
@@ -117,22 +163,18 @@ def report(options: ReportOptions, config: AcceleratorConfig) -> None:
         test = outcome.test
         claimed = integer_accuracy(network, test.x, test.labels, config)
         run["test_accuracy"] = _run_on_device(network, config, test, claimed)["accuracy"]
-    given = {
-        **options.figures(config),
-        "model_sha256": _sha256(options.model),
-        "data_sha256": _sha256(options.data),
-    }
-    criterion = options.demand.text
-    figures = report_figures(outcome, criterion, layers, config, given, network=network, run=run)
-    options.out.mkdir(parents=True, exist_ok=True)
-    save_network(network, options.out / "network.npz")
-    text = json.dumps(figures, indent=1, allow_nan=False) + "\n"
-    (options.out / "report.json").write_text(text, encoding="utf-8")
-    curves = outcome.comparison.curves(outcome.chosen, criterion)
-    page = html_page(figures, curves, given["command"], outcome.spectra)
-    (options.out / "report.html").write_text(page, encoding="utf-8")
-    cli_report.show(*tables_of(figures))
-    cli_report.note(f"wrote network.npz, report.json and report.html to {options.out}")
+    figures = report_figures(
+        outcome,
+        options.demand.text,
+        chain_before(outcome, layers),
+        layer_rows(network, config, outcome.spectra),
+        config,
+        given,
+        n_classes=len(layers[-1][0]),
+        network=network,
+        run=run,
+    )
+    return Finished(outcome, figures, partial(save_network, network))
 
 
 def _run_on_device(
@@ -159,4 +201,5 @@ def _run_on_device(
         "accuracy": claimed,
         "cycles": result.cycles_per_inference,
         "columns_skipped": int(result.counters["columns_skipped"]),
+        "n_run": len(x),
     }

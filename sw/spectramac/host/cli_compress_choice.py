@@ -11,7 +11,7 @@ from spectramac.host import cli_report
 from spectramac.host.cli_compress_options import ReportOptions
 from spectramac.spec.config import AcceleratorConfig
 
-__all__ = ["trained", "untrained"]
+__all__ = ["Choosing", "trained", "untrained"]
 
 
 def _methods(
@@ -109,7 +109,7 @@ def trained(options: ReportOptions, config: AcceleratorConfig, layers: Sequence[
         seed=options.seed,
     )
     reference = float_accuracy(layers, data.x_validation, data.y_validation)
-    choice = _Choice(options.demand, Comparison((), reference))
+    choice = Choosing(options.demand, Comparison((), reference))
     cli_report.note(
         f"training {len(methods) * len(options.densities)} candidates, each in {training.epochs} passes over "
         f"{len(data.x_train)} samples"
@@ -139,14 +139,15 @@ def trained(options: ReportOptions, config: AcceleratorConfig, layers: Sequence[
 
 
 @dataclass(eq=False)
-class _Choice:
-    """The best of what was trained so far; of the others only the figures are kept."""
+class Choosing:
+    """The best of what was tried so far; of the others only the figures are kept."""
 
     demand: Any
     comparison: Any
     best: Any = None
 
     def take(self, more: Iterable[Any]) -> None:
+        """Look at more attempts, which have a ``candidate``."""
         from spectramac.compress.candidates import NoCandidateError
 
         for trained in more:

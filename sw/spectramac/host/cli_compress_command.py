@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from spectramac.host.cli_app import SMALL, PresetOption, app, command
+from spectramac.host.cli_app import SMALL, PresetName, app, command
 from spectramac.host.cli_compress_options import ReportOptions, check_usage, parse_densities
 from spectramac.spec.config import PRESETS, preset
 
@@ -20,7 +20,8 @@ def compress(
     model: Annotated[
         str,
         typer.Argument(
-            help="An .onnx model, or .npz with w0 (n_out, n_in), b0, w1, b1, …; ReLU lies between."
+            help="An .onnx model, or .npz with w0 (n_out, n_in), b0, w1, b1, …; ReLU lies between. "
+            "Convolutional networks: --data."
         ),
     ],
     output: Annotated[
@@ -60,7 +61,14 @@ def compress(
     max_bytes: Annotated[
         int | None, typer.Option(min=1, help="--data: take the most accurate within these bytes.")
     ] = None,
-    preset_name: PresetOption = SMALL,
+    preset_name: Annotated[
+        PresetName | None,
+        typer.Option(
+            "--preset",
+            help="--data: accelerator configuration. Default: small, of a convolutional network conv.",
+            show_default=False,
+        ),
+    ] = None,
     densities: Annotated[
         str | None,
         typer.Option(help="--data: densities tried, as 1,0.5,0.2. Default: nine down to 0.05."),
@@ -99,13 +107,13 @@ def compress(
         ),
     ] = 3,
 ) -> None:
-    """Compress a trained dense network.
+    """Compress a trained network.
 
     With -o: transform, threshold and quantize it as the options say. With --data and --out: compare all
     techniques, choose the smallest network that keeps its accuracy, and write it with a report. With --train
     besides, every candidate is trained: most of the data train, some choose, the rest report.
     """
-    from spectramac.host import cli_compress
+    from spectramac.host import cli_compress, cli_compress_graph
 
     check_usage(context)
     if data is None or out is None:
@@ -130,4 +138,6 @@ def compress(
         rate=rate,
         adjust=adjust,
     )
-    cli_compress.report(options, preset(preset_name.value))
+    graph = cli_compress_graph.network_graph(model)
+    name = preset_name or (SMALL if graph is None else PresetName("conv"))
+    cli_compress.report(options, preset(name.value), graph)

@@ -136,11 +136,14 @@ class PrunedConv(Thresholding):
     ----------
     selection : Selection
         ``"value"``: unstructured; ``"pair"``: two neighbouring filters; ``"lanes"``: whole words.
+    stride : int
+        As of :class:`SftConv`.
     """
 
     n_axes: ClassVar[int] = 4
 
     selection: Selection = PAIRS
+    stride: int = 1
 
     @property
     def name(self) -> str:
@@ -148,7 +151,7 @@ class PrunedConv(Thresholding):
 
     @property
     def _plain(self) -> SftConv:
-        return SftConv(0, 0, self.selection)
+        return SftConv(0, 0, self.selection, self.stride)
 
     def transform(self, weights: Floats) -> StructuredConv:
         return replace(self._plain.transform(weights), technique=self.name)

@@ -1,0 +1,343 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Training of compressed network graphs, distilled from the graph in floating point.
+
+As :mod:`spectramac.compress.train_compressed`, with the same two phases, for every graph that the engine runs: branches
+and sums, pooling, depthwise layers. What trains is what the engine multiplies with; :meth:`TrainedGraph.export` makes
+the integers.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from spectramac.compress.blocks import Floats
+from spectramac.compress.graph_codes import Coded, Form, RecordingCoder, kernel_4d
+from spectramac.compress.graph_steps import Plan, plan_graph, window_of
+from spectramac.compress.lower_graph import keeps_scale, lower
+from spectramac.compress.post_training import Choice
+from spectramac.compress.procedure import Procedure
+from spectramac.compress.quantize import Codes, activation_scale
+from spectramac.compress.quantize_graph import NARROW, QuantizedGraph, arrange_input
+from spectramac.compress.techniques import PrunedConv, Pruning, StructuredConv, Thresholding
+from spectramac.compress.torch_graph import FloatGraph, GraphRunner
+from spectramac.compress.torch_layers import (
+    DepthwiseConv2d,
+    StructuredConv2d,
+    StructuredLinear,
+    first_step,
+)
+from spectramac.compress.torch_stage import ActivationQuantizer, to_float
+from spectramac.compress.train_compressed import Augment, on_steps, run_procedure
+from spectramac.compress.train_student import ThresholdedNetwork
+from spectramac.graph.graph import Graph
+from spectramac.graph.node import Node
+from spectramac.graph.nodes import Conv, Dense
+from spectramac.model.batch import quantize_input
+from spectramac.model.map_node import Arithmetic
+
+__all__ = ["GraphStudent", "TrainedCoder", "TrainedGraph", "train_graph"]
+
+_SAMPLE = 256
+"""Inputs that masks and first steps are chosen by; each has many positions."""
+_BATCH = 256
+"""Inputs that are predicted at a time."""
+
+
+def _choice(node: Conv | Dense, form: Form | None) -> Choice:
+    """How a layer is trained: a technique that keeps all, if it has none."""
+    form = form or Form()
+    whole = PrunedConv() if isinstance(node, Conv) else Pruning()
+    technique = form.technique or whole
+    if not isinstance(technique, Thresholding):
+        raise ValueError(
+            f"layer {node.name!r} must have a technique that only thresholds, not {technique.name!r}"
+        )
+    return Choice(technique, form.density, form.quantization)
+
+
+class GraphStudent(ThresholdedNetwork):
+    """Compressed layers of a graph, each thresholded and quantized as its form says.
+
+    Depthwise layers keep all weights.
+
+    Parameters
+    ----------
+    plan : Plan
+    forms : mapping of str to Form
+        By node; the others keep all weights in 8 bits.
+
+    Raises
+    ------
+    ValueError
+        If a form's technique does more than threshold, or does not suit its layer.
+    """
+
+    def __init__(self, plan: Plan, forms: Mapping[str, Form]) -> None:
+        self.nodes: list[str] = []
+        layers: list[nn.Module] = []
+        choices, depthwise = [], {}
+        orders = {s.node.name: s.inputs[0].order for s in plan.steps}
+        for node in plan.graph.nodes:
+            if not isinstance(node, Conv | Dense):
+                continue
+            form = forms.get(node.name)
+            if isinstance(node, Conv) and node.is_depthwise:
+                window, bits = window_of(node), (form or Form()).quantization.bits
+                depthwise[node.name] = DepthwiseConv2d(
+                    kernel_4d(node.weight), node.bias, bits, window.padding, window.stride
+                )
+                continue
+            choice = _choice(node, form)
+            assert isinstance(choice.technique, Thresholding)
+            layers.append(_layer(node, choice, choice.technique, orders[node.name]))
+            choices.append(choice)
+            self.nodes.append(node.name)
+        super().__init__(layers, choices)
+        self._plan, self._runner = plan, GraphRunner(plan)
+        self._depthwise = {name: i for i, name in enumerate(depthwise)}
+        self.depthwise = nn.ModuleList(depthwise.values())
+        rounding = [step for step in plan.steps if not keeps_scale(step.node)]
+        self._roundings = {step.tensor: i for i, step in enumerate(rounding)}
+        self.activations = nn.ModuleList(ActivationQuantizer(step.relu) for step in rounding)
+
+    def layer(self, name: str) -> nn.Module:
+        """That of a node."""
+        if name in self._depthwise:
+            return self.depthwise[self._depthwise[name]]
+        return self.layers[self.nodes.index(name)]
+
+    def trace(self, x: Tensor) -> list[Tensor]:
+        """See :meth:`TracedNetwork.trace`; of the last layer only."""
+        return [self._run(x)]
+
+    def _run(self, x: Tensor, before: Callable[[str, Tensor], None] = lambda *_: None) -> Tensor:
+        """``before`` sees the input of every layer, ahead of it."""
+
+        def layer(node: Conv | Dense, values: Tensor) -> Tensor:
+            before(node.name, values)
+            y: Tensor = self.layer(node.name)(values)
+            return y
+
+        return self._runner.run(x, layer, self._rounded)
+
+    def _rounded(self, name: str, values: Tensor) -> Tensor:
+        if name not in self._roundings:
+            return values
+        y: Tensor = self.activations[self._roundings[name]](values)
+        return y
+
+    @torch.no_grad()
+    def choose_masks(self, x: Tensor, progress: float, factor: float = 1.0) -> None:
+        """See :meth:`ThresholdedNetwork.choose_masks`."""
+
+        def choose(name: str, values: Tensor) -> None:
+            if name not in self._depthwise:
+                self.choose_mask(self.nodes.index(name), values, progress, factor)
+
+        self._run(x, choose)
+
+    @torch.no_grad()
+    def start_quantization(self, x: Tensor) -> None:
+        """See :meth:`ThresholdedNetwork.start_quantization`."""
+
+        def layer(node: Conv | Dense, values: Tensor) -> Tensor:
+            module = self.layer(node.name)
+            if isinstance(module, DepthwiseConv2d):
+                module.start_quantization()
+            else:
+                choice = self.choices[self.nodes.index(node.name)]
+                module.start_quantization(choice.quantization, values)
+            y: Tensor = module(values)
+            return y
+
+        def rounded(name: str, values: Tensor) -> Tensor:
+            if name in self._roundings:
+                self.activations[self._roundings[name]].start(first_step(values))
+            return self._rounded(name, values)
+
+        self._runner.run(x, layer, rounded)
+
+    def scales(self, input_scale: float) -> dict[str, float]:
+        """Real value of one step of every map, by its name."""
+        found = {self._plan.input.map: input_scale}
+        for step in self._plan.steps:
+            if step.tensor in self._roundings:
+                found[step.node.name] = self.activations[self._roundings[step.tensor]].step
+            else:
+                found[step.node.name] = found[step.inputs[0].map]
+        return found
+
+
+def _layer(
+    node: Conv | Dense, choice: Choice, technique: Thresholding, order: NDArray[np.int64]
+) -> nn.Module:
+    bits = choice.quantization.bits
+    if isinstance(node, Dense):
+        return StructuredLinear(technique.whole(node.weight[:, order]), node.bias, bits)
+    window, structured = window_of(node), technique.whole(kernel_4d(node.weight))
+    assert isinstance(structured, StructuredConv)
+    return StructuredConv2d(structured, node.bias, bits, window.padding, window.stride)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedCoder:
+    """The integers that training found, by the name of the node."""
+
+    layers: Mapping[str, nn.Module]
+
+    def _single(self, node: Node) -> Coded:
+        layer = self.layers[node.name]
+        stage, (codes,) = layer.stages[0].stage, layer.codes()
+        return Coded(codes, stage.t_in, stage.t_out, stage.pattern)
+
+    def convolution(self, node: Conv, x: NDArray[Any]) -> Coded:
+        """A direct one or one over blocks of channels."""
+        return self._single(node)
+
+    def depthwise(self, node: Conv, x: NDArray[Any]) -> Codes:
+        """All taps."""
+        codes: Codes = self.layers[node.name].codes()
+        return codes
+
+    def dense(self, node: Dense, columns: NDArray[np.int64], x: NDArray[Any]) -> Coded:
+        """Columns are in the order of the map already."""
+        return self._single(node)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedGraph:
+    """The result of training: rounds coefficients and activations to integers, in floating point.
+
+    Parameters
+    ----------
+    graph : Graph
+        In floating point, that it was made from.
+    student : GraphStudent
+        On the CPU, quantized.
+    input_scale : float
+        Real value of one int8 step of the input.
+    """
+
+    graph: Graph
+    student: GraphStudent
+    input_scale: float
+
+    @torch.no_grad()
+    def predict(self, x: NDArray[Any]) -> Floats:
+        """Real inputs (samples, *input shape) to outputs (samples, n_outputs), rounded to the output's steps."""
+        inputs = on_steps(to_float(x), self.input_scale)
+        parts = [self.student(part) for part in torch.split(inputs, _BATCH)]
+        return np.asarray(torch.cat(parts).double().numpy(), np.float64)
+
+    def export(
+        self, calibration: NDArray[Any], arithmetic: Arithmetic | None = None
+    ) -> QuantizedGraph:
+        """The integer network.
+
+        Its outputs differ from :meth:`predict` by a few steps, as those of
+        :meth:`~spectramac.compress.train_compressed.TrainedNetwork.export` do and for the same reasons.
+
+        Parameters
+        ----------
+        calibration : float array (samples, *input shape)
+            Typical real inputs: shifts are chosen so that sums do not saturate for them.
+        arithmetic : Arithmetic, optional
+            The narrowest that it is to run with. Default: data of 15 bits.
+
+        Raises
+        ------
+        ValueError
+            If a scale cannot be encoded or an accumulator could overflow.
+        """
+        layers = {n.name: self.student.layer(n.name) for n in self.graph.nodes if n.parameters}
+        nodes = [
+            replace(node, bias=layers[node.name].bias.detach().double().numpy())
+            if isinstance(node, Conv | Dense)
+            else node
+            for node in self.graph.nodes
+        ]
+        plan = plan_graph(replace(self.graph, nodes=tuple(nodes)))
+        codes = quantize_input(arrange_input(plan, calibration), self.input_scale)
+        coder = RecordingCoder(TrainedCoder(layers))
+        network = lower(
+            plan,
+            self.student.scales(self.input_scale),
+            coder,
+            codes.astype(np.int64),
+            arithmetic or NARROW,
+        )
+        return QuantizedGraph(network, plan, coder.found)
+
+
+def train_graph(
+    graph: Graph,
+    forms: Mapping[str, Form],
+    x: NDArray[Any],
+    y: NDArray[Any],
+    procedure: Procedure,
+    seed: int = 0,
+    *,
+    input_scale: float | None = None,
+    teacher: Graph | None = None,
+    augment: Augment | None = None,
+    device: str | torch.device | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> TrainedGraph:
+    """Compress and train a network graph.
+
+    Parameters
+    ----------
+    graph : Graph
+        In floating point, one output for each class.
+    forms : mapping of str to Form
+        How layers are stored, by the name of the node; the others keep all weights in 8 bits.
+    x : float array (samples, *input shape)
+        Training inputs; rounded to int8 steps first.
+    y : int array (samples,)
+    procedure : Procedure
+        ``features`` must be 0.
+    seed : int
+    input_scale : float, optional
+        Real value of one int8 step of the input. Default: 1 / 127 of the largest.
+    teacher : Graph, optional
+        With the same inputs and outputs. Default: ``graph``.
+    augment : callable (batch (batch, *input shape), generator) -> batch, optional
+    device : str or torch.device, optional
+        Default: CUDA where there is one, else the CPU. The result is on the CPU.
+    progress : callable (epochs done, of how many), optional
+
+    Raises
+    ------
+    UnsupportedModelError
+        Naming every node that the engine does not run.
+    ValueError
+        If a form does not suit its layer, or hidden activations are to be compared.
+    """
+    if procedure.features:
+        raise ValueError(f"features must be 0 for a network graph, not {procedure.features!r}")
+    plan = plan_graph(graph)
+    scale = activation_scale(np.asarray(x), "max") if input_scale is None else input_scale
+    generator = torch.Generator().manual_seed(seed)
+    inputs = on_steps(to_float(x), scale)
+    sample = inputs[torch.randperm(len(inputs), generator=generator)[:_SAMPLE]]
+    student = GraphStudent(plan, forms)
+    run_procedure(
+        student,
+        FloatGraph(plan if teacher is None else plan_graph(teacher)),
+        inputs,
+        torch.tensor(np.asarray(y, np.int64)),
+        sample,
+        procedure,
+        generator,
+        input_scale=scale,
+        augment=augment,
+        device=device,
+        progress=progress,
+    )
+    return TrainedGraph(graph, student, scale)

@@ -1,0 +1,178 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""``spectramac compress --data`` of a network graph: of an ONNX model that is no chain of dense layers."""
+
+from dataclasses import asdict, replace
+from functools import partial
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from spectramac.host import cli_report
+from spectramac.host.cli_compress import Finished, onnx_graph
+from spectramac.host.cli_compress_choice import Choosing
+from spectramac.host.cli_compress_options import ReportOptions
+from spectramac.spec.config import AcceleratorConfig
+from spectramac.spec.errors import MismatchError
+
+__all__ = ["graph_report", "network_graph"]
+
+_RUN = 32
+"""Samples that run on the golden model of the accelerator, at most."""
+
+
+def network_graph(model: str) -> Any:
+    """The graph of an ONNX model that is no chain of dense layers; None of what is one.
+
+    Raises
+    ------
+    ValueError
+        If it is quantized.
+    UnsupportedModelError
+        Naming every node that the engine does not run.
+    """
+    if Path(model).suffix.lower() != ".onnx":
+        return None
+    from spectramac.compress.graph_steps import plan_graph
+    from spectramac.graph.dense_chain import chain_refusals
+    from spectramac.graph.nodes import Conv
+
+    graph = onnx_graph(model)
+    convolutional = any(isinstance(node, Conv) for node in graph.nodes)
+    if not convolutional and (graph.is_quantized or not chain_refusals(graph)):
+        return None
+    if graph.is_quantized:
+        raise ValueError(
+            f"{model} is quantized already: compress the floating-point model, or compile this one as it is "
+            "(spectramac compile), or in other forms (--requantize there)"
+        )
+    plan_graph(graph)
+    return graph
+
+
+def _check(options: ReportOptions, config: AcceleratorConfig) -> None:
+    """Refuse what is for chains of dense layers only."""
+    for name, given in (("reorder", options.reorder), ("tau-loss", options.tau_loss is not None)):
+        if given:
+            raise ValueError(
+                f"--{name} is for chains of dense layers, and {options.model} is a network graph; leave it out"
+            )
+    if not config.maps:
+        raise ValueError(
+            f"configuration {config.name!r} runs no network graphs, and {options.model} is one; use --preset conv"
+        )
+
+
+def graph_report(
+    options: ReportOptions, config: AcceleratorConfig, graph: Any, given: dict[str, Any]
+) -> Finished:
+    """Compare, choose, and run the chosen network.
+
+    Raises
+    ------
+    NoCandidateError
+        If none meets the demand.
+    MismatchError
+        If the accelerator's golden model gives other outputs than the network, or flags an overflow.
+    """
+    from spectramac.compress.candidates import Comparison
+    from spectramac.compress.graph_compare import GraphComparison, graph_accuracy
+    from spectramac.compress.graph_report import graph_before, graph_spectra, node_rows
+    from spectramac.compress.labelled import load_labelled
+    from spectramac.compress.report import Outcome, report_figures
+    from spectramac.compress.split import load_split
+    from spectramac.model.graph_file import save_graph
+
+    _check(options, config)
+    n_classes = prod(graph.output.shape)
+    sizes: Any = (prod(graph.input.shape), n_classes)
+    test, training, figures_of_training = None, None, None
+    if options.train:
+        split = load_split(options.data, *sizes, seed=options.seed, shape=graph.input.shape)
+        data, test = split.selection, split.test
+        recipe = options.training(len(split.x_train))
+        training = recipe, split
+        figures_of_training = {
+            "epochs": options.epochs,
+            "passes": recipe.epochs,
+            "rate": recipe.rate,
+            "procedure": asdict(recipe.procedure()),
+            "adjust": options.adjust,
+            "n_samples": len(split.x_train),
+        }
+    else:
+        data = load_labelled(options.data, *sizes, seed=options.seed, shape=graph.input.shape)
+    plans = GraphComparison(
+        graph=graph,
+        data=data,
+        config=config,
+        training=training,
+        densities=options.densities,
+        bits=options.bits,
+        input_scale=options.input_scale,
+        seed=options.seed,
+    )
+    choosing = Choosing(options.demand, Comparison((), plans.float_accuracy))
+    with cli_report.progress("training" if options.train else "comparing") as progress:
+        choosing.take(plans.candidates(progress))
+    first = choosing.comparison.candidates[choosing.comparison.choose(options.demand)]
+    if options.train and options.adjust:
+        with cli_report.progress(f"adjusting {first.method}") as progress:
+            choosing.take(plans.adjust(first, options.demand, options.adjust, progress))
+    best = choosing.best
+    outcome = Outcome(
+        comparison=choosing.comparison,
+        chosen=choosing.comparison.choose(options.demand),
+        spectra=graph_spectra(best.graph, best.made, best.forms),
+        orders=[],
+        selection=data,
+        test=test,
+        training=figures_of_training,
+    )
+    shape = (-1, *graph.input.shape)
+    meta = {
+        "method": best.candidate.method,
+        "density": best.candidate.density,
+        "selection_accuracy": best.candidate.accuracy,
+    }
+    network = replace(best.made.network, meta=meta)
+    run = _run_on_device(best.made, config, data.x[:_RUN].reshape(shape))
+    run["accuracy"] = best.candidate.accuracy
+    if test is not None:
+        run["test_accuracy"] = graph_accuracy(best.made, test.x, test.labels, config)
+    figures = report_figures(
+        outcome,
+        options.demand.text,
+        graph_before(outcome, graph, best.made),
+        node_rows(best.made, best.forms, config, data.x[:2].reshape(shape)),
+        config,
+        given,
+        n_classes=n_classes,
+        network=network,
+        run=run,
+    )
+    return Finished(outcome, figures, partial(save_graph, network))
+
+
+def _run_on_device(made: Any, config: AcceleratorConfig, x: Any) -> dict[str, Any]:
+    """Inputs through the golden model of the accelerator: same outputs as the network's, no overflow.
+
+    Returns what was counted.
+    """
+    from spectramac.compiler.graph_compile import compile_graph
+    from spectramac.host.cli_graph import GraphModel, compare, execute
+
+    model = GraphModel(compile_graph(made.network, config), config, made.network)
+    codes = made.quantize_input(x)
+    result = execute(model, codes, "model", timeout=600.0)
+    differences = compare(model, codes, result, result)
+    differences += [f"warning: {warning}" for warning in result.warnings]
+    if differences:
+        raise MismatchError(
+            f"the chosen network on configuration {config.name}: {'; '.join(differences)}"
+        )
+    return {
+        "cycles": result.cycles_per_inference,
+        "columns_skipped": int(result.counters["columns_skipped"]),
+        "n_run": len(codes),
+    }
