@@ -293,10 +293,12 @@ def load_training(
     *,
     seed: int = 0,
     fashion_mnist: str | Path | None = None,
+    shape: tuple[int, ...] | None = None,
 ) -> TrainingData:
     """Training and validation data by the name of a data set or from an ``.npz`` file with ``x`` and ``y``.
 
-    Of a file's samples a quarter is for validation, random by ``seed``, stratified.
+    Of a file's samples a quarter is for validation, random by ``seed``, stratified. ``shape`` is as of
+    :func:`~spectramac.compress.labelled.load_labelled`.
 
     Raises
     ------
@@ -312,7 +314,7 @@ def load_training(
                 f"{source}, not {n_in} and {n_classes}"
             )
         return data
-    x, y = read_samples(source, n_in, n_classes)
+    x, y = read_samples(source, n_in, n_classes, shape)
     x_train, y_train, x_validation, y_validation = cut(x, y, 4, seed)
     return TrainingData(
         x_train=x_train,

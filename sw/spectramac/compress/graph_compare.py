@@ -3,75 +3,34 @@
 """All techniques on one trained network graph, as :mod:`spectramac.compress.compare` has them for chains of dense
 layers, each in one step or trained (:mod:`spectramac.compress.train_graph`).
 
-Accuracies are those of the integer network, bytes are those of the compiled image with all that it stores, cycles are
-the prediction for the first two samples that something is chosen by.
+Figures are those of :mod:`spectramac.compress.graph_measure`, on the samples that something is chosen by.
 """
 
-import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
-from spectramac.compiler.graph_compile import compile_graph
-from spectramac.compiler.graph_explain import explain_graph
-from spectramac.compress.blocks import Floats
 from spectramac.compress.candidates import Candidate
 from spectramac.compress.compare import DENSITIES
 from spectramac.compress.compare_trained import ADJUSTED, Progress
 from spectramac.compress.datasets import TrainingData
 from spectramac.compress.graph_codes import Form
+from spectramac.compress.graph_making import GraphMaker, calibration_of
+from spectramac.compress.graph_measure import graph_float_accuracy, measure_graph
 from spectramac.compress.graph_methods import GraphPlan, graph_methods
 from spectramac.compress.labelled import LabelledData
-from spectramac.compress.quantize_graph import QuantizedGraph, quantize_graph
+from spectramac.compress.quantize_graph import QuantizedGraph
 from spectramac.compress.search_demand import Demand
 from spectramac.compress.size import graph_multiplications
 from spectramac.compress.training import Training
-from spectramac.graph.evaluate import evaluate
 from spectramac.graph.graph import Graph
-from spectramac.model.batch import accuracy
-from spectramac.model.map_node import Arithmetic
 from spectramac.spec.config import AcceleratorConfig
 
 __all__ = [
-    "CALIBRATION",
     "Attempt",
     "GraphComparison",
-    "calibration_of",
-    "graph_accuracy",
-    "graph_float_accuracy",
-    "measured_graph",
 ]
-
-CALIBRATION = 128
-"""Samples that scales and coefficients are chosen by, at most: each has many pixels."""
-_BATCH = 128
-
-
-def _batches(x: Floats, graph: Graph) -> Iterator[Floats]:
-    for start in range(0, len(x), _BATCH):
-        yield x[start : start + _BATCH].reshape(-1, *graph.input.shape)
-
-
-def calibration_of(graph: Graph, data: LabelledData) -> Floats:
-    """Typical inputs of the graph, (batch, *input shape)."""
-    return next(_batches(data.calibration[:CALIBRATION], graph))
-
-
-def graph_float_accuracy(graph: Graph, x: Floats, labels: NDArray[np.int64]) -> float:
-    """Percent that the graph in floating point gets right, of real inputs (samples, elements)."""
-    outputs = [evaluate(graph, part) for part in _batches(x, graph)]
-    return accuracy(np.concatenate(outputs), labels)
-
-
-def graph_accuracy(
-    made: QuantizedGraph, x: Floats, labels: NDArray[np.int64], config: AcceleratorConfig
-) -> float:
-    """Percent that the golden model gets right, of real inputs (samples, elements)."""
-    arithmetic = Arithmetic.of(config)
-    outputs = [made.run(part, arithmetic) for part in _batches(x, made.plan.graph)]
-    return accuracy(np.concatenate(outputs).reshape(len(x), -1), labels)
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,6 +90,18 @@ class GraphComparison:
     seed: int = 0
 
     @property
+    def maker(self) -> GraphMaker:
+        """That makes candidates."""
+        return GraphMaker(
+            teacher=self.graph,
+            calibration=calibration_of(self.graph, self.data.calibration),
+            config=self.config,
+            training=self.training,
+            input_scale=self.input_scale,
+            seed=self.seed,
+        )
+
+    @property
     def used_methods(self) -> list[GraphPlan]:
         """That are compared."""
         if self.methods is not None:
@@ -149,50 +120,27 @@ class GraphComparison:
     ) -> Attempt:
         """One candidate, called ``name``; ``progress`` is told of its epochs."""
         try:
-            calibration = calibration_of(self.graph, self.data)
-            graph, forms = method.plan(self.graph, density, self.bits, calibration)
-            made = self._made(graph, forms, calibration, progress)
-            candidate = measured_graph(name, density, made, self.data, self.config)
+            maker = self.maker
+            graph, forms = method.plan(self.graph, density, self.bits, maker.calibration)
+            made = maker.make(graph, forms, progress=progress)
+            found = measure_graph(made, self.data.x, self.data.labels, self.config)
         except ValueError as error:  # what cannot be encoded, or does not fit
             return Attempt(Candidate(name, density, refusal=str(error)))
         finally:
             if progress is not None:
                 progress(1, 1)
+        products, transforms = graph_multiplications(made.network)
+        candidate = Candidate(
+            name,
+            density,
+            made.network,
+            found.accuracy,
+            found.size.stored_bytes,
+            products,
+            transforms,
+            found.size.cycles,
+        )
         return Attempt(candidate, graph, forms, made)
-
-    def _made(
-        self,
-        graph: Graph,
-        forms: Mapping[str, Form],
-        calibration: Floats,
-        progress: Progress | None,
-    ) -> QuantizedGraph:
-        arithmetic = Arithmetic.of(self.config)
-        untrained = quantize_graph(
-            graph,
-            calibration,
-            forms=forms,
-            arithmetic=arithmetic,
-            input_scale=self.input_scale,
-        )
-        if self.training is None:
-            return untrained
-        compile_graph(untrained.network, self.config)  # refused before it is trained
-        training, data = self.training
-        module = importlib.import_module("spectramac.compress.train_graph")
-        trained = module.train_graph(
-            graph,
-            forms,
-            data.x_train.reshape(-1, *self.graph.input.shape),
-            data.y_train,
-            training.procedure(),
-            self.seed,
-            input_scale=untrained.network.input_scale,
-            teacher=self.graph,
-            progress=progress,
-        )
-        made: QuantizedGraph = trained.export(calibration, arithmetic)
-        return made
 
     def adjust(
         self, best: Candidate, demand: Demand, rounds: int, progress: Progress | None = None
@@ -242,29 +190,3 @@ def _part(progress: Progress | None, index: int, count: int) -> Progress | None:
         return None
     tell = progress
     return lambda done, of: tell(100 * index + 100 * done // of, 100 * count)
-
-
-def measured_graph(
-    method: str, density: float, made: QuantizedGraph, data: LabelledData, config: AcceleratorConfig
-) -> Candidate:
-    """A candidate: compiled, and run on the golden model.
-
-    Raises
-    ------
-    CompileError
-        If it does not fit the configuration.
-    """
-    image = compile_graph(made.network, config)
-    pair = next(_batches(data.x[:2], made.plan.graph))
-    plans = explain_graph(image, config, made.quantize_input(pair))
-    products, transforms = graph_multiplications(made.network)
-    return Candidate(
-        method,
-        density,
-        made.network,
-        graph_accuracy(made, data.x, data.labels, config),
-        image.stored_bytes,
-        products,
-        transforms,
-        sum(plan.cycles for plan in plans) / 2,
-    )

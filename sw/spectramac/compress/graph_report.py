@@ -11,7 +11,7 @@ from spectramac.compiler.graph_compile import compile_graph
 from spectramac.compiler.graph_explain import explain_graph
 from spectramac.compress.blocks import Floats
 from spectramac.compress.graph_codes import Coded, Form, kernel_4d
-from spectramac.compress.graph_compare import graph_float_accuracy
+from spectramac.compress.graph_measure import graph_float_accuracy
 from spectramac.compress.quantize_graph import QuantizedGraph
 from spectramac.compress.report import Outcome
 from spectramac.compress.sft import orthonormal, orthonormal_sft

@@ -14,6 +14,7 @@ from spectramac.compiler.compile import compile_network
 from spectramac.compress.blocks import Floats
 from spectramac.compress.size import layers_cost
 from spectramac.model.batch import accuracy, quantize_input
+from spectramac.model.graph_network import GraphNetwork
 from spectramac.model.layer import run_network
 from spectramac.model.network import Network
 from spectramac.spec.config import AcceleratorConfig
@@ -98,7 +99,7 @@ class Evaluated:
 
     Attributes
     ----------
-    network : Network
+    network : Network or GraphNetwork
     size : Size
     accuracy : float
         Percent of the samples it was measured on, of the integer network.
@@ -108,7 +109,7 @@ class Evaluated:
         Of an inference, those of the transforms counted.
     """
 
-    network: Network
+    network: Network | GraphNetwork
     size: Size
     accuracy: float
     loss: float

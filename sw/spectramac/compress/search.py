@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import optuna
 import sqlalchemy
@@ -24,7 +24,9 @@ from optuna.study import MaxTrialsCallback, Study
 from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
 from spectramac.compress.measure import Evaluated
-from spectramac.compress.search_problem import Problem
+from spectramac.compress.post_training import Choice
+from spectramac.compress.search_demand import Demand
+from spectramac.compress.search_space import Trial
 from spectramac.compress.techniques import NotRunnableError
 
 __all__ = [
@@ -41,6 +43,37 @@ _DONE = (TrialState.COMPLETE, TrialState.PRUNED)
 _POLL_SECONDS = 0.2
 _LOCK_SECONDS = 60
 _IDENTITY = "spectramac"
+
+
+class Problem(Protocol):
+    """What is searched: :class:`~spectramac.compress.search_problem.Problem` of a chain of dense layers,
+    :class:`~spectramac.compress.search_graph.GraphProblem` of a network graph.
+    """
+
+    @property
+    def demand(self) -> Demand:
+        """What it is searched for."""
+
+    @property
+    def seed(self) -> int:
+        """Of all training."""
+
+    @property
+    def reference(self) -> float:
+        """Validation accuracy of the network before compression, in percent."""
+
+    @property
+    def layer_names(self) -> list[str]:
+        """Of the layers that something is chosen for, in order."""
+
+    def identity(self) -> dict[str, Any]:
+        """What must be the same for all processes of a study, as JSON values."""
+
+    def starting_points(self) -> list[dict[str, Any]]:
+        """Parameters that a search begins with."""
+
+    def evaluate(self, trial: Trial) -> tuple[Evaluated, list[Choice]]:
+        """Everything about the point of a trial; the same parameters give the same network."""
 
 
 class NothingFoundError(ValueError):
@@ -114,9 +147,7 @@ def open_study(
     if found is None:
         study.set_user_attr(_IDENTITY, wanted)
         study.add_trials(known)
-        trained = problem.training is not None
-        points = problem.space.starting_points(len(problem.layers), trained=trained)
-        for point in [] if known else points:
+        for point in [] if known else problem.starting_points():
             study.enqueue_trial(point, skip_if_exists=True)
     elif found != wanted:
         key = next(k for k in wanted if found.get(k) != wanted[k])
@@ -268,6 +299,8 @@ def search(
             time.sleep(_POLL_SECONDS)
     finally:
         for worker in workers:
+            if worker.pid is None:  # the start of one before it failed
+                continue
             if worker.is_alive():
                 worker.terminate()
             worker.join()

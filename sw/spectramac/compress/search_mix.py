@@ -34,7 +34,7 @@ from spectramac.compress.search_problem import Problem
 from spectramac.compress.search_space import Space
 from spectramac.compress.techniques import NotRunnableError
 from spectramac.compress.training import Training
-from spectramac.model.network import load_network, save_network
+from spectramac.model.network import Network, load_network, save_network
 
 __all__ = ["Mix"]
 
@@ -130,6 +130,7 @@ class Mix:
             if row is None:
                 problem = self.problem(budget, seed)
                 found, choices = problem.evaluate(FixedTrial(trial.params))
+                assert isinstance(found.network, Network)
                 name = f"{bench.data.name}-mix-{budget}B-{trial.number}-{seed}.npz"
                 (bench.out / "networks").mkdir(parents=True, exist_ok=True)
                 save_network(found.network, bench.out / "networks" / name)

@@ -116,6 +116,15 @@ class Problem:
             "seed": self.seed,
         }
 
+    @property
+    def layer_names(self) -> list[str]:
+        """Of the integer layers that they become."""
+        return [f"fc{i}" for i in range(1, len(self.layers) + 1)]
+
+    def starting_points(self) -> list[dict[str, Any]]:
+        """Parameters that a search begins with."""
+        return self.space.starting_points(len(self.layers), trained=self.training is not None)
+
     def chain(self, widths: str) -> Sequence[DenseLayer]:
         """The dense network of these hidden widths, trained if it is not in the cache."""
         if widths == MODEL_WIDTHS:

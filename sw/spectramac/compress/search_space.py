@@ -31,15 +31,15 @@ from spectramac.compress.techniques import (
 )
 from spectramac.spec.config import AcceleratorConfig
 
-__all__ = ["MODEL_WIDTHS", "Space", "Trial", "spend"]
+__all__ = ["MIN_RELATIVE", "MODEL_WIDTHS", "START", "Space", "Trial", "spend"]
 
 MODEL_WIDTHS = "model"
 """Name of the widths that the given network has."""
 
 _BLOCKS = (8, 16, 32, 64)
-_MIN_RELATIVE = 0.01
+MIN_RELATIVE = 0.01
 """Density of a layer, relative to others'."""
-_START = 0.5
+START = 0.5
 """That of all layers where a search starts."""
 
 
@@ -154,7 +154,7 @@ class Space:
             for n in dict.fromkeys(max(b, self.min_bits) for b in bits):
                 point: dict[str, Any] = {"widths": MODEL_WIDTHS} if self.widths else {}
                 for i, technique in enumerate([kind] * (n_layers - 1) + [last]):
-                    values = (technique, n, steps, _START, 8)
+                    values = (technique, n, steps, START, 8)
                     names = ("technique", "bits", "steps", "density", "block")
                     point |= {f"{n_layers}.{i}.{k}": v for k, v in zip(names, values, strict=True)}
                 points.append(point)
@@ -174,7 +174,7 @@ class Space:
             own = technique | {
                 "bits": choice.quantization.bits,
                 "steps": choice.quantization.steps,
-                "density": max(_MIN_RELATIVE, _START * choice.density / densest),
+                "density": max(MIN_RELATIVE, START * choice.density / densest),
             }
             found |= {f"{len(choices)}.{i}.{name}": value for name, value in own.items()}
         return found
@@ -201,7 +201,7 @@ class Space:
         kind = trial.suggest_categorical(f"{name}.technique", names)
         bits = trial.suggest_int(f"{name}.bits", self.min_bits, 8)
         steps = trial.suggest_categorical(f"{name}.steps", ["layer", "row"])
-        density = trial.suggest_float(f"{name}.density", _MIN_RELATIVE, 1.0, log=True)
+        density = trial.suggest_float(f"{name}.density", MIN_RELATIVE, 1.0, log=True)
         technique: Technique
         if kind == "spectral-input":
             assert self.image is not None

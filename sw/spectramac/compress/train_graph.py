@@ -40,6 +40,7 @@ from spectramac.graph.node import Node
 from spectramac.graph.nodes import Conv, Dense
 from spectramac.model.batch import quantize_input
 from spectramac.model.map_node import Arithmetic
+from spectramac.model.network import Layer
 
 __all__ = ["GraphStudent", "TrainedCoder", "TrainedGraph", "train_graph"]
 
@@ -95,7 +96,7 @@ class GraphStudent(ThresholdedNetwork):
                 continue
             choice = _choice(node, form)
             assert isinstance(choice.technique, Thresholding)
-            layers.append(_layer(node, choice, choice.technique, orders[node.name]))
+            layers.append(_module(node, choice, choice.technique, orders[node.name]))
             choices.append(choice)
             self.nodes.append(node.name)
         super().__init__(layers, choices)
@@ -163,6 +164,14 @@ class GraphStudent(ThresholdedNetwork):
 
         self._runner.run(x, layer, rounded)
 
+    def skeletons(self) -> dict[str, Layer]:
+        """What the present masks store, without values, by the name of the node; depthwise layers are left out."""
+        found = {}
+        for name, layer, choice in zip(self.nodes, self.layers, self.choices, strict=True):
+            (stage,) = layer.to_structured().stages
+            found[name] = stage.skeleton(choice.quantization)
+        return found
+
     def scales(self, input_scale: float) -> dict[str, float]:
         """Real value of one step of every map, by its name."""
         found = {self._plan.input.map: input_scale}
@@ -174,7 +183,7 @@ class GraphStudent(ThresholdedNetwork):
         return found
 
 
-def _layer(
+def _module(
     node: Conv | Dense, choice: Choice, technique: Thresholding, order: NDArray[np.int64]
 ) -> nn.Module:
     bits = choice.quantization.bits
@@ -285,6 +294,7 @@ def train_graph(
     *,
     input_scale: float | None = None,
     teacher: Graph | None = None,
+    within: Callable[[GraphStudent], bool] | None = None,
     augment: Augment | None = None,
     device: str | torch.device | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -307,6 +317,9 @@ def train_graph(
         Real value of one int8 step of the input. Default: 1 / 127 of the largest.
     teacher : Graph, optional
         With the same inputs and outputs. Default: ``graph``.
+    within : callable (student) -> bool, optional
+        Whether a network that stores so much (:meth:`GraphStudent.skeletons`) may be made; as of
+        :func:`~spectramac.compress.train_compressed.train_compressed`.
     augment : callable (batch (batch, *input shape), generator) -> batch, optional
     device : str or torch.device, optional
         Default: CUDA where there is one, else the CPU. The result is on the CPU.
@@ -336,6 +349,7 @@ def train_graph(
         procedure,
         generator,
         input_scale=scale,
+        fits=None if within is None else (lambda: within(student)),
         augment=augment,
         device=device,
         progress=progress,

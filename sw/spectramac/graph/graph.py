@@ -105,6 +105,10 @@ class Graph:
             raise GraphError(f"input {self.input.name!r} must be read by a node")
         object.__setattr__(self, "tensors", MappingProxyType(tensors))
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """To be sent to another process: a mapping proxy cannot be."""
+        return _graph, (self.name, self.input, self.nodes)
+
     @property
     def output(self) -> Tensor:
         """What the last node makes."""
@@ -128,3 +132,7 @@ class Graph:
     def readers(self, name: str) -> list[Node]:
         """Nodes that read a tensor."""
         return [node for node in self.nodes if name in node.inputs]
+
+
+def _graph(name: str, source: Tensor, nodes: tuple[Node, ...]) -> Graph:
+    return Graph(name=name, input=source, nodes=nodes)

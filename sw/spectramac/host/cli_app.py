@@ -14,18 +14,20 @@ import typer.core
 
 from spectramac.host.extras import import_extra
 from spectramac.host.settings import configured
-from spectramac.spec.config import PRESETS, preset
+from spectramac.spec.config import PRESETS, AcceleratorConfig, preset
 from spectramac.spec.errors import MismatchError, SpectramacError
 
 __all__ = [
     "SMALL",
     "VERILOG",
+    "ChosenPreset",
     "PresetName",
     "PresetOption",
     "VerilogFolder",
     "app",
     "command",
     "gateware",
+    "preset_for",
     "verilog_app",
 ]
 
@@ -73,6 +75,14 @@ class Technology(StrEnum):
 
 
 PresetOption = Annotated[PresetName, typer.Option("--preset", help="Accelerator configuration.")]
+ChosenPreset = Annotated[
+    PresetName | None,
+    typer.Option(
+        "--preset",
+        help="Accelerator configuration. Default: small, for a convolutional network conv.",
+        show_default=False,
+    ),
+]
 NetworkFile = typer.Argument(help="A network file.", exists=True, dir_okay=False)
 ModelFile = typer.Argument(help="An image or a network file.", exists=True, dir_okay=False)
 VerilogFolder = Annotated[Path, typer.Option(help="Folder to write to.")]
@@ -82,6 +92,13 @@ SettingsOption = Annotated[
     typer.Option("--set", help="Change a parameter of the preset: NAME=VALUE. May be repeated."),
 ]
 VERILOG = Path("build/verilog")
+
+
+def preset_for(name: PresetName | None, graph: object) -> AcceleratorConfig:
+    """The configuration that is asked for, or suits a model: ``graph`` is None for chains of dense layers."""
+    default = SMALL if graph is None else PresetName("conv")
+    return preset((name or default).value)
+
 
 Command = TypeVar("Command", bound=Callable[..., None])
 

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from spectramac.host.cli_app import SMALL, PresetName, app, command
+from spectramac.host.cli_app import ChosenPreset, app, command, preset_for
 from spectramac.host.cli_compress_options import ReportOptions, check_usage, parse_densities
-from spectramac.spec.config import PRESETS, preset
+from spectramac.spec.config import PRESETS
 
 __all__ = ["app"]
 
@@ -61,14 +61,7 @@ def compress(
     max_bytes: Annotated[
         int | None, typer.Option(min=1, help="--data: take the most accurate within these bytes.")
     ] = None,
-    preset_name: Annotated[
-        PresetName | None,
-        typer.Option(
-            "--preset",
-            help="--data: accelerator configuration. Default: small, of a convolutional network conv.",
-            show_default=False,
-        ),
-    ] = None,
+    preset_name: ChosenPreset = None,
     densities: Annotated[
         str | None,
         typer.Option(help="--data: densities tried, as 1,0.5,0.2. Default: nine down to 0.05."),
@@ -139,5 +132,4 @@ def compress(
         adjust=adjust,
     )
     graph = cli_compress_graph.network_graph(model)
-    name = preset_name or (SMALL if graph is None else PresetName("conv"))
-    cli_compress.report(options, preset(name.value), graph)
+    cli_compress.report(options, preset_for(preset_name, graph), graph)

@@ -15,7 +15,7 @@ from spectramac.host.cli_compress_options import ReportOptions
 from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.errors import MismatchError
 
-__all__ = ["graph_report", "network_graph"]
+__all__ = ["check_maps", "graph_report", "network_graph"]
 
 _RUN = 32
 """Samples that run on the golden model of the accelerator, at most."""
@@ -57,9 +57,14 @@ def _check(options: ReportOptions, config: AcceleratorConfig) -> None:
             raise ValueError(
                 f"--{name} is for chains of dense layers, and {options.model} is a network graph; leave it out"
             )
+    check_maps(config, options.model)
+
+
+def check_maps(config: AcceleratorConfig, model: str) -> None:
+    """Refuse a configuration that runs no network graphs."""
     if not config.maps:
         raise ValueError(
-            f"configuration {config.name!r} runs no network graphs, and {options.model} is one; use --preset conv"
+            f"configuration {config.name!r} runs no network graphs, and {model} is one; use --preset conv"
         )
 
 
@@ -76,7 +81,8 @@ def graph_report(
         If the accelerator's golden model gives other outputs than the network, or flags an overflow.
     """
     from spectramac.compress.candidates import Comparison
-    from spectramac.compress.graph_compare import GraphComparison, graph_accuracy
+    from spectramac.compress.graph_compare import GraphComparison
+    from spectramac.compress.graph_measure import graph_accuracy
     from spectramac.compress.graph_report import graph_before, graph_spectra, node_rows
     from spectramac.compress.labelled import load_labelled
     from spectramac.compress.report import Outcome, report_figures

@@ -67,8 +67,8 @@ def _tables(graph: Graph) -> list[Any]:
         ("parameters", totals[0]),
         ("multiplications", totals[1]),
         ("bytes, dense int8", totals[2]),
-        ("network graph, for `spectramac compile`", runs),
-        ("chain of dense layers, for `spectramac compress`", chain),
+        ("network graph, for `spectramac compile`, `compress` and `search`", runs),
+        ("chain of dense layers, for `compress` and `search` on every preset", chain),
     ]
     return [
         cli_report.table(graph.name, ("", ""), facts),

@@ -8,14 +8,16 @@ import json
 import os
 import shlex
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from spectramac.host.cli_app import SMALL, PresetOption, app, command
+from spectramac.host.cli_app import ChosenPreset, app, command, preset_for
+from spectramac.host.cli_compress_graph import check_maps
 from spectramac.host.extras import import_extra
-from spectramac.spec.config import AcceleratorConfig, preset
+from spectramac.spec.config import AcceleratorConfig
 from spectramac.spec.errors import MismatchError
 
 __all__ = ["app"]
@@ -83,15 +85,58 @@ class SearchOptions:
         return shlex.join(words)
 
 
-def _problem(options: SearchOptions, config: AcceleratorConfig) -> Any:
-    from spectramac.compress.datasets import load_training
+def _demand(options: SearchOptions) -> Any:
     from spectramac.compress.search_demand import Demand
+
+    return Demand(options.max_bytes, options.max_cycles, options.max_loss)
+
+
+def _training(options: SearchOptions) -> Any:
+    from spectramac.compress.training import Training
+
+    return Training(options.epochs, options.rate) if options.epochs else None
+
+
+def _graph_problem(options: SearchOptions, config: AcceleratorConfig, graph: Any) -> Any:
+    """Of a network graph."""
+    from spectramac.compress.datasets import load_training
+    from spectramac.compress.search_graph import GraphProblem
+
+    for name in ("widths", "image"):
+        if getattr(options, name) is not None:
+            raise ValueError(
+                f"--{name} is for chains of dense layers, and {options.model} is a network graph; leave it out"
+            )
+    check_maps(config, options.model)
+    if options.epochs:
+        import_extra("torch", "train", "training")
+    data = load_training(
+        options.data,
+        prod(graph.input.shape),
+        prod(graph.output.shape),
+        seed=options.seed,
+        fashion_mnist=options.fashion_mnist,
+        shape=graph.input.shape,
+    )
+    return GraphProblem(
+        graph=graph,
+        data=data,
+        config=config,
+        demand=_demand(options),
+        training=_training(options),
+        min_bits=options.min_bits,
+        input_scale=options.input_scale,
+        seed=options.seed,
+    )
+
+
+def _problem(options: SearchOptions, config: AcceleratorConfig) -> Any:
+    """Of a chain of dense layers."""
+    from spectramac.compress.datasets import load_training
     from spectramac.compress.search_problem import Problem
     from spectramac.compress.search_space import Space
-    from spectramac.compress.training import Training
     from spectramac.host.cli_compress import load_layers
 
-    demand = Demand(options.max_bytes, options.max_cycles, options.max_loss)
     space = Space(
         config, _parse_image(options.image), parse_widths(options.widths), options.min_bits
     )
@@ -109,8 +154,8 @@ def _problem(options: SearchOptions, config: AcceleratorConfig) -> Any:
         layers=layers,
         data=data,
         space=space,
-        demand=demand,
-        training=Training(options.epochs, options.rate) if options.epochs else None,
+        demand=_demand(options),
+        training=_training(options),
         teacher_epochs=options.teacher_epochs,
         teachers=options.out / "teachers",
         input_scale=options.input_scale,
@@ -135,8 +180,10 @@ def _check_repeats(result: Any, trained: bool) -> None:
         cli_report.note(f"warning: {text}")
 
 
-def run_search(options: SearchOptions, config: AcceleratorConfig) -> None:
+def run_search(options: SearchOptions, config: AcceleratorConfig, graph: Any = None) -> None:
     """Search, write ``network.npz`` and ``search.json``, print the choice.
+
+    ``graph`` is the model if it is no chain of dense layers.
 
     Raises
     ------
@@ -147,10 +194,14 @@ def run_search(options: SearchOptions, config: AcceleratorConfig) -> None:
     """
     from spectramac.host import cli_report
     from spectramac.host.cli_search_report import figures_of, tables_of
+    from spectramac.model.graph_file import save_graph
     from spectramac.model.network import save_network
 
     module = import_extra("spectramac.compress.search", "search", "searching")
-    problem = _problem(options, config)
+    if graph is None:
+        problem = _problem(options, config)
+    else:
+        problem = _graph_problem(options, config, graph)
     with cli_report.progress("searching") as progress:
         result = module.search(
             problem,
@@ -167,7 +218,8 @@ def run_search(options: SearchOptions, config: AcceleratorConfig) -> None:
         k: chosen[k] for k in ("techniques", "densities", "bits", "steps", "validation_accuracy")
     }
     options.out.mkdir(parents=True, exist_ok=True)
-    save_network(replace(result.found.network, meta=meta), options.out / "network.npz")
+    save: Any = save_network if graph is None else save_graph
+    save(replace(result.found.network, meta=meta), options.out / "network.npz")
     text = json.dumps(figures, indent=1, allow_nan=False) + "\n"
     (options.out / "search.json").write_text(text, encoding="utf-8")
     cli_report.show(*tables_of(figures))
@@ -221,7 +273,7 @@ def search(
         str | None, typer.Option(help="Inputs are images, as 28,28: try their 2-D spectrum too.")
     ] = None,
     min_bits: Annotated[int, typer.Option(min=4, max=8, help="Least bits of a coefficient.")] = 4,
-    preset_name: PresetOption = SMALL,
+    preset_name: ChosenPreset = None,
     input_scale: Annotated[
         float | None, typer.Option(help="Real value of one int8 step; default: of the largest.")
     ] = None,
@@ -243,4 +295,7 @@ def search(
         model, data, max_bytes, max_cycles, max_loss, storage, study, trials, jobs, out, epochs,
         rate, widths, teacher_epochs, image, min_bits, input_scale, fashion_mnist, seed,
     )  # fmt: skip
-    run_search(options, preset(preset_name.value))
+    from spectramac.host.cli_compress_graph import network_graph
+
+    graph = network_graph(model)
+    run_search(options, preset_for(preset_name, graph), graph)

@@ -24,6 +24,7 @@ def figures_of(command: str, problem: Any, result: Any) -> dict[str, Any]:
         "float_accuracy": problem.reference,
         "chosen": {
             "trial": result.trial.number,
+            "layers": problem.layer_names,
             "params": result.trial.params,
             "techniques": result.trial.user_attrs["techniques"],
             "densities": result.trial.user_attrs["densities"],
@@ -51,12 +52,15 @@ def tables_of(figures: dict[str, Any]) -> list[Any]:
             f"{chosen['validation_accuracy']:.2f} (float network {figures['float_accuracy']:.2f})",
         ),
         ("bytes", chosen["bytes"]),
-        ("cycles/inference, at most", f"{chosen['cycles']:.1f}"),
+        ("cycles/inference, predicted", f"{chosen['cycles']:.1f}"),
         ("multiplications", f"{chosen['multiplications']:.0f}"),
     ]
-    names = ("techniques", "densities", "bits", "steps")
+    kept = chosen["params"].get("filters", 1.0)
+    if kept < 1:
+        facts.append(("filters that stay, %", f"{100 * kept:.1f}, where some may be removed"))
+    names = ("layers", "techniques", "densities", "bits", "steps")
     columns = zip(*(chosen[name] for name in names), strict=True)
-    rows = [(i + 1, t, f"{d:.4f}", b, s) for i, (t, d, b, s) in enumerate(columns)]
+    rows = [(name, t, f"{d:.4f}", b, s) for name, t, d, b, s in columns]
     return [
         cli_report.table("Search", ("", ""), facts),
         cli_report.table(

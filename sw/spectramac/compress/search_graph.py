@@ -1,0 +1,271 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""What a search over a network graph chooses from, and how a point becomes an integer network and its accuracy.
+
+As :mod:`spectramac.compress.search_space` and :mod:`spectramac.compress.search_problem` for chains of dense layers: for
+every layer that methods compress a technique, a density and bits; and how many filters stay. A demand on bytes or
+cycles is met by construction: the search chooses how dense layers are relative to each other, and a common factor
+spends the budget.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from spectramac.compiler.graph_compile import compile_graph
+from spectramac.compress.blocks import Floats
+from spectramac.compress.conv_methods import own_density
+from spectramac.compress.datasets import TrainingData
+from spectramac.compress.graph_channels import remove_filters
+from spectramac.compress.graph_codes import Form, kernel_4d
+from spectramac.compress.graph_making import GraphMaker, calibration_of
+from spectramac.compress.graph_measure import graph_float_accuracy, graph_size, measure_graph
+from spectramac.compress.graph_methods import GraphMethod, compressible, graph_methods
+from spectramac.compress.measure import Evaluated, Size
+from spectramac.compress.outline import MIN_DENSITY, bisected
+from spectramac.compress.post_training import Choice
+from spectramac.compress.search_demand import Demand
+from spectramac.compress.search_space import MIN_RELATIVE, START, Trial
+from spectramac.compress.techniques import Quantization
+from spectramac.compress.training import Training
+from spectramac.graph.graph import Graph
+from spectramac.graph.nodes import Conv, Dense
+from spectramac.spec.config import AcceleratorConfig
+
+__all__ = ["GraphProblem", "GraphSpace"]
+
+_BISECTIONS = 7
+"""Of the common factor: each compiles the network."""
+
+
+@dataclass(frozen=True)
+class GraphSpace:
+    """What every layer may become.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+        With ``maps``.
+    min_bits : int
+        From 4; 8 is the largest.
+    is_trained : bool
+        Leave out what is not trained.
+    """
+
+    config: AcceleratorConfig
+    min_bits: int = 4
+    is_trained: bool = False
+
+    def __post_init__(self) -> None:
+        if not 4 <= self.min_bits <= 8:
+            raise ValueError(f"min_bits must be from 4 to 8, not {self.min_bits!r}")
+
+    def methods(self, bits: int = 8) -> list[GraphMethod]:
+        """That layers choose from."""
+        found = [m for m in graph_methods(self.config, bits) if isinstance(m, GraphMethod)]
+        return [m for m in found if m.is_trainable or not self.is_trained]
+
+    def names(self, node: Conv | Dense) -> list[str]:
+        """Of methods that differ for a layer."""
+        found: dict[Any, str] = {}
+        for method in self.methods():
+            found.setdefault(method.technique(node), method.name)
+        return list(found.values())
+
+    def filters_of(self, trial: Trial) -> float:
+        """Part of the filters that stays, where some may be removed."""
+        return trial.suggest_float("filters", 0.05, 1.0, log=True)
+
+    def choose(self, trial: Trial, layers: Sequence[Conv | Dense]) -> list[Choice]:
+        """A choice for every layer; densities still to be multiplied, if there is a budget."""
+        choices = []
+        for i, node in enumerate(layers):
+            kind = trial.suggest_categorical(f"{i}.technique", self.names(node))
+            bits = trial.suggest_int(f"{i}.bits", self.min_bits, 8)
+            density = trial.suggest_float(f"{i}.density", MIN_RELATIVE, 1.0, log=True)
+            method = next(m for m in self.methods(bits) if m.name == kind)
+            choices.append(Choice(method.technique(node), density, Quantization(bits, "row")))
+        return choices
+
+    def starting_points(self, layers: Sequence[Conv | Dense]) -> list[dict[str, Any]]:
+        """Parameters of one technique for all layers, for each, so that a search never ends below any of them; then of
+        all coefficients kept, with all filters and with half of them.
+        """
+        bits = [self.min_bits, 8] if self.is_trained else [max(6, self.min_bits), 8]
+        names = [method.name for method in self.methods()]
+        kinds = [
+            *((name, 1.0, START) for name in names),
+            (names[0], 1.0, 1.0),
+            (names[0], 0.5, 1.0),
+        ]
+        points = []
+        for kind, part, density in kinds:
+            for n in dict.fromkeys(bits):
+                point: dict[str, Any] = {"filters": part}
+                for i, node in enumerate(layers):
+                    own = self.names(node)
+                    technique = kind if kind in own else own[0]
+                    point |= {f"{i}.technique": technique, f"{i}.bits": n, f"{i}.density": density}
+                points.append(point)
+        return points
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class GraphProblem:
+    """What is searched, and how a point is evaluated. Everything in it can be sent to another process.
+
+    Parameters
+    ----------
+    graph : Graph
+        The trained network, in floating point; one output for each class.
+    data : TrainingData
+        Accuracies are those of the validation part; the training part calibrates and trains.
+    config : AcceleratorConfig
+        With ``maps``.
+    demand : Demand
+        Cycles are predicted for the first two validation samples.
+    training : Training, optional
+        Of every point. Default: compression in one step, which is cheap. What is trained learns from the trained
+        network, and never exceeds a budget of bytes.
+    min_bits : int
+        From 4.
+    input_scale : float, optional
+        Real value of one int8 step of the input. Default: chosen by the calibration inputs.
+    seed : int
+        Of all training.
+    """
+
+    graph: Graph
+    data: TrainingData
+    config: AcceleratorConfig
+    demand: Demand
+    training: Training | None = None
+    min_bits: int = 4
+    input_scale: float | None = None
+    seed: int = 0
+
+    @property
+    def space(self) -> GraphSpace:
+        """What is chosen from."""
+        return GraphSpace(self.config, self.min_bits, self.training is not None)
+
+    @cached_property
+    def layers(self) -> list[Conv | Dense]:
+        """Those that are chosen for."""
+        return compressible(self.graph)
+
+    @cached_property
+    def maker(self) -> GraphMaker:
+        """That makes networks."""
+        return GraphMaker(
+            teacher=self.graph,
+            calibration=calibration_of(self.graph, self.data.calibration),
+            config=self.config,
+            training=None if self.training is None else (self.training, self.data),
+            input_scale=self.input_scale,
+            seed=self.seed,
+        )
+
+    @cached_property
+    def reference(self) -> float:
+        """Validation accuracy of the network before compression, in percent."""
+        return graph_float_accuracy(self.graph, self.data.x_validation, self.data.y_validation)
+
+    def identity(self) -> dict[str, Any]:
+        """What must be the same for all processes of a study, as JSON values."""
+        digest = hashlib.sha256()
+        for node in self.graph.nodes:
+            digest.update(f"{node.operator} {node.name} {node.inputs}".encode())
+            for array in node.parameters.values():
+                digest.update(np.ascontiguousarray(array).tobytes())
+        data = self.data
+        for values in (data.x_train, data.y_train, data.x_validation, data.y_validation):
+            digest.update(np.ascontiguousarray(values).tobytes())
+        return {
+            "model and data": digest.hexdigest(),
+            "demand": self.demand.text,
+            "configuration": f"0x{self.config.build_id:08x}",
+            "min_bits": self.min_bits,
+            "training": None if self.training is None else vars(self.training),
+            "input_scale": self.input_scale,
+            "seed": self.seed,
+        }
+
+    @property
+    def layer_names(self) -> list[str]:
+        """Of the nodes of :attr:`layers`."""
+        return [node.name for node in self.layers]
+
+    def starting_points(self) -> list[dict[str, Any]]:
+        """Parameters that a search begins with."""
+        return self.space.starting_points(self.layers)
+
+    def plan(self, trial: Trial) -> tuple[Graph, list[Choice]]:
+        """The graph that a trial starts from, and a choice for each of :attr:`layers`.
+
+        Raises
+        ------
+        ValueError
+            If no density meets the budget or fits the configuration.
+        """
+        part = self.space.filters_of(trial)
+        choices = self.space.choose(trial, self.layers)
+        graph = self.graph
+        if part < 1:
+            graph = remove_filters(graph, part, self.maker.calibration)
+        return graph, self._spent(graph, choices) if self.demand.is_budget else choices
+
+    def forms(
+        self, graph: Graph, choices: Sequence[Choice], factor: float = 1.0
+    ) -> dict[str, Form]:
+        """By the name of the node; all densities multiplied."""
+        nodes = {node.name: node for node in graph.nodes}
+        found = {}
+        for layer, choice in zip(self.layers, choices, strict=True):
+            node = nodes[layer.name]
+            assert isinstance(node, Conv | Dense)
+            weights = kernel_4d(node.weight) if isinstance(node, Conv) else node.weight
+            density = float(np.clip(choice.density * factor, MIN_DENSITY, 1))
+            kept = own_density(choice.technique, weights, density)
+            found[node.name] = Form(choice.technique, kept, choice.quantization)
+        return found
+
+    def _spent(self, graph: Graph, choices: Sequence[Choice]) -> list[Choice]:
+        """The same choices, all densities multiplied so that a budget is just used up."""
+
+        def excess(factor: float) -> float:
+            made = self.maker.quantized(graph, self.forms(graph, choices, factor))
+            if self.demand.max_bytes is None:
+                size = graph_size(made, self.data.x_validation, self.config)
+            else:
+                size = Size(compile_graph(made.network, self.config).stored_bytes, np.inf)
+            return self.demand.excess(size, 0.0, 0.0)
+
+        def fits(factor: float) -> bool:
+            try:
+                return excess(factor) <= 0
+            except ValueError:
+                return False
+
+        low = MIN_DENSITY / max(c.density for c in choices)
+        least = excess(low)
+        if least > 0:
+            raise ValueError(
+                f"even the smallest densities exceed the budget by {100 * least:.0f} %"
+            )
+        factor = bisected(fits, low, 1 / min(c.density for c in choices), _BISECTIONS)
+        return [
+            Choice(c.technique, float(np.clip(c.density * factor, MIN_DENSITY, 1)), c.quantization)
+            for c in choices
+        ]
+
+    def evaluate(self, trial: Trial) -> tuple[Evaluated, list[Choice]]:
+        """Everything about the point of a trial; the same parameters give the same network."""
+        graph, choices = self.plan(trial)
+        made = self.maker.make(graph, self.forms(graph, choices), max_bytes=self.demand.max_bytes)
+        x: Floats = self.data.x_validation
+        return measure_graph(made, x, self.data.y_validation, self.config), choices
