@@ -3,6 +3,7 @@
 """Figures and spectra of a compressed network graph, for :mod:`spectramac.compress.report`."""
 
 from collections.abc import Mapping
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,16 @@ from spectramac.compiler.graph_explain import explain_graph
 from spectramac.compress.blocks import Floats
 from spectramac.compress.graph_codes import Coded, Form, kernel_4d
 from spectramac.compress.graph_measure import graph_float_accuracy
+from spectramac.compress.quantize import Codes
 from spectramac.compress.quantize_graph import QuantizedGraph
 from spectramac.compress.report import Outcome
 from spectramac.compress.sft import orthonormal, orthonormal_sft
 from spectramac.compress.size import dense_graph_bytes
 from spectramac.compress.spectra import LayerSpectra
 from spectramac.compress.techniques.conv import kernel_matrix
+from spectramac.compress.tile_codes import TileCodes
 from spectramac.graph.graph import Graph
+from spectramac.graph.node import Node
 from spectramac.graph.nodes import Conv, Dense
 from spectramac.spec.config import AcceleratorConfig
 
@@ -43,6 +47,23 @@ def _matrix(node: Conv | Dense, coded: Coded, made: QuantizedGraph) -> Floats:
         return kernel_matrix(kernel_4d(node.weight), coded.t_in)
     step = next(step for step in made.plan.steps if step.node.name == node.name)
     return node.weight[:, step.inputs[0].order]
+
+
+def _size(node: Conv | Dense, coded: Coded) -> int:
+    """Coefficients of a layer at full density, what pads channels of no transform left out."""
+    n_out, n_in, *kernel = node.weight.shape
+    rows, columns = (
+        t.padded(n) if t.is_fft else n for t, n in ((coded.t_out, n_out), (coded.t_in, n_in))
+    )
+    return rows * columns * prod(kernel)
+
+
+def _nonzero(node: Node, coded: Coded | TileCodes | Codes) -> float:
+    """Part of the coefficients of a layer that differ from zero after quantization."""
+    if not isinstance(coded, Coded):
+        return np.count_nonzero(coded.codes) / coded.codes.size
+    assert isinstance(node, Conv | Dense)
+    return np.count_nonzero(coded.codes.codes) / _size(node, coded)
 
 
 def graph_spectra(
@@ -75,13 +96,13 @@ def graph_spectra(
         found.append(
             LayerSpectra(
                 names=(node.name,),
-                sizes=(codes.size,),
+                sizes=(_size(node, coded),),
                 technique="dense" if technique is None else technique.name,
                 density=forms[node.name].density,
                 basis="spectrum" if is_fft else "weights",
                 before=before,
                 after=after,
-                kept=np.count_nonzero(codes) / codes.size,
+                kept=np.count_nonzero(codes) / _size(node, coded),
                 error=float(np.linalg.norm(after - before) / np.linalg.norm(before)),
             )
         )
@@ -102,7 +123,7 @@ def node_rows(
     x : float array (2, *input shape)
     """
     image = compile_graph(made.network, config)
-    rows = []
+    rows, nodes = [], {node.name: node for node in made.plan.graph.nodes}
     for plan in explain_graph(image, config, made.quantize_input(x)):
         form, coded = forms.get(plan.node), made.coded.get(plan.node)
         whole = "dense" if coded is not None else ""
@@ -116,7 +137,7 @@ def node_rows(
                 "technique": technique,
                 "density": None if form is None else form.density,
                 "bits": None if codes is None else codes.bits,
-                "nonzero": None if codes is None else float(np.mean(codes.codes != 0)),
+                "nonzero": None if coded is None else _nonzero(nodes[plan.node], coded),
                 "stored_pairs": plan.stored_pairs,
                 "bytes": plan.n_bytes,
                 "cycles": plan.cycles / 2,

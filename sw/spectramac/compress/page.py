@@ -101,7 +101,11 @@ def _remark(figures: Mapping[str, Any]) -> str:
         return f"{_UNTRAINED} {_COUNTED}"
     how, longer = training["procedure"], ""
     if any(c["method"].endswith(ADJUSTED) for c in figures["candidates"]):
-        longer = f"Candidates called …{ADJUSTED} go on from the best of the others, so they were trained for longer. "
+        longer = (
+            f"Candidates called …{ADJUSTED} have other densities, to meet the demand more closely. "
+            if figures["kind"] == "graph"
+            else f"Candidates called …{ADJUSTED} go on from the best of the others, so they were trained for longer. "
+        )
     return (
         f"The data were cut into three parts, at random (seed {figures['options']['seed']}) and stratified by the "
         f"labels. {n['n_training']} samples trained every candidate, in {training['passes']} passes with a "

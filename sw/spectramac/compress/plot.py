@@ -14,7 +14,7 @@ _LABELS = {
     "value": "density",
     "stored_bytes": "stored bytes",
     "multiplications": "multiplications",
-    "cycles": "cycles of an inference, at most",
+    "cycles": "cycles of an inference, predicted",
     "score": "accuracy, %",
     "error": "relative error",
     "energy": "energy kept",

@@ -82,6 +82,7 @@ def graph_report(
     """
     from spectramac.compress.candidates import Comparison
     from spectramac.compress.graph_compare import GraphComparison
+    from spectramac.compress.graph_making import CALIBRATION
     from spectramac.compress.graph_measure import graph_accuracy
     from spectramac.compress.graph_report import graph_before, graph_spectra, node_rows
     from spectramac.compress.labelled import load_labelled
@@ -108,6 +109,7 @@ def graph_report(
         }
     else:
         data = load_labelled(options.data, *sizes, seed=options.seed, shape=graph.input.shape)
+    data = replace(data, calibration=data.calibration[:CALIBRATION])
     plans = GraphComparison(
         graph=graph,
         data=data,
