@@ -24,8 +24,8 @@ _ABOUT = (
     "It is found on the masks of the dense network, and once more when training fixes the masks."
 )
 _ABOUT_MIX = (
-    "Technique, block, bits and density of every layer, how many hidden neurons stay, and the learning rate, by an "
-    "Optuna study on the validation samples that begins with the single techniques above as known trials. The best "
+    "Technique, block, bits and density of every layer, how many hidden neurons or filters stay, and the learning rate, "
+    "by an Optuna study on the validation samples that begins with the single techniques above as known trials. The best "
     "trials are trained with all seeds; of them and the single techniques, the one with the best mean on "
     "the validation samples is the mix: the highest accuracy, of equals the lowest cross-entropy. Compared with the "
     "single technique that turned out best on the *test* part, which nothing could choose. The spread is the root mean "
@@ -127,9 +127,15 @@ def _winners(budgets: dict[int, list[Measured]]) -> list[str]:
     cells, words = [], []
     for budget, points in budgets.items():
         frequency = _best(points, _starts(*_FREQUENCY))
-        weights, neurons = _best(points, _starts("prune-")), _best(points, _starts("neurons-"))
+        weights, neurons = (
+            _best(points, _starts("prune-")),
+            _best(points, _starts("neurons-", "filters-")),
+        )
         cells.append((budget, *map(_cell, (frequency, weights, neurons))))
-        for name, pruned in (("pruning of weights", weights), ("removal of neurons", neurons)):
+        for name, pruned in (
+            ("pruning of weights", weights),
+            ("removal of neurons or filters", neurons),
+        ):
             if pruned is None or frequency is None:
                 continue
             more = pruned.accuracy - frequency.accuracy
@@ -138,7 +144,7 @@ def _winners(budgets: dict[int, list[Measured]]) -> list[str]:
                     f"- In {budget} bytes {name} ({pruned.method}) wins over everything in the frequency domain "
                     f"by {more:.2f} points."
                 )
-    header = ("budget", "frequency domain", "pruning of weights", "removal of neurons")
+    header = ("budget", "frequency domain", "pruning of weights", "removal of neurons or filters")
     said = words or ["Nowhere is pruning more accurate than the best in the frequency domain."]
     return ["### Where pruning wins", "", *table(header, cells), "", *said, ""]
 

@@ -25,7 +25,7 @@ from spectramac.model.graph_network import run_graph
 from spectramac.model.map_node import Arithmetic
 from spectramac.spec.config import AcceleratorConfig, preset
 
-__all__ = ["ConvBench", "ConvBenchMethod"]
+__all__ = ["ConvBench", "ConvBenchMethod", "with_maps"]
 
 _CALIBRATION = 256
 """Training inputs that channels are chosen by."""
@@ -40,6 +40,11 @@ _FIGURES = (
     "multiplied as anything else. What the engine runs as it is has a table of its own, with accuracies of the golden "
     "model and bytes of the compiled image."
 )
+
+
+def with_maps(config: AcceleratorConfig) -> AcceleratorConfig:
+    """What graphs are compiled for; without maps, preset ``conv`` with the lanes that masks are balanced for."""
+    return config if config.maps else preset("conv").replace(n_lanes=config.n_lanes)
 
 
 @dataclass(frozen=True)
@@ -109,9 +114,7 @@ class ConvBench(Bench[Any]):
         return layers, chosen.method.plan(layers, density, chosen.quantization, inputs)
 
     def _density_within(self, method: str, budget: int, seed: int) -> float:
-        raise ValueError(
-            "budgets are for fully-connected networks; give densities for convolutions"
-        )
+        raise ValueError("budgets are for what the engine runs (spectramac.compress.bench_graph)")
 
     def _check(self, method: str, density: float, seed: int) -> None:
         _, (chain, choices) = self._plan(method, density, seed)
@@ -149,16 +152,10 @@ class ConvBench(Bench[Any]):
             **self._of_integers(network, name),
         }
 
-    @property
-    def maps_config(self) -> AcceleratorConfig:
-        """What graphs are compiled for; without maps, preset ``conv`` with the lanes that masks are balanced for."""
-        config = self.settings.config
-        return config if config.maps else preset("conv").replace(n_lanes=config.n_lanes)
-
     def _of_integers(self, network: Any, name: str) -> dict[str, Any]:
         """Figures of the exported network, or why there is none."""
         export = importlib.import_module("spectramac.compress.train_conv_export").export_conv
-        data, config = self.data, self.maps_config
+        data, config = self.data, with_maps(self.settings.config)
         arithmetic = Arithmetic.of(config)
         try:
             integers = export(network, data.calibration[:_CALIBRATION], data.name, arithmetic)

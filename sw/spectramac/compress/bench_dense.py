@@ -5,6 +5,7 @@
 import importlib
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from spectramac.compiler.compile import compile_network
@@ -12,6 +13,7 @@ from spectramac.compress.bench import Bench
 from spectramac.compress.bench_methods import BenchMethod, bench_methods
 from spectramac.compress.compare import float_accuracy
 from spectramac.compress.measure import Score, measure
+from spectramac.compress.methods import NeuronMethod
 from spectramac.compress.outline import (
     MIN_DENSITY,
     bisected,
@@ -22,8 +24,10 @@ from spectramac.compress.outline import (
 )
 from spectramac.compress.post_training import Choice, DenseLayer
 from spectramac.compress.search_demand import Demand
+from spectramac.compress.search_problem import Problem
+from spectramac.compress.search_space import Space
 from spectramac.compress.training import Training
-from spectramac.model.network import Network, save_network
+from spectramac.model.network import Network, load_network, save_network
 
 __all__ = ["DenseBench"]
 
@@ -119,3 +123,42 @@ class DenseBench(Bench[Network]):
             "cycles": found.size.cycles,
             "network": f"{name}.npz",
         }
+
+    # What the mix asks for.
+
+    def save(self, network: Network, path: Path) -> None:
+        """Write a network."""
+        save_network(network, path)
+
+    def load(self, path: Path) -> Network:
+        """Read it again."""
+        return load_network(path)
+
+    def problem(self, budget: int, seed: int) -> Problem:
+        """What is searched within a budget of bytes."""
+        data, settings = self.data, self.settings
+        return Problem(
+            layers=self.layers(seed),
+            data=data,
+            space=Space(settings.config, data.shape if data.is_image else None, neurons=True),
+            demand=Demand(max_bytes=budget),
+            training=Training(settings.epochs * self.passes),
+            rates=settings.rates,
+            input_scale=self.scale,
+            seed=seed,
+            folds=tuple(fold.problem(budget, seed) for fold in self.folds(seed)),
+        )
+
+    def parameters(
+        self, method: str, density: float, problem: Problem, seed: int
+    ) -> dict[str, Any] | None:
+        """Of the trial that is a single technique, but for its rate; None if the search has no such trial."""
+        _, _, choices = self.plan(method, density, seed)
+        removes = isinstance(self.methods[method].method, NeuronMethod)
+        return problem.space.parameters_of(choices, density if removes else 1.0)
+
+    def plan_of(self, params: dict[str, Any], choices: list[Choice]) -> list[str]:
+        """A mix in words, a line for each layer."""
+        neurons = params["neurons"]
+        lines = [f"{100 * neurons:.0f} % of the hidden neurons"] if neurons < 1 else []
+        return lines + [choice.text for choice in choices]

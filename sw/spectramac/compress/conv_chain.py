@@ -7,9 +7,18 @@ a ReLU and perhaps by pooling; the classifier is fully-connected. Weights are gi
 convolutions with four axes.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Architecture", "Convolution"]
+from spectramac.compress.post_training import DenseLayer
+from spectramac.graph.graph import Graph, Tensor
+from spectramac.graph.node import Node
+from spectramac.graph.nodes import Conv, Dense, Flatten, MaxPool, ReLU
+
+__all__ = ["INPUT", "Architecture", "Convolution", "chain_graph"]
+
+INPUT = "image"
+"""Name of the input in graphs."""
 
 
 @dataclass(frozen=True)
@@ -80,3 +89,41 @@ class Architecture:
             strided = f" stride {c.stride}" if c.stride > 1 else ""
             parts.append(f"{c.n_out} filters {c.kernel}x{c.kernel}{strided}{pooled}")
         return f"{self.image[0]}x{self.image[1]}; {'; '.join(parts)}; {self.n_classes} classes"
+
+
+def chain_graph(layers: Sequence[DenseLayer], architecture: Architecture, name: str) -> Graph:
+    """A chain as a network graph: nodes conv1, relu1, pool1 where it pools, conv2, …, features, classes.
+
+    Parameters
+    ----------
+    layers : sequence of (weights, bias)
+    architecture : Architecture
+        The channels are those of the layers.
+    name : str
+    """
+    nodes: list[Node] = []
+    last = INPUT
+
+    def add(node: Node) -> None:
+        nonlocal last
+        nodes.append(node)
+        last = node.name
+
+    for i, ((weight, bias), c) in enumerate(
+        zip(layers[:-1], architecture.convolutions, strict=True), 1
+    ):
+        half = (c.kernel // 2, c.kernel // 2)
+        convolution = Conv(
+            name=f"conv{i}", inputs=(last,), weight=weight, bias=bias, stride=(c.stride, c.stride),
+            padding=(half, half),
+        )  # fmt: skip
+        add(convolution)
+        add(ReLU(name=f"relu{i}", inputs=(last,)))
+        if c.pool > 1:
+            side = (c.pool, c.pool)
+            add(MaxPool(name=f"pool{i}", inputs=(last,), kernel=side, stride=side))
+    weight, bias = layers[-1]
+    add(Flatten(name="features", inputs=(last,)))
+    add(Dense(name="classes", inputs=(last,), weight=weight, bias=bias))
+    source = Tensor(name=INPUT, shape=(1, *architecture.image))
+    return Graph(name=name, input=source, nodes=tuple(nodes))

@@ -7,7 +7,7 @@ it keeps. Without a technique every weight is stored as it is.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -130,10 +130,13 @@ class FloatCoder:
         By node.
     default : Form
         Of the other nodes, without a technique.
+    nonzero : bool
+        Round no coefficient that is kept to zero: for the size of what training may make of it, at most.
     """
 
     forms: Mapping[str, Form] = field(default_factory=dict)
     default: Form = Form()
+    nonzero: bool = False
 
     def _form(self, node: Node) -> Form:
         form = self.forms.get(node.name, self.default)
@@ -195,4 +198,7 @@ class FloatCoder:
     def _coded(self, stage: Stage, form: Form) -> Coded:
         steps = form.quantization.steps_for(stage.t_out)
         codes = quantize_coefficients(stage.coefficients(), form.quantization.bits, steps)
+        if self.nonzero and stage.pattern == "real":
+            values = np.where((codes.codes == 0) & stage.mask, 1, codes.codes)
+            codes = replace(codes, codes=values.astype(np.int16))
         return Coded(codes, stage.t_in, stage.t_out, stage.pattern)

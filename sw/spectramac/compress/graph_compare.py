@@ -18,7 +18,7 @@ from spectramac.compress.datasets import TrainingData
 from spectramac.compress.graph_codes import Form
 from spectramac.compress.graph_making import GraphMaker, calibration_of
 from spectramac.compress.graph_measure import graph_float_accuracy, measure_graph
-from spectramac.compress.graph_methods import GraphPlan, graph_methods
+from spectramac.compress.graph_methods import GraphPlan, Steps, graph_methods
 from spectramac.compress.labelled import LabelledData
 from spectramac.compress.quantize_graph import QuantizedGraph
 from spectramac.compress.search_demand import Demand
@@ -121,7 +121,9 @@ class GraphComparison:
         """One candidate, called ``name``; ``progress`` is told of its epochs."""
         try:
             maker = self.maker
-            graph, forms = method.plan(self.graph, density, self.bits, maker.calibration)
+            # Training does without a step for each row, which costs bytes.
+            steps: Steps = "row" if self.training is None else "layer"
+            graph, forms = method.plan(self.graph, density, self.bits, maker.calibration, steps)
             made = maker.make(graph, forms, progress=progress)
             found = measure_graph(made, self.data.x, self.data.labels, self.config)
         except ValueError as error:  # what cannot be encoded, or does not fit

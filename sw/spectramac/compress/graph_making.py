@@ -77,8 +77,10 @@ class GraphMaker:
     input_scale: float | None = None
     seed: int = 0
 
-    def quantized(self, graph: Graph, forms: Mapping[str, Form]) -> QuantizedGraph:
-        """In one step.
+    def quantized(
+        self, graph: Graph, forms: Mapping[str, Form], *, nonzero: bool = False
+    ) -> QuantizedGraph:
+        """In one step; ``nonzero`` as of :func:`~spectramac.compress.quantize_graph.quantize_graph`.
 
         Raises
         ------
@@ -91,7 +93,12 @@ class GraphMaker:
             forms=forms,
             arithmetic=Arithmetic.of(self.config),
             input_scale=self.input_scale,
+            nonzero=nonzero,
         )
+
+    def outlined(self, graph: Graph, forms: Mapping[str, Form]) -> QuantizedGraph:
+        """In one step; not smaller than what :meth:`make` makes with these masks."""
+        return self.quantized(graph, forms, nonzero=self.training is not None)
 
     def make(
         self,

@@ -9,7 +9,7 @@ often is one, loses the most.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from spectramac.compress.blocks import Floats
 from spectramac.compress.conv_methods import own_density
@@ -32,7 +32,16 @@ from spectramac.graph.graph import Graph
 from spectramac.graph.nodes import Conv, Dense
 from spectramac.spec.config import AcceleratorConfig
 
-__all__ = ["FilterMethod", "GraphMethod", "GraphPlan", "compressible", "graph_methods"]
+__all__ = [
+    "FilterMethod",
+    "GraphMethod",
+    "GraphPlan",
+    "Steps",
+    "compressible",
+    "graph_methods",
+]
+
+Steps = Literal["layer", "pair", "row"]
 
 _SMALL = 0.02
 """Part of the weights of a network below which a layer is stored whole."""
@@ -63,12 +72,12 @@ class GraphPlan(Protocol):
         """Whether :mod:`spectramac.compress.train_graph` trains it."""
 
     def plan(
-        self, graph: Graph, density: float, bits: int, x: Floats
+        self, graph: Graph, density: float, bits: int, x: Floats, steps: Steps = "row"
     ) -> tuple[Graph, dict[str, Form]]:
         """The graph to compress, and the form of every layer that is, by the name of its node.
 
         ``density`` is the part of the values of the dense weights that is kept, in each of them; ``x`` are typical
-        inputs, (batch, *input shape).
+        inputs, (batch, *input shape); ``steps`` are as of :class:`~spectramac.compress.techniques.Quantization`.
         """
 
 
@@ -99,7 +108,7 @@ class GraphMethod:
         return self.dense if len(node.weight) >= _CLASSES else self.classifier
 
     def plan(
-        self, graph: Graph, density: float, bits: int, x: Floats
+        self, graph: Graph, density: float, bits: int, x: Floats, steps: Steps = "row"
     ) -> tuple[Graph, dict[str, Form]]:
         """See :meth:`GraphPlan.plan`."""
         found = {}
@@ -107,7 +116,7 @@ class GraphMethod:
             technique = self.technique(node)
             weights = kernel_4d(node.weight) if isinstance(node, Conv) else node.weight
             kept = own_density(technique, weights, density)
-            found[node.name] = Form(technique, kept, Quantization(bits, "row"))
+            found[node.name] = Form(technique, kept, Quantization(bits, steps))
         return graph, found
 
 
@@ -122,11 +131,11 @@ class FilterMethod:
     is_trainable: bool = True
 
     def plan(
-        self, graph: Graph, density: float, bits: int, x: Floats
+        self, graph: Graph, density: float, bits: int, x: Floats, steps: Steps = "row"
     ) -> tuple[Graph, dict[str, Form]]:
         """See :meth:`GraphPlan.plan`."""
         smaller = remove_filters(graph, density**0.5, x)
-        form = Form(None, 1.0, Quantization(bits, "row"))
+        form = Form(None, 1.0, Quantization(bits, steps))
         return smaller, {node.name: form for node in compressible(graph)}
 
 

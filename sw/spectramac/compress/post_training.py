@@ -97,6 +97,12 @@ class Choice:
     density: float = 1.0
     quantization: Quantization = INT8
 
+    @property
+    def text(self) -> str:
+        """In words."""
+        q = self.quantization
+        return f"{self.technique.name} at {self.density:.3g}, int{q.bits}, steps a {q.steps}"
+
 
 @dataclass(frozen=True, eq=False)
 class CompressedChain:

@@ -99,6 +99,7 @@ def quantize_graph(
     arithmetic: Arithmetic = NARROW,
     headroom: float = 1.125,
     input_scale: float | None = None,
+    nonzero: bool = False,
 ) -> QuantizedGraph:
     """Quantize a floating-point graph.
 
@@ -120,6 +121,8 @@ def quantize_graph(
         Factor on the calibration data's sums that must still fit the data width.
     input_scale : float, optional
         Real value of one int8 step of the input. Default: by ``method``.
+    nonzero : bool
+        As of :class:`~spectramac.compress.graph_codes.FloatCoder`.
 
     Raises
     ------
@@ -151,6 +154,6 @@ def quantize_graph(
             else _scale(step.tensor, values[step.tensor], method)
         )
     codes = quantize_input(arrange_input(plan, calibration), scales[plan.input.map])
-    coder = RecordingCoder(FloatCoder(forms, default or Form()))
+    coder = RecordingCoder(FloatCoder(forms, default or Form(), nonzero))
     network = lower(plan, scales, coder, codes.astype(np.int64), arithmetic, headroom)
     return QuantizedGraph(network, plan, coder.found)

@@ -10,7 +10,7 @@ spends the budget.
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -24,7 +24,13 @@ from spectramac.compress.graph_channels import remove_filters
 from spectramac.compress.graph_codes import Form, kernel_4d
 from spectramac.compress.graph_making import GraphMaker, calibration_of
 from spectramac.compress.graph_measure import graph_float_accuracy, graph_size, measure_graph
-from spectramac.compress.graph_methods import GraphMethod, compressible, graph_methods
+from spectramac.compress.graph_methods import (
+    GraphMethod,
+    GraphPlan,
+    Steps,
+    compressible,
+    graph_methods,
+)
 from spectramac.compress.measure import Evaluated, Size
 from spectramac.compress.outline import MIN_DENSITY, bisected
 from spectramac.compress.post_training import Choice
@@ -83,13 +89,38 @@ class GraphSpace:
     def choose(self, trial: Trial, layers: Sequence[Conv | Dense]) -> list[Choice]:
         """A choice for every layer; densities still to be multiplied, if there is a budget."""
         choices = []
+        # Training does without a step for each row, which costs bytes.
+        steps: Steps = "layer" if self.is_trained else "row"
         for i, node in enumerate(layers):
             kind = trial.suggest_categorical(f"{i}.technique", self.names(node))
             bits = trial.suggest_int(f"{i}.bits", self.min_bits, 8)
             density = trial.suggest_float(f"{i}.density", MIN_RELATIVE, 1.0, log=True)
             method = next(m for m in self.methods(bits) if m.name == kind)
-            choices.append(Choice(method.technique(node), density, Quantization(bits, "row")))
+            choices.append(Choice(method.technique(node), density, Quantization(bits, steps)))
         return choices
+
+    def parameters_of(
+        self, layers: Sequence[Conv | Dense], method: GraphPlan, bits: int, part: float
+    ) -> dict[str, Any] | None:
+        """Parameters of a trial that compresses all layers by one method, and keeps a part of the filters, but for a
+        common factor of densities; None if none does.
+        """
+        found: dict[str, Any] = {"filters": part}
+        for i, node in enumerate(layers):
+            names, density = self.names(node), 1.0
+            name: str | None = names[
+                0
+            ]  # of removed filters: the first technique with all coefficients
+            if isinstance(method, GraphMethod):
+                # Techniques of one name differ with the bits.
+                same = [m for m in self.methods() if m.name == method.name]
+                wanted = same[0].technique(node) if same else None
+                alike = (m.name for m in self.methods() if m.technique(node) == wanted)
+                name, density = next(alike, None), START
+            if name is None:
+                return None
+            found |= {f"{i}.technique": name, f"{i}.bits": bits, f"{i}.density": density}
+        return found
 
     def starting_points(self, layers: Sequence[Conv | Dense]) -> list[dict[str, Any]]:
         """Parameters of one technique for all layers, for each, so that a search never ends below any of them; then of
@@ -131,6 +162,8 @@ class GraphProblem:
     training : Training, optional
         Of every point. Default: compression in one step, which is cheap. What is trained learns from the trained
         network, and never exceeds a budget of bytes.
+    rates : tuple of float
+        Learning rates that a point chooses from. Default: that of ``training``.
     min_bits : int
         From 4.
     input_scale : float, optional
@@ -144,6 +177,7 @@ class GraphProblem:
     config: AcceleratorConfig
     demand: Demand
     training: Training | None = None
+    rates: tuple[float, ...] = ()
     min_bits: int = 4
     input_scale: float | None = None
     seed: int = 0
@@ -185,7 +219,7 @@ class GraphProblem:
         data = self.data
         for values in (data.x_train, data.y_train, data.x_validation, data.y_validation):
             digest.update(np.ascontiguousarray(values).tobytes())
-        return {
+        return ({"rates": list(self.rates)} if self.rates else {}) | {
             "model and data": digest.hexdigest(),
             "demand": self.demand.text,
             "configuration": f"0x{self.config.build_id:08x}",
@@ -203,6 +237,19 @@ class GraphProblem:
     def starting_points(self) -> list[dict[str, Any]]:
         """Parameters that a search begins with."""
         return self.space.starting_points(self.layers)
+
+    def training_of(self, trial: Trial) -> Training | None:
+        """With the rate that a trial chooses, if there are any to choose from."""
+        if self.training is None or not self.rates:
+            return self.training
+        return replace(self.training, rate=trial.suggest_categorical("rate", self.rates))
+
+    def asked(self, trial: Trial) -> list[Choice]:
+        """Everything that a trial chooses, nothing computed."""
+        self.space.filters_of(trial)
+        choices = self.space.choose(trial, self.layers)
+        self.training_of(trial)
+        return choices
 
     def plan(self, trial: Trial) -> tuple[Graph, list[Choice]]:
         """The graph that a trial starts from, and a choice for each of :attr:`layers`.
@@ -238,7 +285,7 @@ class GraphProblem:
         """The same choices, all densities multiplied so that a budget is just used up."""
 
         def excess(factor: float) -> float:
-            made = self.maker.quantized(graph, self.forms(graph, choices, factor))
+            made = self.maker.outlined(graph, self.forms(graph, choices, factor))
             if self.demand.max_bytes is None:
                 size = graph_size(made, self.data.x_validation, self.config)
             else:
@@ -266,6 +313,10 @@ class GraphProblem:
     def evaluate(self, trial: Trial) -> tuple[Evaluated, list[Choice]]:
         """Everything about the point of a trial; the same parameters give the same network."""
         graph, choices = self.plan(trial)
-        made = self.maker.make(graph, self.forms(graph, choices), max_bytes=self.demand.max_bytes)
+        training = self.training_of(trial)
+        maker = self.maker
+        if training is not None:
+            maker = replace(maker, training=(training, self.data))
+        made = maker.make(graph, self.forms(graph, choices), max_bytes=self.demand.max_bytes)
         x: Floats = self.data.x_validation
         return measure_graph(made, x, self.data.y_validation, self.config), choices

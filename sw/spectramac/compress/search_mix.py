@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 The spectramac authors
 # SPDX-License-Identifier: BSD-2-Clause
-"""The automatic mix in the benchmark: technique, block, bits and density of every layer, how many neurons, and the
-learning rate, chosen for a budget of bytes as everything else there: on the validation part, or on the folds of a
-small data set.
+"""The automatic mix in the benchmark: technique, block, bits and density of every layer, how many neurons or filters,
+and the learning rate, chosen for a budget of bytes as everything else there: on the validation part, or on the folds of
+a small data set.
 
 It begins with what the benchmark knows: every single technique with every rate is a trial of the study from the start.
 So the best trial is never worse than the best of them. The trials that are best with the first seed, which
@@ -24,17 +24,11 @@ from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
 
 from spectramac.compress.bench_budgets import MIX
 from spectramac.compress.bench_dense import DenseBench
+from spectramac.compress.bench_graph import GraphBench
 from spectramac.compress.bench_results import Target
 from spectramac.compress.measure import Score
-from spectramac.compress.methods import NeuronMethod
-from spectramac.compress.post_training import Choice
 from spectramac.compress.search import open_study, work
-from spectramac.compress.search_demand import Demand
-from spectramac.compress.search_problem import Problem
-from spectramac.compress.search_space import Space
 from spectramac.compress.techniques import NotRunnableError
-from spectramac.compress.training import Training
-from spectramac.model.network import Network, load_network, save_network
 
 __all__ = ["Mix"]
 
@@ -47,14 +41,14 @@ class Mix:
 
     Parameters
     ----------
-    bench : DenseBench
+    bench : DenseBench or GraphBench
     trials : int
         Of each budget, besides the single techniques.
     finalists : int
         So many of all trials, the best ones, single techniques among them, are trained with all seeds.
     """
 
-    bench: DenseBench
+    bench: DenseBench | GraphBench
     trials: int
     finalists: int = 3
 
@@ -82,15 +76,11 @@ class Mix:
             if row["seed"] in missing:
                 self._add(key, row)
 
-    def problem(self, budget: int, seed: int) -> Problem:
-        """What is searched."""
-        return _problem(self.bench, budget, seed)
-
     def study(self, budget: int) -> Study:
         """The study of a budget with all its trials."""
         storage = str(self.bench.out / "mix" / "study.journal")
         name = f"{self.bench.data.name}-{budget}"
-        problem = self.problem(budget, 0)
+        problem = self.bench.problem(budget, 0)
         known = self.known(budget, problem)
         study = open_study(problem, storage, name, known=known)
         n_known = sum("single" in t.user_attrs for t in study.get_trials(deepcopy=False))
@@ -98,7 +88,7 @@ class Mix:
         work(problem, storage, name, n_known + self.trials, sampler_seed)
         return study
 
-    def known(self, budget: int, problem: Problem) -> list[FrozenTrial]:
+    def known(self, budget: int, problem: Any) -> list[FrozenTrial]:
         """Every single technique that the space has, with every rate, as the benchmark measured it."""
         bench, found = self.bench, []
         target = Target(budget=budget)
@@ -106,10 +96,7 @@ class Mix:
             if (row["dataset"], row.get("budget"), row["seed"]) != (bench.data.name, budget, 0):
                 continue
             density = bench.density(row["method"], target, 0)
-            _, _, choices = bench.plan(row["method"], density, 0)
-            method = bench.methods[row["method"]].method
-            neurons = density if isinstance(method, NeuronMethod) else 1.0
-            params = problem.space.parameters_of(choices, neurons)
+            params = bench.parameters(row["method"], density, problem, 0)
             if params is not None:
                 found.append(_known(problem, params | {"rate": row["rate"]}, row, budget))
         return found
@@ -123,17 +110,17 @@ class Mix:
 
     def _trained(self, budget: int, trial: FrozenTrial, seeds: Sequence[int]) -> list[Row]:
         """Rows of a trial with all seeds; networks and validation are kept."""
-        bench, rows = self.bench, []
+        bench: Any = self.bench
+        rows = []
         for seed in seeds:
             key = {"dataset": bench.data.name, "budget": budget, "trial": trial.number}
             row = bench.results.find("finalists", **key, seed=seed)
             if row is None:
-                problem = self.problem(budget, seed)
+                problem = bench.problem(budget, seed)
                 found, choices = problem.evaluate(FixedTrial(trial.params))
-                assert isinstance(found.network, Network)
                 name = f"{bench.data.name}-mix-{budget}B-{trial.number}-{seed}.npz"
                 (bench.out / "networks").mkdir(parents=True, exist_ok=True)
-                save_network(found.network, bench.out / "networks" / name)
+                bench.save(found.network, bench.out / "networks" / name)
                 row = {
                     **key,
                     "seed": seed,
@@ -141,7 +128,7 @@ class Mix:
                     **found.score.fields(),
                     "bytes": found.size.stored_bytes,
                     "network": name,
-                    "plan": _plan(trial.params["neurons"], choices),
+                    "plan": bench.plan_of(trial.params, choices),
                 }
                 bench.results.add("finalists", **row)
                 bench.log(
@@ -161,33 +148,18 @@ class Mix:
         return [same for same in rows.values() if {r["seed"] for r in same} >= set(seeds)]
 
     def _add(self, key: dict[str, Any], row: Row) -> None:
-        bench = self.bench
+        bench: Any = self.bench
         if "method" in row:
             added = {**row, "method": MIX, "plan": [f"{row['method']} alone"]}
         else:
             name = row["network"].removesuffix(".npz")
-            network = load_network(bench.out / "networks" / row["network"])
+            network = bench.load(bench.out / "networks" / row["network"])
             added = {**row, "method": MIX, **bench.figures(network, name)}
         bench.results.add("results", **added)
         bench.log(
             f"{bench.data.name}, mix in {key['budget']} bytes, seed {row['seed']}, rate {row['rate']:g}: "
             f"{added['accuracy']:.2f} % in {added['bytes']} bytes: {'; '.join(added['plan'])}"
         )
-
-
-def _problem(bench: DenseBench, budget: int, seed: int) -> Problem:
-    data, settings = bench.data, bench.settings
-    return Problem(
-        layers=bench.layers(seed),
-        data=data,
-        space=Space(settings.config, data.shape if data.is_image else None, neurons=True),
-        demand=Demand(max_bytes=budget),
-        training=Training(settings.epochs * bench.passes),
-        rates=settings.rates,
-        input_scale=bench.scale,
-        seed=seed,
-        folds=tuple(_problem(fold, budget, seed) for fold in bench.folds(seed)),
-    )
 
 
 def _score(trial: FrozenTrial) -> Score:
@@ -200,24 +172,10 @@ def _order(rows: Sequence[Row]) -> tuple[float, float]:
     return Score(round(float(accuracy), 9), float(loss)).order
 
 
-def _plan(neurons: float, choices: Sequence[Choice]) -> list[str]:
-    """In words, a line for each layer."""
-    lines = [f"{100 * neurons:.0f} % of the hidden neurons"] if neurons < 1 else []
-    for choice in choices:
-        q = choice.quantization
-        lines.append(
-            f"{choice.technique.name} at {choice.density:.3g}, int{q.bits}, steps a {q.steps}"
-        )
-    return lines
-
-
-def _known(problem: Problem, params: dict[str, Any], row: Row, budget: int) -> FrozenTrial:
+def _known(problem: Any, params: dict[str, Any], row: Row, budget: int) -> FrozenTrial:
     """A finished trial, as if the study had run it."""
     trial = FixedTrial(params)
-    problem.space.widths_of(trial)
-    problem.space.neurons_of(trial)
-    choices = problem.space.choose(trial, len(problem.layers))
-    problem.training_of(trial)
+    choices = problem.asked(trial)
     attributes = {
         "single": row["method"],
         "excess": 0.0,

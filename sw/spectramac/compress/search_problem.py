@@ -141,6 +141,14 @@ class Problem:
         )
         return layers
 
+    def asked(self, trial: Trial) -> list[Choice]:
+        """Everything that a trial chooses, nothing computed."""
+        self.space.widths_of(trial)
+        self.space.neurons_of(trial)
+        choices = self.space.choose(trial, len(self.layers))
+        self.training_of(trial)
+        return choices
+
     def plan(self, trial: Trial) -> tuple[Sequence[DenseLayer], list[Choice]]:
         """The dense network that a trial starts from, and a choice for each of its layers.
 

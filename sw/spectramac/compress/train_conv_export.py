@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from spectramac.compress.conv_chain import INPUT, chain_graph
 from spectramac.compress.graph_codes import Coded
 from spectramac.compress.graph_steps import plan_graph
 from spectramac.compress.lower_graph import lower
@@ -15,16 +16,13 @@ from spectramac.compress.quantize import Codes
 from spectramac.compress.techniques import ConvStage
 from spectramac.compress.train_conv import TrainedConv
 from spectramac.compress.train_graph import TrainedCoder
-from spectramac.graph.graph import Graph, Tensor
-from spectramac.graph.node import Node
-from spectramac.graph.nodes import Conv, Dense, Flatten, MaxPool, ReLU
+from spectramac.graph.graph import Graph
+from spectramac.graph.nodes import Dense
 from spectramac.model.batch import quantize_input
 from spectramac.model.graph_network import GraphNetwork
 from spectramac.model.map_node import Arithmetic
 
 __all__ = ["export_conv"]
-
-INPUT = "image"
 
 
 class _ChainCoder(TrainedCoder):
@@ -55,39 +53,14 @@ def _check(name: str, layer: nn.Module) -> None:
 
 def _graph(network: TrainedConv, name: str) -> tuple[Graph, dict[str, float]]:
     """The chain as a graph with the trained weights, and the scales of its maps."""
-    architecture, student = network.architecture, network.student
-    nodes: list[Node] = []
-    scales = {INPUT: network.input_scale}
-    last = INPUT
-
-    def add(node: Node, scale: float) -> None:
-        nonlocal last
-        nodes.append(node)
-        scales[node.name] = scale
-        last = node.name
-
-    for i, (layer, shape) in enumerate(
-        zip(student.layers, [*architecture.convolutions, None], strict=True), 1
-    ):
-        _check("classes" if shape is None else f"conv{i}", layer)
-        weight, bias = layer.to_structured().dense(), layer.bias.detach().double().numpy()
-        scale = student.activations[i - 1].step
-        if shape is None:
-            add(Flatten(name="features", inputs=(last,)), scale)
-            add(Dense(name="classes", inputs=(last,), weight=weight, bias=bias), scale)
-            continue
-        half = (shape.kernel // 2, shape.kernel // 2)
-        convolution = Conv(
-            name=f"conv{i}", inputs=(last,), weight=weight, bias=bias, stride=(shape.stride, shape.stride),
-            padding=(half, half),
-        )  # fmt: skip
-        add(convolution, scale)
-        add(ReLU(name=f"relu{i}", inputs=(last,)), scale)
-        if shape.pool > 1:
-            side = (shape.pool, shape.pool)
-            add(MaxPool(name=f"pool{i}", inputs=(last,), kernel=side, stride=side), scale)
-    source = Tensor(name=INPUT, shape=(1, *architecture.image))
-    return Graph(name=name, input=source, nodes=tuple(nodes)), scales
+    layers, scales = [], {INPUT: network.input_scale}
+    last = len(network.student.layers)
+    for i, layer in enumerate(network.student.layers, 1):
+        names = ("classes",) if i == last else (f"conv{i}", f"relu{i}", f"pool{i}")
+        _check(names[0], layer)
+        layers.append((layer.to_structured().dense(), layer.bias.detach().double().numpy()))
+        scales |= dict.fromkeys(names, network.student.activations[i - 1].step)
+    return chain_graph(layers, network.architecture, name), scales
 
 
 def export_conv(

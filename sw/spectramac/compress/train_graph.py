@@ -101,6 +101,8 @@ class GraphStudent(ThresholdedNetwork):
             self.nodes.append(node.name)
         super().__init__(layers, choices)
         self._plan, self._runner = plan, GraphRunner(plan)
+        # Layers without a technique stay whole, whatever budget there is.
+        self._thresholded = {name for name, form in forms.items() if form.technique is not None}
         self._depthwise = {name: i for i, name in enumerate(depthwise)}
         self.depthwise = nn.ModuleList(depthwise.values())
         rounding = [step for step in plan.steps if not keeps_scale(step.node)]
@@ -139,7 +141,8 @@ class GraphStudent(ThresholdedNetwork):
 
         def choose(name: str, values: Tensor) -> None:
             if name not in self._depthwise:
-                self.choose_mask(self.nodes.index(name), values, progress, factor)
+                own = factor if name in self._thresholded else 1.0
+                self.choose_mask(self.nodes.index(name), values, progress, own)
 
         self._run(x, choose)
 

@@ -127,18 +127,20 @@ def _with_mix(options: argparse.Namespace) -> bool:
 def _benches(options: argparse.Namespace, results: Any, settings: Any) -> list[Any]:
     from spectramac.compress.bench_conv import ConvBench
     from spectramac.compress.bench_dense import DenseBench
+    from spectramac.compress.bench_graph import GraphBench
     from spectramac.compress.datasets import load_dataset
 
     data = [load_dataset(name, options.fashion_mnist) for name in options.datasets.split(",")]
+    # Within budgets only what the engine runs; at densities also decompositions and tiles.
+    convolutional = GraphBench if options.budgets else ConvBench
     return [
-        (ConvBench if d.convolutions else DenseBench)(d, settings, results, options.out, log)
+        (convolutional if d.convolutions else DenseBench)(d, settings, results, options.out, log)
         for d in data
     ]
 
 
 def _bench(options: argparse.Namespace, bench: Any, methods: Sequence[str]) -> None:
     """All results for one data set."""
-    from spectramac.compress.bench_dense import DenseBench
     from spectramac.compress.bench_results import Target
 
     budgets, seeds = options.budgets or [], range(options.seeds)
@@ -148,7 +150,7 @@ def _bench(options: argparse.Namespace, bench: Any, methods: Sequence[str]) -> N
     for method in methods:
         for target in targets or [Target(density=density) for density in options.densities]:
             bench.run(method, target, seeds)
-    if _with_mix(options) and isinstance(bench, DenseBench):
+    if _with_mix(options):
         module = import_extra("spectramac.compress.search_mix", "search", "the mix")
         mix = module.Mix(bench, options.trials, options.finalists)
         for budget in budgets:

@@ -1,0 +1,216 @@
+# SPDX-FileCopyrightText: 2026 The spectramac authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""The benchmark of convolutional networks within budgets: as network graphs, accuracies on the golden model, bytes of
+the compiled image, cycles predicted for two samples of the test part.
+"""
+
+import importlib
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from spectramac.compiler.graph_compile import compile_graph
+from spectramac.compress.bench import Bench
+from spectramac.compress.bench_conv import with_maps
+from spectramac.compress.bench_methods import BITS
+from spectramac.compress.conv_chain import Architecture, chain_graph
+from spectramac.compress.graph_codes import Form
+from spectramac.compress.graph_making import GraphMaker, calibration_of
+from spectramac.compress.graph_measure import measure_graph
+from spectramac.compress.graph_methods import FilterMethod, GraphPlan, graph_methods
+from spectramac.compress.graph_steps import plan_graph
+from spectramac.compress.measure import Evaluated, Score
+from spectramac.compress.outline import MIN_DENSITY, bisected
+from spectramac.compress.post_training import Choice, DenseLayer
+from spectramac.compress.quantize_graph import QuantizedGraph
+from spectramac.compress.search_demand import Demand
+from spectramac.compress.search_graph import GraphProblem
+from spectramac.compress.training import Training
+from spectramac.graph.graph import Graph
+from spectramac.model.batch import accuracy
+from spectramac.model.graph_file import load_graph, save_graph
+from spectramac.model.graph_network import GraphNetwork
+from spectramac.spec.config import AcceleratorConfig
+
+__all__ = ["GraphBench", "GraphBenchMethod"]
+
+_FIGURES = (
+    "A network graph, compiled for preset `conv`. Multiplications count zeros at the borders as anything else; cycles "
+    "of an inference are predicted for the first two test samples, columns that are zero for both are skipped."
+)
+_BISECTIONS = 7
+"""Of a density: each compiles the network."""
+
+
+@dataclass(frozen=True)
+class GraphBenchMethod:
+    """A method and the bits of its coefficients; its name is ``<method>-int<bits>``."""
+
+    method: GraphPlan
+    bits: int
+
+
+@dataclass(eq=False)
+class GraphBench(Bench[GraphNetwork]):
+    """The benchmark of one data set of images with a convolutional network."""
+
+    _graphs: dict[int, Graph] = field(default_factory=dict, init=False)
+
+    @cached_property
+    def methods(self) -> dict[str, GraphBenchMethod]:
+        """See :attr:`Bench.methods`."""
+        return {
+            f"{method.name}-int{bits}": GraphBenchMethod(method, bits)
+            for bits in BITS
+            for method in graph_methods(self.config, bits)
+            if method.is_trainable
+        }
+
+    @property
+    def config(self) -> AcceleratorConfig:
+        """What graphs are compiled for."""
+        return with_maps(self.settings.config)
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """See :attr:`Bench.about`."""
+        return {"architecture": self._net.name, "figures": _FIGURES}
+
+    @property
+    def _net(self) -> Architecture:
+        data = self.data
+        return Architecture(data.shape, data.convolutions, data.n_classes)
+
+    def _dense(self, seed: int) -> list[DenseLayer]:
+        data = self.data
+        module = importlib.import_module("spectramac.compress.train_conv_dense")
+        layers: list[DenseLayer] = module.cached_dense_conv(
+            self.out / "dense",
+            self._net,
+            data.x_train,
+            data.y_train,
+            epochs=self.settings.teacher_epochs * self.passes,
+            seed=seed,
+        )
+        return layers
+
+    def _dense_accuracy(self, layers: list[DenseLayer]) -> float:
+        module = importlib.import_module("spectramac.compress.train_conv_dense")
+        network = module.dense_conv_network(layers, self._net)
+        return accuracy(module.predict(network, self.data.x_test, self._net), self.data.y_test)
+
+    def graph(self, seed: int) -> Graph:
+        """The network that is compressed."""
+        if seed not in self._graphs:
+            self._graphs[seed] = chain_graph(self.layers(seed), self._net, self.data.name)
+        return self._graphs[seed]
+
+    def _maker(self, seed: int, rate: float) -> GraphMaker:
+        graph = self.graph(seed)
+        return GraphMaker(
+            teacher=graph,
+            calibration=calibration_of(graph, self.data.calibration),
+            config=self.config,
+            training=(Training(self.settings.epochs * self.passes, rate), self.data),
+            input_scale=self.scale,
+            seed=seed,
+        )
+
+    def _plan(self, method: str, density: float, seed: int) -> tuple[Graph, dict[str, Form]]:
+        chosen, graph = self.methods[method], self.graph(seed)
+        x = calibration_of(graph, self.data.calibration)
+        return chosen.method.plan(graph, density, chosen.bits, x, self.settings.steps)
+
+    def _bytes(self, method: str, density: float, seed: int) -> int:
+        """At most, with the masks of the dense network."""
+        maker = self._maker(seed, self.settings.rates[0])
+        made = maker.outlined(*self._plan(method, density, seed))
+        return compile_graph(made.network, self.config).stored_bytes
+
+    def _density_within(self, method: str, budget: int, seed: int) -> float:
+        least = self._bytes(method, MIN_DENSITY, seed)
+        if least > budget:
+            raise ValueError(f"takes {least} bytes at least, at a density of {MIN_DENSITY:g}")
+
+        def fits(density: float) -> bool:
+            try:
+                return self._bytes(method, density, seed) <= budget
+            except ValueError:
+                return False
+
+        return bisected(fits, MIN_DENSITY, 1.0, _BISECTIONS)
+
+    def _check(self, method: str, density: float, seed: int) -> None:
+        self._bytes(method, density, seed)
+
+    def _train(
+        self, method: str, density: float, seed: int, rate: float, budget: int | None = None
+    ) -> GraphNetwork:
+        graph, forms = self._plan(method, density, seed)
+        return self._maker(seed, rate).make(graph, forms, max_bytes=budget).network
+
+    def _measured(self, network: GraphNetwork, part: str) -> Evaluated:
+        """On the samples of ``x_PART``."""
+        made = QuantizedGraph(network, plan_graph(self.graph(0)), {})
+        x, labels = (getattr(self.data, f"{name}_{part}") for name in "xy")
+        return measure_graph(made, x, labels, self.config)
+
+    def validate(self, network: GraphNetwork) -> Score:
+        """See :meth:`Bench.validate`."""
+        return self._measured(network, "validation").score
+
+    def figures(self, network: GraphNetwork, name: str) -> dict[str, Any]:
+        """See :meth:`Bench.figures`."""
+        found = self._measured(network, "test")
+        (self.out / "networks").mkdir(parents=True, exist_ok=True)
+        self.save(network, self.out / "networks" / f"{name}.npz")
+        return {
+            "accuracy": found.accuracy,
+            "bytes": found.size.stored_bytes,
+            "multiplications": found.multiplications,
+            "cycles": found.size.cycles,
+            "network": f"{name}.npz",
+        }
+
+    # What the mix asks for.
+
+    def save(self, network: GraphNetwork, path: Path) -> None:
+        """Write a network."""
+        save_graph(network, path)
+
+    def load(self, path: Path) -> GraphNetwork:
+        """Read it again."""
+        return load_graph(path)
+
+    def problem(self, budget: int, seed: int) -> GraphProblem:
+        """What is searched within a budget of bytes."""
+        if self.folds(seed):
+            raise ValueError(
+                "the mix of convolutional networks must have a validation part, not folds"
+            )
+        settings = self.settings
+        return GraphProblem(
+            graph=self.graph(seed),
+            data=self.data,
+            config=self.config,
+            demand=Demand(max_bytes=budget),
+            training=Training(settings.epochs * self.passes),
+            rates=settings.rates,
+            input_scale=self.scale,
+            seed=seed,
+        )
+
+    def parameters(
+        self, method: str, density: float, problem: GraphProblem, seed: int
+    ) -> dict[str, Any] | None:
+        """Of the trial that is a single technique, but for its rate; None if the search has no such trial."""
+        chosen = self.methods[method]
+        part = density**0.5 if isinstance(chosen.method, FilterMethod) else 1.0
+        return problem.space.parameters_of(problem.layers, chosen.method, chosen.bits, part)
+
+    def plan_of(self, params: dict[str, Any], choices: list[Choice]) -> list[str]:
+        """A mix in words."""
+        part = params["filters"]
+        lines = [f"{100 * part:.0f} % of the filters"] if part < 1 else []
+        return lines + [choice.text for choice in choices]
