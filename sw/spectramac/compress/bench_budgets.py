@@ -24,9 +24,9 @@ _ABOUT = (
     "It is found on the masks of the dense network, and once more when training fixes the masks."
 )
 _ABOUT_MIX = (
-    "Technique, block, bits and density of every layer, how many hidden neurons or filters stay, and the learning rate, "
-    "by an Optuna study on the validation samples that begins with the single techniques above as known trials. The best "
-    "trials are trained with all seeds; of them and the single techniques, the one with the best mean on "
+    "Technique, block, bits and density of every layer, how many hidden neurons or filters stay, and the learning "
+    "rate, by an Optuna study on the validation samples that begins with the single techniques above as known trials. "
+    "The best trials are trained with all seeds; of them and the single techniques, the one with the best mean on "
     "the validation samples is the mix: the highest accuracy, of equals the lowest cross-entropy. Compared with the "
     "single technique that turned out best on the *test* part, which nothing could choose. The spread is the root mean "
     "square of both standard deviations."
