@@ -132,7 +132,7 @@ def test_a_mix_is_chosen_by_the_same_score(bench):
     mixed = [r for r in table["results"] if r["method"] == "mix"]
     (best,) = mix._best(mix.study(BUDGET))
     for row in mixed:
-        problem = mix.problem(BUDGET, row["seed"])
+        problem = mix.bench.problem(BUDGET, row["seed"])
         folds = [fold.evaluate(FixedTrial(best.params))[0].score for fold in problem.folds]
         n_samples = [len(fold.data.y_validation) for fold in problem.folds]
         assert Score.of(row) == Score.pooled(folds, n_samples)
