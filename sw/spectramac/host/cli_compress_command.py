@@ -109,8 +109,14 @@ def compress(
     from spectramac.host import cli_compress, cli_compress_graph
 
     check_usage(context)
+    graph = cli_compress_graph.network_graph(model)
     if data is None or out is None:
         assert output is not None
+        if graph is not None:
+            raise ValueError(
+                f"{model} is a network graph, which --output does not take; give --data and --out, or use "
+                "`spectramac compile --form`"
+            )
         numbers = {"block": block, "density": density, "bits": bits, "n_lanes": lanes}
         cli_compress.compress_once(model, output, calibration, input_scale, **numbers)
         return
@@ -131,5 +137,4 @@ def compress(
         rate=rate,
         adjust=adjust,
     )
-    graph = cli_compress_graph.network_graph(model)
     cli_compress.report(options, preset_for(preset_name, graph), graph)
