@@ -9,17 +9,25 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.compress.clusters import clusters, trained
+from tests.compress.conv_cases import bars
+from tests.compress.small_graphs import onnx_model
+from tests.compress.small_graphs import trained as trained_graph
 
 pytest.importorskip("typer", reason="the command line is the extra 'cli'")
 pytest.importorskip("optuna", reason="the search is an extra: pip install 'spectramac[search]'")
 from typer.testing import CliRunner, Result
 
 from spectramac.compiler.compile import compile_network
+from spectramac.compiler.graph_compile import compile_graph
 from spectramac.compress.datasets import load_training
+from spectramac.compress.graph_methods import compressible
 from spectramac.host import cli_search
 from spectramac.host.cli_search import parse_widths
 from spectramac.model.batch import accuracy, quantize_input
+from spectramac.model.graph_file import load_graph
+from spectramac.model.graph_network import run_graph
 from spectramac.model.layer import run_network
+from spectramac.model.map_node import Arithmetic
 from spectramac.model.network import load_network
 from spectramac.spec.config import preset
 
@@ -68,6 +76,48 @@ def test_the_network_that_is_written_is_what_the_figures_say(tmp_path: Path) -> 
     other = spectramac(*start(tmp_path), *options, "--trials", 5, "--seed", 3)
     assert other.exit_code == 1
     assert "give the study another name" in other.stderr
+
+
+def write_graph(folder: Path) -> list[object]:
+    """A convolutional model and data; returns the start of a command."""
+    onnx = pytest.importorskip("onnx", reason="onnx is the extra 'import'; nothing is read without")
+    onnx.save(onnx_model(trained_graph()), folder / "m.onnx")
+    x, labels = bars(160)
+    np.savez(folder / "d.npz", x=x.reshape(-1, 1, 8, 8), y=labels)
+    options = ["--storage", folder / "journal", "--jobs", 1, "--trials", 2, "--out", folder / "out"]
+    return ["search", folder / "m.onnx", "--data", folder / "d.npz", *options]
+
+
+def test_a_network_graph(tmp_path: Path) -> None:
+    result = spectramac(*write_graph(tmp_path), "--max-bytes", 6000)
+    assert result.exit_code == 0, result.output
+    chosen = figures_of(tmp_path)["chosen"]
+    network, config = load_graph(tmp_path / "out" / "network.npz"), preset("conv")
+    assert compile_graph(network, config).stored_bytes == chosen["bytes"] <= 6000
+    data = load_training(str(tmp_path / "d.npz"), 64, 4, shape=(1, 8, 8))
+    x = quantize_input(data.x_validation.reshape(-1, 8, 8, 1), network.input_scale)
+    outputs = run_graph(network, x, Arithmetic.of(config)).reshape(len(x), -1)
+    assert accuracy(outputs, data.y_validation) == chosen["validation_accuracy"]
+    assert chosen["layers"] == [node.name for node in compressible(trained_graph())]
+    assert network.meta["techniques"] == chosen["techniques"]
+    assert " down " in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--widths", "8"], "--widths is for chains of dense layers"),
+        (["--image", "8,8"], "--image is for chains of dense layers"),
+        (["--preset", "small"], "configuration 'small' runs no network graphs"),
+    ],
+)
+def test_what_is_for_chains_is_refused_for_graphs(
+    tmp_path: Path, options: list[str], message: str
+) -> None:
+    result = spectramac(*write_graph(tmp_path), "--max-bytes", 6000, *options)
+    assert result.exit_code == 1
+    assert message in result.stderr
+    assert not (tmp_path / "out").exists()
 
 
 def test_nothing_that_meets_the_demand_is_status_1_and_writes_nothing(tmp_path: Path) -> None:

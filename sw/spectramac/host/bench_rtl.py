@@ -34,24 +34,17 @@ def check_network(
         The first ``n_images`` of its test samples are run.
     n_images : int
     """
-    from spectramac.compiler.compile import compile_network
-    from spectramac.host.accelerator import Accelerator
-    from spectramac.host.cli_files import Model
-    from spectramac.host.cli_run import compare, execute
-    from spectramac.host.transport import open_transport
+    from spectramac.host import cli_graph, cli_run
     from spectramac.model.batch import accuracy, quantize_input
-    from spectramac.model.network import load_network
 
-    network = load_network(results.path.parent / "networks" / row["network"])
-    model = Model(compile_network(network, config), config, network)
-    x = quantize_input(data.x_test[:n_images], network.input_scale)
-    with open_transport("model", config) as bus:
-        golden = Accelerator(bus, config)
-        golden.load(model.image)
-        expected = golden.run(x)
-    found = execute(model, x, "sim", timeout=600)
-    differences = compare(model, x, found, expected)
-    percent = accuracy(found.outputs, data.y_test[:n_images])
+    model = _compiled(results.path.parent / "networks" / row["network"], config)
+    commands: Any = cli_graph if isinstance(model, cli_graph.GraphModel) else cli_run
+    x = quantize_input(data.x_test[:n_images], model.image.input_scale)
+    if commands is cli_graph:
+        x = x.reshape(-1, *model.image.input_shape)
+    expected, found = (commands.execute(model, x, bus, timeout=600) for bus in ("model", "sim"))
+    differences = commands.compare(model, x, found, expected)
+    percent = accuracy(found.outputs.reshape(len(x), -1), data.y_test[:n_images])
     results.add(
         "rtl",
         network=row["network"],
@@ -66,6 +59,23 @@ def check_network(
         f"{row['network']}: {len(x)} images, {percent:.2f} %, {found.cycles_per_inference:.1f} cycles "
         f"an inference, {model.image.stored_bytes} bytes: {verdict}"
     )
+
+
+def _compiled(path: Path, config: AcceleratorConfig) -> Any:
+    """A network, or a network graph (for the configuration that graphs of the benchmark are compiled for)."""
+    from spectramac.compiler.compile import compile_network
+    from spectramac.compiler.graph_compile import compile_graph
+    from spectramac.compress.bench_conv import with_maps
+    from spectramac.host.cli_files import Model
+    from spectramac.host.cli_graph import GraphModel
+    from spectramac.model.graph_file import is_graph_file, load_graph
+    from spectramac.model.network import load_network
+
+    if not is_graph_file(path):
+        network = load_network(path)
+        return Model(compile_network(network, config), config, network)
+    graph, config = load_graph(path), with_maps(config)
+    return GraphModel(compile_graph(graph, config), config, graph)
 
 
 def _parser() -> argparse.ArgumentParser:
