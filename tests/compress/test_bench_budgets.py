@@ -154,7 +154,8 @@ def test_report_at_equal_bytes():
     assert "| 2000 | sft-8x8-int4 | prune-pair-int4 | +2.00 | 1.10 |" in text
     assert "| 1000 | sft-8x8-int4 | 70.00 | " not in text
     assert (
-        "- In 2000 bytes removal of neurons or filters (neurons-l2-int4) wins over everything in the" in text
+        "- In 2000 bytes removal of neurons or filters (neurons-l2-int4) wins over everything in the"
+        in text
     )
     assert "pruning of weights (" not in text
     assert equal_bytes([]) == []

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Labelled data: what is refused, and how it is split."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,12 @@ import numpy as np
 import pytest
 from tests.compress.clusters import N_CLASSES, N_IN, clusters
 
-from spectramac.compress.labelled import MAX_CALIBRATION, load_labelled, split_labelled
+from spectramac.compress.labelled import (
+    MAX_CALIBRATION,
+    load_labelled,
+    read_samples,
+    split_labelled,
+)
 
 
 def rows(x: np.ndarray) -> set[bytes]:
@@ -113,3 +119,32 @@ def test_files_that_are_no_npz(tmp_path: Path) -> None:
     for name in ("array.npy", "text.npz", "empty.npz", "cut.npz", "objects.npz"):
         with pytest.raises(ValueError, match=f"{name} must be an .npz file of arrays"):
             load_labelled(tmp_path / name, N_IN, N_CLASSES)
+
+
+SHAPE = (2, 16)
+"""Of an input that is no vector: two channels, a sequence of sixteen."""
+
+
+@pytest.mark.parametrize("given", [(16, 32), (16, 2, 16), (16, 2, 1, 16), (16, 1, 2, 16, 1)])
+def test_shapes_that_say_the_same(tmp_path: Path, given: tuple[int, ...]) -> None:
+    """Vectors, and other axes of one element."""
+    np.savez(tmp_path / "d.npz", x=X.reshape(given), y=Y)
+    expected = split_labelled(X, Y)
+    for shape in (SHAPE, (2, 1, 16), None):
+        data = load_labelled(tmp_path / "d.npz", N_IN, N_CLASSES, shape=shape)
+        assert np.array_equal(data.x, expected.x)
+    assert np.array_equal(read_samples(tmp_path / "d.npz", N_IN, N_CLASSES, SHAPE)[0], X)
+
+
+@pytest.mark.parametrize("given", [(16, 16, 2), (16, 4, 8), (16, 2, 4, 4)])
+@pytest.mark.parametrize("name", ["x", "x_calibration"])
+def test_shapes_that_say_something_else(tmp_path: Path, given: tuple[int, ...], name: str) -> None:
+    """With as many elements; without a shape they are taken in the order in which they are."""
+    arrays = {"x": X, "y": Y, "x_calibration": X, name: X.reshape(given)}
+    np.savez(tmp_path / "d.npz", **arrays)
+    assert len(load_labelled(tmp_path / "d.npz", N_IN, N_CLASSES).x) == 16
+    message = re.escape(
+        f"{name} must have shape ('samples', 2, 16), as the network's input, or (samples, 32), not {given}"
+    )
+    with pytest.raises(ValueError, match=message):
+        load_labelled(tmp_path / "d.npz", N_IN, N_CLASSES, shape=SHAPE)

@@ -27,7 +27,7 @@ from tests.compress.graph_cases import (
 from tests.graph.onnx_models import model, random_weights, run_onnxruntime
 
 from spectramac.compress.graph_codes import FloatCoder, Form
-from spectramac.compress.quantize_graph import QuantizedGraph, quantize_graph
+from spectramac.compress.quantize_graph import quantize_graph
 from spectramac.compress.techniques import PrunedConv, SftConv
 from spectramac.compress.techniques.stage import Quantization
 from spectramac.graph.nodes import Conv
@@ -70,7 +70,7 @@ def steps_off(
     assert expected is not None
     if change is not None:
         node = change(node)
-        quantized = QuantizedGraph(remade(quantized.network, node), quantized.plan)
+        quantized = replace(quantized, network=remade(quantized.network, node))
     got = quantized.dequantize_output(run_graph(quantized.network, codes, Arithmetic(15)))
     scale = quantized.network.output_scale
     top = np.float64(127 * scale)

@@ -63,3 +63,15 @@ def test_refusals(tmp_path: Path) -> None:
     np.savez(tmp_path / "d.npz", x=np.zeros((20, N_IN)), y=np.arange(20) % N_CLASSES)
     with pytest.raises(ValueError, match="training part must hold something other than zeros"):
         load_split(tmp_path / "d.npz", N_IN, N_CLASSES)
+
+
+def test_the_shape_of_an_input_is_checked(tmp_path: Path) -> None:
+    x, labels = clusters(40)
+    np.savez(tmp_path / "d.npz", x=x.reshape(40, 4, 8), y=labels)
+    data = load_split(tmp_path / "d.npz", N_IN, N_CLASSES, shape=(4, 1, 8))
+    assert np.array_equal(data.x_train, load(tmp_path, 40).x_train)
+    np.savez(tmp_path / "d.npz", x=x.reshape(40, 4, 8), y=labels)
+    with pytest.raises(
+        ValueError, match=r"must have shape \('samples', 8, 4\), .* not \(40, 4, 8\)"
+    ):
+        load_split(tmp_path / "d.npz", N_IN, N_CLASSES, shape=(8, 4))

@@ -211,3 +211,71 @@ def test_it_is_drawn(folder: Path, figures: Any) -> None:
     assert count("#fff0b3") > 5000
     # The darkest end of the scale is used in each picture of spectra, and nowhere else.
     assert count("#440154") > 100 * len(figures["chosen"]["layers"])
+
+
+@pytest.fixture(scope="module")
+def graph_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of a convolutional network."""
+    pytest.importorskip("onnx", reason="onnx is the extra 'import'; without it nothing is imported")
+    chromium()
+    from tests.host.test_cli_compress_graph import write_inputs as write_graph
+
+    made = tmp_path_factory.mktemp("graph")
+    options = ["--max-loss", 5, "--densities", "1,0.5", "--out", made]
+    result = spectramac(*write_graph(made), *options)
+    assert result.exit_code == 0, result.output
+    return made
+
+
+def cell(value: Any, factor: float = 1.0) -> str:
+    """As the page writes a figure; None is an empty cell."""
+    if value is None:
+        return ""
+    shown = factor * value if factor != 1 else value
+    return f"{shown:.2f}" if isinstance(shown, float) else str(shown)
+
+
+def test_a_network_graph(graph_folder: Path) -> None:
+    """Its nodes instead of layers; sums of what they store and take; where what was counted comes from."""
+    page = load(graph_folder / "report.html", graph_folder)
+    assert page.requests == ()
+    assert page.console == ()
+    figures = json.loads((graph_folder / "report.json").read_text())
+    chosen, tables = figures["chosen"], Tables(page.document).tables
+    header, *rows, total = tables["Layers of the chosen network"]
+    assert "τ" not in header
+    assert len(rows) == len(chosen["layers"]) == 9
+    for row, node in zip(rows, chosen["layers"], strict=True):
+        density = "" if node["density"] is None else f"{node['density']:g}"
+        assert dict(zip(header, row, strict=True)) == {
+            "node": node["name"],
+            "form": node["form"],
+            "technique": node["technique"],
+            "density": density,
+            "bits": cell(node["bits"]),
+            "nonzero, %": cell(node["nonzero"], 100.0),
+            "pairs": cell(node["stored_pairs"]),
+            "bytes": cell(node["bytes"]),
+            "cycles": cell(node["cycles"]),
+            "bound by": node["bound"],
+            "cycles, perfect dense int8": cell(node["dense_cycles"]),
+        }
+    sums = dict(zip(header, total, strict=True))
+    assert sums["node"] == "all"
+    for name, key in (("pairs", "stored_pairs"), ("bytes", "bytes"), ("cycles", "cycles")):
+        assert sums[name] == cell(sum(node[key] for node in chosen["layers"]))
+    assert sums["cycles"] == f"{chosen['cycles']:.2f}"
+
+    summary = dict(tables["Compression report"])
+    assert summary["cycles of an inference, predicted for two samples"] == f"{chosen['cycles']:.2f}"
+    counted = f"cycles of an inference, counted on the first {chosen['n_run']} samples"
+    assert summary[counted] == f"{chosen['counted_cycles']:.2f}"
+    assert "order of hidden units" not in summary
+    candidates = tables["All candidates"][1:]
+    assert [row[:3] for row in candidates] == [
+        [c["method"], f"{c['density']:g}", f"{c['accuracy']:.2f}"] for c in figures["candidates"]
+    ]
+    titles = re.findall(r'aria-label="(.*?)"', page.document)
+    compressed = [n["name"] for n in chosen["layers"] if n["density"] is not None]
+    assert titles[2:] == [f"spectra of {name}" for name in compressed]
+    assert len(compressed) == 5

@@ -21,12 +21,13 @@ from spectramac.compress.techniques.conv import conv_stage
 from spectramac.compress.techniques.spectral_conv import SpectralConv
 from spectramac.compress.techniques.stage import IDENTITY, Quantization, Stage, dense_stage
 from spectramac.compress.tile_codes import TileCodes, tile_codes
+from spectramac.graph.graph import Graph
 from spectramac.graph.node import Node
 from spectramac.graph.nodes import Conv, Dense
 from spectramac.model.network import Transform
 from spectramac.model.tiles import TILE_SIDES
 
-__all__ = ["Coded", "Coder", "FloatCoder", "Form", "RecordingCoder", "kernel_4d"]
+__all__ = ["Coded", "Coder", "FloatCoder", "Form", "RecordingCoder", "check_forms", "kernel_4d"]
 
 ROWS = Quantization(8, "row")
 
@@ -113,6 +114,20 @@ class RecordingCoder:
         """See :class:`Coder`."""
         self.found[node.name] = coded = self.coder.dense(node, columns, x)
         return coded
+
+
+def check_forms(graph: Graph, forms: Mapping[str, Form]) -> None:
+    """Refuse forms of what has no weights, or is not there.
+
+    Raises
+    ------
+    ValueError
+        Naming the form.
+    """
+    known = {node.name for node in graph.nodes if node.parameters}
+    for name in forms:
+        if name not in known:
+            raise ValueError(f"forms must be for layers with weights, not {name!r}")
 
 
 def kernel_4d(weight: Floats) -> Floats:

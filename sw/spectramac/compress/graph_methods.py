@@ -44,7 +44,9 @@ __all__ = [
 Steps = Literal["layer", "pair", "row"]
 
 _SMALL = 0.02
-"""Part of the weights of a network below which a layer is stored whole."""
+"""Part of the weights of a network below which a layer is stored whole, if it is also below …"""
+_BELOW_MEAN = 1 / 8
+"""… this part of the weights of a mean layer: many layers are small beside all of them."""
 _CLASSES = 16
 """Outputs below which a dense layer is taken for a classifier, which an output transform or lanes would pad."""
 
@@ -57,7 +59,8 @@ def compressible(graph: Graph) -> list[Conv | Dense]:
         if isinstance(node, Dense) or (isinstance(node, Conv) and node.groups == 1)
     ]
     total = sum(node.weight.size for node in layers)
-    return [node for node in layers if node.weight.size >= _SMALL * total]
+    least = total * min(_SMALL, _BELOW_MEAN / max(1, len(layers)))
+    return [node for node in layers if node.weight.size >= least]
 
 
 class GraphPlan(Protocol):
@@ -161,7 +164,8 @@ def graph_methods(config: AcceleratorConfig, bits: int) -> list[GraphPlan]:
 
     def tiles(node: Conv) -> Technique:
         """The smallest tiles that hold the kernel and at least 2 x 2 outputs; a pixel alone has no spectrum."""
-        side = next((side for side in sides if side > max(node.kernel)), None)
+        needed = max(node.kernel) + max(node.stride)
+        side = next((side for side in sides if side >= needed), None)
         return pruned(node) if side is None or max(node.kernel) == 1 else SpectralConv(side)
 
     found: list[GraphPlan] = [

@@ -60,9 +60,10 @@ def _size(node: Conv | Dense, coded: Coded) -> int:
 
 def _nonzero(node: Node, coded: Coded | TileCodes | Codes) -> float:
     """Part of the coefficients of a layer that differ from zero after quantization."""
-    if not isinstance(coded, Coded):
-        return np.count_nonzero(coded.codes) / coded.codes.size
     assert isinstance(node, Conv | Dense)
+    if not isinstance(coded, Coded):
+        codes = coded.codes[: len(node.weight)]  # of an odd number of outputs one more is stored
+        return np.count_nonzero(codes) / codes.size
     return np.count_nonzero(coded.codes.codes) / _size(node, coded)
 
 

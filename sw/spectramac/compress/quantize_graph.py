@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramac.compress.blocks import Floats
-from spectramac.compress.graph_codes import Coded, FloatCoder, Form, RecordingCoder
+from spectramac.compress.graph_codes import Coded, FloatCoder, Form, RecordingCoder, check_forms
 from spectramac.compress.graph_steps import Plan, plan_graph
 from spectramac.compress.lower_graph import keeps_scale, lower
 from spectramac.compress.quantize import Codes, activation_scale
@@ -133,10 +133,7 @@ def quantize_graph(
         a scale cannot be encoded.
     """
     forms = forms or {}
-    known = {node.name for node in graph.nodes if node.parameters}
-    for name in forms:
-        if name not in known:
-            raise ValueError(f"forms must be for layers with weights, not {name!r}")
+    check_forms(graph, forms)
     if graph.is_quantized:
         raise ValueError(
             f"{graph.name} must be in floating point, not quantized already; lower it with its own integers "

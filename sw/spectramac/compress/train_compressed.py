@@ -25,6 +25,7 @@ from spectramac.compress.blocks import Floats
 from spectramac.compress.post_training import ChainBuilder, Choice, DenseLayer, check_chain
 from spectramac.compress.procedure import Procedure
 from spectramac.compress.quantize import activation_scale
+from spectramac.compress.torch_layers import DepthwiseConv2d
 from spectramac.compress.torch_stage import StageLinear, to_float
 from spectramac.compress.train import Position, TracedNetwork, fit
 from spectramac.compress.train_distillation import (
@@ -328,4 +329,5 @@ def _undecayed(model: nn.Module) -> list[nn.Parameter]:
     """All parameters but coefficients."""
     stages = [m for m in model.modules() if isinstance(m, StageLinear)]
     coefficients = {id(p) for stage in stages for p in (stage.spectrum, stage.values)}
+    coefficients |= {id(m.weight) for m in model.modules() if isinstance(m, DepthwiseConv2d)}
     return [p for p in model.parameters() if id(p) not in coefficients]

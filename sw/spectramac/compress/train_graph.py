@@ -9,6 +9,7 @@ the integers.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -17,14 +18,20 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from spectramac.compress.blocks import Floats
-from spectramac.compress.graph_codes import Coded, Form, RecordingCoder, kernel_4d
+from spectramac.compress.graph_codes import Coded, Form, RecordingCoder, check_forms, kernel_4d
 from spectramac.compress.graph_steps import Plan, plan_graph, window_of
 from spectramac.compress.lower_graph import keeps_scale, lower
 from spectramac.compress.post_training import Choice
 from spectramac.compress.procedure import Procedure
 from spectramac.compress.quantize import Codes, activation_scale
 from spectramac.compress.quantize_graph import NARROW, QuantizedGraph, arrange_input
-from spectramac.compress.techniques import PrunedConv, Pruning, StructuredConv, Thresholding
+from spectramac.compress.techniques import (
+    PrunedConv,
+    Pruning,
+    SpectralConv,
+    StructuredConv,
+    Thresholding,
+)
 from spectramac.compress.torch_graph import FloatGraph, GraphRunner
 from spectramac.compress.torch_layers import (
     DepthwiseConv2d,
@@ -55,10 +62,12 @@ def _choice(node: Conv | Dense, form: Form | None) -> Choice:
     form = form or Form()
     whole = PrunedConv() if isinstance(node, Conv) else Pruning()
     technique = form.technique or whole
-    if not isinstance(technique, Thresholding):
+    if not isinstance(technique, Thresholding) or isinstance(technique, SpectralConv):
         raise ValueError(
-            f"layer {node.name!r} must have a technique that only thresholds, not {technique.name!r}"
+            f"layer {node.name!r} must have a technique that only thresholds, and not in tiles, to be trained, "
+            f"not {technique.name!r}"
         )
+    form.quantization.check_runnable(technique.name)
     return Choice(technique, form.density, form.quantization)
 
 
@@ -76,10 +85,11 @@ class GraphStudent(ThresholdedNetwork):
     Raises
     ------
     ValueError
-        If a form's technique does more than threshold, or does not suit its layer.
+        If a form is for no layer, its technique does more than threshold, or does not suit the layer.
     """
 
     def __init__(self, plan: Plan, forms: Mapping[str, Form]) -> None:
+        check_forms(plan.graph, forms)
         self.nodes: list[str] = []
         layers: list[nn.Module] = []
         choices, depthwise = [], {}
@@ -89,6 +99,10 @@ class GraphStudent(ThresholdedNetwork):
                 continue
             form = forms.get(node.name)
             if isinstance(node, Conv) and node.is_depthwise:
+                if form is not None and form.technique is not None:
+                    raise ValueError(
+                        f"depthwise layer {node.name!r} must have no technique to be trained"
+                    )
                 window, bits = window_of(node), (form or Form()).quantization.bits
                 depthwise[node.name] = DepthwiseConv2d(
                     kernel_4d(node.weight), node.bias, bits, window.padding, window.stride
@@ -287,6 +301,24 @@ class TrainedGraph:
         return QuantizedGraph(network, plan, coder.found)
 
 
+def _check_data(graph: Graph, teacher: Graph, x: NDArray[Any], y: NDArray[np.int64]) -> None:
+    """Refuse inputs, labels and a teacher of other shapes."""
+    if x.shape[1:] != graph.input.shape or not len(x):
+        raise ValueError(f"x must have shape (samples, *{graph.input.shape}), not {x.shape}")
+    if y.shape != (len(x),):
+        raise ValueError(f"y must have shape ({len(x)},), not {y.shape}")
+    n_classes = prod(graph.output.shape)
+    if y.min() < 0 or y.max() >= n_classes:
+        raise ValueError(
+            f"y must be from 0 to {n_classes - 1}, not {int(y.min())} to {int(y.max())}"
+        )
+    own, other = ((g.input.shape, prod(g.output.shape)) for g in (graph, teacher))
+    if own != other:
+        raise ValueError(
+            f"the teacher must have inputs {own[0]} and {own[1]} outputs, not {other[0]} and {other[1]}"
+        )
+
+
 def train_graph(
     graph: Graph,
     forms: Mapping[str, Form],
@@ -333,12 +365,14 @@ def train_graph(
     UnsupportedModelError
         Naming every node that the engine does not run.
     ValueError
-        If a form does not suit its layer, or hidden activations are to be compared.
+        If a form does not suit its layer (:exc:`NotRunnableError`: the engine does not run its steps), hidden activations are to be compared, or shapes do not fit.
     """
     if procedure.features:
         raise ValueError(f"features must be 0 for a network graph, not {procedure.features!r}")
+    x, y = np.asarray(x), np.asarray(y, np.int64)
     plan = plan_graph(graph)
-    scale = activation_scale(np.asarray(x), "max") if input_scale is None else input_scale
+    _check_data(graph, teacher or graph, x, y)
+    scale = activation_scale(x, "max") if input_scale is None else input_scale
     generator = torch.Generator().manual_seed(seed)
     inputs = on_steps(to_float(x), scale)
     sample = inputs[torch.randperm(len(inputs), generator=generator)[:_SAMPLE]]
@@ -347,7 +381,7 @@ def train_graph(
         student,
         FloatGraph(plan if teacher is None else plan_graph(teacher)),
         inputs,
-        torch.tensor(np.asarray(y, np.int64)),
+        torch.tensor(y),
         sample,
         procedure,
         generator,
