@@ -365,7 +365,9 @@ def train_graph(
     UnsupportedModelError
         Naming every node that the engine does not run.
     ValueError
-        If a form does not suit its layer (:exc:`NotRunnableError`: the engine does not run its steps), hidden activations are to be compared, or shapes do not fit.
+        If a form does not suit its layer, hidden activations are to be compared, or shapes do not fit.
+    NotRunnableError
+        If the engine does not run the steps of a form.
     """
     if procedure.features:
         raise ValueError(f"features must be 0 for a network graph, not {procedure.features!r}")
