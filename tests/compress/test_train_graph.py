@@ -31,7 +31,8 @@ from spectramac.compress.techniques import (
     Tucker2Conv,
 )
 from spectramac.compress.torch_layers import DepthwiseConv2d
-from spectramac.compress.train_graph import GraphStudent, TrainedGraph, train_graph
+from spectramac.compress.train_graph import TrainedGraph, train_graph
+from spectramac.compress.train_graph_student import GraphStudent
 from spectramac.graph.evaluate import evaluate
 from spectramac.graph.graph import Graph, Tensor
 from spectramac.graph.nodes import Dense, Flatten
