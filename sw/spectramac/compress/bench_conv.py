@@ -8,7 +8,7 @@ import importlib
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from spectramac.compiler.graph_compile import compile_graph
 from spectramac.compress.bench import Bench
@@ -25,7 +25,9 @@ from spectramac.model.graph_network import run_graph
 from spectramac.model.map_node import Arithmetic
 from spectramac.spec.config import AcceleratorConfig, preset
 
-__all__ = ["ConvBench", "ConvBenchMethod", "with_maps"]
+__all__ = ["ConvBench", "ConvBenchMethod", "ConvolutionalBench", "with_maps"]
+
+N = TypeVar("N")
 
 _CALIBRATION = 256
 """Training inputs that channels are chosen by."""
@@ -56,7 +58,40 @@ class ConvBenchMethod:
 
 
 @dataclass(eq=False)
-class ConvBench(Bench[Any]):
+class ConvolutionalBench(Bench[N]):
+    """What benchmarks of convolutional networks have in common: the dense network."""
+
+    @property
+    def net(self) -> Architecture:
+        """Shape of the network."""
+        data = self.data
+        return Architecture(data.shape, data.convolutions, data.n_classes)
+
+    @property
+    def _floating(self) -> ModuleType:
+        """Needs PyTorch."""
+        return importlib.import_module("spectramac.compress.train_conv_dense")
+
+    def _dense(self, seed: int) -> list[DenseLayer]:
+        data = self.data
+        layers: list[DenseLayer] = self._floating.cached_dense_conv(
+            self.out / "dense",
+            self.net,
+            data.x_train,
+            data.y_train,
+            epochs=self.settings.teacher_epochs * self.passes,
+            seed=seed,
+        )
+        return layers
+
+    def _dense_accuracy(self, layers: list[DenseLayer]) -> float:
+        network = self._floating.dense_conv_network(layers, self.net)
+        outputs = self._floating.predict(network, self.data.x_test, self.net)
+        return accuracy(outputs, self.data.y_test)
+
+
+@dataclass(eq=False)
+class ConvBench(ConvolutionalBench[Any]):
     """The benchmark of one data set of images with a convolutional network."""
 
     @cached_property
@@ -73,44 +108,17 @@ class ConvBench(Bench[Any]):
     @property
     def about(self) -> dict[str, Any]:
         """See :attr:`Bench.about`."""
-        return {"architecture": self._net.name, "figures": _FIGURES}
-
-    @property
-    def _net(self) -> Architecture:
-        data = self.data
-        return Architecture(data.shape, data.convolutions, data.n_classes)
+        return {"architecture": self.net.name, "figures": _FIGURES}
 
     @property
     def _training(self) -> ModuleType:
         """Needs PyTorch."""
         return importlib.import_module("spectramac.compress.train_conv")
 
-    @property
-    def _floating(self) -> ModuleType:
-        """Needs PyTorch."""
-        return importlib.import_module("spectramac.compress.train_conv_dense")
-
-    def _dense(self, seed: int) -> list[DenseLayer]:
-        data = self.data
-        layers: list[DenseLayer] = self._floating.cached_dense_conv(
-            self.out / "dense",
-            self._net,
-            data.x_train,
-            data.y_train,
-            epochs=self.settings.teacher_epochs * self.passes,
-            seed=seed,
-        )
-        return layers
-
-    def _dense_accuracy(self, layers: list[DenseLayer]) -> float:
-        network = self._floating.dense_conv_network(layers, self._net)
-        outputs = self._floating.predict(network, self.data.x_test, self._net)
-        return accuracy(outputs, self.data.y_test)
-
     def _plan(self, method: str, density: float, seed: int) -> tuple[list[DenseLayer], Chain]:
         chosen, layers = self.methods[method], self.layers(seed)
         x = self.data.calibration[:_CALIBRATION]
-        inputs = self._floating.layer_inputs(layers, self._net, x)
+        inputs = self._floating.layer_inputs(layers, self.net, x)
         return layers, chosen.method.plan(layers, density, chosen.quantization, inputs)
 
     def _density_within(self, method: str, budget: int, seed: int) -> float:
@@ -118,7 +126,7 @@ class ConvBench(Bench[Any]):
 
     def _check(self, method: str, density: float, seed: int) -> None:
         _, (chain, choices) = self._plan(method, density, seed)
-        self._training.masks_cost(chain, self._net, choices, self.settings.config)
+        self._training.masks_cost(chain, self.net, choices, self.settings.config)
 
     def _train(
         self, method: str, density: float, seed: int, rate: float, budget: int | None = None
@@ -127,7 +135,7 @@ class ConvBench(Bench[Any]):
         procedure = Training(self.settings.epochs * self.passes, rate).procedure()
         return self._training.train_conv(
             chain,
-            self._net,
+            self.net,
             choices,
             self.data.x_train,
             self.data.y_train,

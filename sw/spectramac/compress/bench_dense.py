@@ -3,16 +3,17 @@
 """The benchmark of fully-connected networks: accuracies on the golden model, bytes of the compiled image."""
 
 import importlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from spectramac.compiler.compile import compile_network
-from spectramac.compress.bench import Bench
+from spectramac.compress.bench_integer import IntegerBench
 from spectramac.compress.bench_methods import BenchMethod, bench_methods
 from spectramac.compress.compare import float_accuracy
-from spectramac.compress.measure import Score, measure
+from spectramac.compress.measure import Evaluated, measure
 from spectramac.compress.methods import NeuronMethod
 from spectramac.compress.outline import (
     MIN_DENSITY,
@@ -33,7 +34,7 @@ __all__ = ["DenseBench"]
 
 
 @dataclass(eq=False)
-class DenseBench(Bench[Network]):
+class DenseBench(IntegerBench[Network]):
     """The benchmark of one data set with a fully-connected network."""
 
     @cached_property
@@ -105,37 +106,21 @@ class DenseBench(Bench[Network]):
             within=None if demand is None else within(demand, config),
         )
 
-    def validate(self, network: Network) -> Score:
-        """See :meth:`Bench.validate`."""
-        data, config = self.data, self.settings.config
-        return measure(network, data.x_validation, data.y_validation, config).score
-
-    def figures(self, network: Network, name: str) -> dict[str, Any]:
-        """See :meth:`Bench.figures`."""
-        data = self.data
-        found = measure(network, data.x_test, data.y_test, self.settings.config)
-        (self.out / "networks").mkdir(parents=True, exist_ok=True)
-        save_network(network, self.out / "networks" / f"{name}.npz")
-        return {
-            "accuracy": found.accuracy,
-            "bytes": found.size.stored_bytes,
-            "multiplications": found.multiplications,
-            "cycles": found.size.cycles,
-            "network": f"{name}.npz",
-        }
-
-    # What the mix asks for.
+    def measured(self, network: Network, part: Literal["validation", "test"]) -> Evaluated:
+        """See :meth:`IntegerBench.measured`."""
+        x, y = self.data.part(part)
+        return measure(network, x, y, self.settings.config)
 
     def save(self, network: Network, path: Path) -> None:
-        """Write a network."""
+        """See :meth:`IntegerBench.save`."""
         save_network(network, path)
 
     def load(self, path: Path) -> Network:
-        """Read it again."""
+        """See :meth:`IntegerBench.load`."""
         return load_network(path)
 
     def problem(self, budget: int, seed: int) -> Problem:
-        """What is searched within a budget of bytes."""
+        """See :meth:`IntegerBench.problem`."""
         data, settings = self.data, self.settings
         return Problem(
             layers=self.layers(seed),
@@ -152,13 +137,13 @@ class DenseBench(Bench[Network]):
     def parameters(
         self, method: str, density: float, problem: Problem, seed: int
     ) -> dict[str, Any] | None:
-        """Of the trial that is a single technique, but for its rate; None if the search has no such trial."""
+        """See :meth:`IntegerBench.parameters`."""
         _, _, choices = self.plan(method, density, seed)
         removes = isinstance(self.methods[method].method, NeuronMethod)
         return problem.space.parameters_of(choices, density if removes else 1.0)
 
-    def plan_of(self, params: dict[str, Any], choices: list[Choice]) -> list[str]:
-        """A mix in words, a line for each layer."""
+    def plan_of(self, params: dict[str, Any], choices: Sequence[Choice]) -> list[str]:
+        """See :meth:`IntegerBench.plan_of`."""
         neurons = params["neurons"]
         lines = [f"{100 * neurons:.0f} % of the hidden neurons"] if neurons < 1 else []
         return lines + [choice.text for choice in choices]

@@ -4,31 +4,30 @@
 the compiled image, cycles predicted for two samples of the test part.
 """
 
-import importlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from spectramac.compiler.graph_compile import compile_graph
-from spectramac.compress.bench import Bench
-from spectramac.compress.bench_conv import with_maps
+from spectramac.compress.bench_conv import ConvolutionalBench, with_maps
+from spectramac.compress.bench_integer import IntegerBench
 from spectramac.compress.bench_methods import BITS
-from spectramac.compress.conv_chain import Architecture, chain_graph
+from spectramac.compress.conv_chain import chain_graph
 from spectramac.compress.graph_codes import Form
 from spectramac.compress.graph_making import GraphMaker, calibration_of
 from spectramac.compress.graph_measure import measure_graph
 from spectramac.compress.graph_methods import FilterMethod, GraphPlan, graph_methods
 from spectramac.compress.graph_steps import plan_graph
-from spectramac.compress.measure import Evaluated, Score
+from spectramac.compress.measure import Evaluated
 from spectramac.compress.outline import MIN_DENSITY, bisected
-from spectramac.compress.post_training import Choice, DenseLayer
+from spectramac.compress.post_training import Choice
 from spectramac.compress.quantize_graph import QuantizedGraph
 from spectramac.compress.search_demand import Demand
 from spectramac.compress.search_graph import GraphProblem
 from spectramac.compress.training import Training
 from spectramac.graph.graph import Graph
-from spectramac.model.batch import accuracy
 from spectramac.model.graph_file import load_graph, save_graph
 from spectramac.model.graph_network import GraphNetwork
 from spectramac.spec.config import AcceleratorConfig
@@ -52,7 +51,7 @@ class GraphBenchMethod:
 
 
 @dataclass(eq=False)
-class GraphBench(Bench[GraphNetwork]):
+class GraphBench(IntegerBench[GraphNetwork], ConvolutionalBench[GraphNetwork]):
     """The benchmark of one data set of images with a convolutional network."""
 
     _graphs: dict[int, Graph] = field(default_factory=dict, init=False)
@@ -75,35 +74,12 @@ class GraphBench(Bench[GraphNetwork]):
     @property
     def about(self) -> dict[str, Any]:
         """See :attr:`Bench.about`."""
-        return {"architecture": self._net.name, "figures": _FIGURES}
-
-    @property
-    def _net(self) -> Architecture:
-        data = self.data
-        return Architecture(data.shape, data.convolutions, data.n_classes)
-
-    def _dense(self, seed: int) -> list[DenseLayer]:
-        data = self.data
-        module = importlib.import_module("spectramac.compress.train_conv_dense")
-        layers: list[DenseLayer] = module.cached_dense_conv(
-            self.out / "dense",
-            self._net,
-            data.x_train,
-            data.y_train,
-            epochs=self.settings.teacher_epochs * self.passes,
-            seed=seed,
-        )
-        return layers
-
-    def _dense_accuracy(self, layers: list[DenseLayer]) -> float:
-        module = importlib.import_module("spectramac.compress.train_conv_dense")
-        network = module.dense_conv_network(layers, self._net)
-        return accuracy(module.predict(network, self.data.x_test, self._net), self.data.y_test)
+        return {"architecture": self.net.name, "figures": _FIGURES}
 
     def graph(self, seed: int) -> Graph:
         """The network that is compressed."""
         if seed not in self._graphs:
-            self._graphs[seed] = chain_graph(self.layers(seed), self._net, self.data.name)
+            self._graphs[seed] = chain_graph(self.layers(seed), self.net, self.data.name)
         return self._graphs[seed]
 
     def _maker(self, seed: int, rate: float) -> GraphMaker:
@@ -161,41 +137,21 @@ class GraphBench(Bench[GraphNetwork]):
         graph, forms = self._plan(method, density, seed)
         return self._maker(seed, rate).make(graph, forms, max_bytes=budget).network
 
-    def _measured(self, network: GraphNetwork, part: str) -> Evaluated:
-        """On the samples of ``x_PART``."""
+    def measured(self, network: GraphNetwork, part: Literal["validation", "test"]) -> Evaluated:
+        """See :meth:`IntegerBench.measured`."""
         made = QuantizedGraph(network, plan_graph(self.graph(0)), {})
-        x, labels = (getattr(self.data, f"{name}_{part}") for name in "xy")
-        return measure_graph(made, x, labels, self.config)
-
-    def validate(self, network: GraphNetwork) -> Score:
-        """See :meth:`Bench.validate`."""
-        return self._measured(network, "validation").score
-
-    def figures(self, network: GraphNetwork, name: str) -> dict[str, Any]:
-        """See :meth:`Bench.figures`."""
-        found = self._measured(network, "test")
-        (self.out / "networks").mkdir(parents=True, exist_ok=True)
-        self.save(network, self.out / "networks" / f"{name}.npz")
-        return {
-            "accuracy": found.accuracy,
-            "bytes": found.size.stored_bytes,
-            "multiplications": found.multiplications,
-            "cycles": found.size.cycles,
-            "network": f"{name}.npz",
-        }
-
-    # What the mix asks for.
+        return measure_graph(made, *self.data.part(part), self.config)
 
     def save(self, network: GraphNetwork, path: Path) -> None:
-        """Write a network."""
+        """See :meth:`IntegerBench.save`."""
         save_graph(network, path)
 
     def load(self, path: Path) -> GraphNetwork:
-        """Read it again."""
+        """See :meth:`IntegerBench.load`."""
         return load_graph(path)
 
     def problem(self, budget: int, seed: int) -> GraphProblem:
-        """What is searched within a budget of bytes."""
+        """See :meth:`IntegerBench.problem`."""
         if self.folds(seed):
             raise ValueError(
                 "the mix of convolutional networks must have a validation part, not folds"
@@ -215,13 +171,13 @@ class GraphBench(Bench[GraphNetwork]):
     def parameters(
         self, method: str, density: float, problem: GraphProblem, seed: int
     ) -> dict[str, Any] | None:
-        """Of the trial that is a single technique, but for its rate; None if the search has no such trial."""
+        """See :meth:`IntegerBench.parameters`."""
         chosen = self.methods[method]
         part = density**0.5 if isinstance(chosen.method, FilterMethod) else 1.0
         return problem.space.parameters_of(problem.layers, chosen.method, chosen.bits, part)
 
-    def plan_of(self, params: dict[str, Any], choices: list[Choice]) -> list[str]:
-        """A mix in words."""
+    def plan_of(self, params: dict[str, Any], choices: Sequence[Choice]) -> list[str]:
+        """See :meth:`IntegerBench.plan_of`."""
         part = params["filters"]
         lines = [f"{100 * part:.0f} % of the filters"] if part < 1 else []
         return lines + [choice.text for choice in choices]

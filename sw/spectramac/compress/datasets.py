@@ -24,6 +24,7 @@ import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,6 +120,12 @@ class DataSet(TrainingData):
     def sizes(self) -> tuple[int, ...]:
         """Of all layers of that network: inputs, hidden, classes."""
         return (self.n_in, *self.hidden, self.n_classes)
+
+    def part(self, name: Literal["validation", "test"]) -> tuple[Floats, Labels]:
+        """Inputs and labels of what chooses, or of what reports."""
+        if name == "test":
+            return self.x_test, self.y_test
+        return self.x_validation, self.y_validation
 
     def merged(self, validation: str) -> "DataSet":
         """The same without a validation part: its samples train. ``validation`` says what is chosen on instead."""

@@ -23,8 +23,7 @@ from optuna.study import Study
 from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
 
 from spectramac.compress.bench_budgets import MIX
-from spectramac.compress.bench_dense import DenseBench
-from spectramac.compress.bench_graph import GraphBench
+from spectramac.compress.bench_integer import IntegerBench
 from spectramac.compress.bench_results import Target
 from spectramac.compress.measure import Score
 from spectramac.compress.search import open_study, work
@@ -41,14 +40,14 @@ class Mix:
 
     Parameters
     ----------
-    bench : DenseBench or GraphBench
+    bench : IntegerBench
     trials : int
         Of each budget, besides the single techniques.
     finalists : int
         So many of all trials, the best ones, single techniques among them, are trained with all seeds.
     """
 
-    bench: DenseBench | GraphBench
+    bench: IntegerBench[Any]
     trials: int
     finalists: int = 3
 
@@ -110,8 +109,7 @@ class Mix:
 
     def _trained(self, budget: int, trial: FrozenTrial, seeds: Sequence[int]) -> list[Row]:
         """Rows of a trial with all seeds; networks and validation are kept."""
-        bench: Any = self.bench
-        rows = []
+        bench, rows = self.bench, []
         for seed in seeds:
             key = {"dataset": bench.data.name, "budget": budget, "trial": trial.number}
             row = bench.results.find("finalists", **key, seed=seed)
@@ -148,7 +146,7 @@ class Mix:
         return [same for same in rows.values() if {r["seed"] for r in same} >= set(seeds)]
 
     def _add(self, key: dict[str, Any], row: Row) -> None:
-        bench: Any = self.bench
+        bench = self.bench
         if "method" in row:
             added = {**row, "method": MIX, "plan": [f"{row['method']} alone"]}
         else:

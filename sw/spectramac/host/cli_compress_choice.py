@@ -4,7 +4,7 @@
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from spectramac.host import cli_report
@@ -127,14 +127,7 @@ def trained(options: ReportOptions, config: AcceleratorConfig, layers: Sequence[
         orders=_orders(first, methods, layers, seen),
         selection=data.selection,
         test=data.test,
-        training={
-            "epochs": options.epochs,
-            "passes": training.epochs,
-            "rate": training.rate,
-            "procedure": asdict(training.procedure()),
-            "adjust": options.adjust,
-            "n_samples": len(data.x_train),
-        },
+        training=options.training_figures(training, len(data.x_train)),
     )
 
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """``spectramac compress --data`` of a network graph: of an ONNX model that is no chain of dense layers."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from math import prod
 from pathlib import Path
@@ -99,14 +99,7 @@ def graph_report(
         data, test = split.selection, split.test
         recipe = options.training(len(split.x_train))
         training = recipe, split
-        figures_of_training = {
-            "epochs": options.epochs,
-            "passes": recipe.epochs,
-            "rate": recipe.rate,
-            "procedure": asdict(recipe.procedure()),
-            "adjust": options.adjust,
-            "n_samples": len(split.x_train),
-        }
+        figures_of_training = options.training_figures(recipe, len(split.x_train))
     else:
         data = load_labelled(options.data, *sizes, seed=options.seed, shape=graph.input.shape)
     data = replace(data, calibration=data.calibration[:CALIBRATION])

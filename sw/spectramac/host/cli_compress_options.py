@@ -3,7 +3,7 @@
 """What ``spectramac compress`` is asked for: which options go together, and the command that asks for it again."""
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -117,6 +117,17 @@ class ReportOptions:
         from spectramac.compress.training import Training, passes
 
         return Training(self.epochs * passes(n_samples), self.rate)
+
+    def training_figures(self, training: Any, n_samples: int) -> dict[str, Any]:
+        """How candidates are trained on so many samples, as JSON values."""
+        return {
+            "epochs": self.epochs,
+            "passes": training.epochs,
+            "rate": training.rate,
+            "procedure": asdict(training.procedure()),
+            "adjust": self.adjust,
+            "n_samples": n_samples,
+        }
 
     def command(self, config: AcceleratorConfig) -> str:
         """That does the same again."""
