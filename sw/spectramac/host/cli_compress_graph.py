@@ -68,40 +68,36 @@ def check_maps(config: AcceleratorConfig, model: str) -> None:
         )
 
 
-def graph_report(
-    options: ReportOptions, config: AcceleratorConfig, graph: Any, given: dict[str, Any]
-) -> Finished:
-    """Compare, choose, and run the chosen network.
+def _compared(options: ReportOptions, config: AcceleratorConfig, graph: Any) -> tuple[Any, Any]:
+    """The :class:`~spectramac.compress.report.Outcome`, and the best
+    :class:`~spectramac.compress.graph_compare.Attempt`.
 
     Raises
     ------
     NoCandidateError
-        If none meets the demand.
-    MismatchError
-        If the accelerator's golden model gives other outputs than the network, or flags an overflow.
+        If no candidate meets the demand.
     """
     from spectramac.compress.candidates import Comparison
     from spectramac.compress.graph_compare import GraphComparison
     from spectramac.compress.graph_making import CALIBRATION
-    from spectramac.compress.graph_measure import graph_accuracy
-    from spectramac.compress.graph_report import graph_before, graph_spectra, node_rows
+    from spectramac.compress.graph_report import graph_spectra
     from spectramac.compress.labelled import load_labelled
-    from spectramac.compress.report import Outcome, report_figures
+    from spectramac.compress.report import Outcome
     from spectramac.compress.split import load_split
-    from spectramac.model.graph_file import save_graph
 
-    _check(options, config)
-    n_classes = prod(graph.output.shape)
-    sizes: Any = (prod(graph.input.shape), n_classes)
-    test, training, figures_of_training = None, None, None
+    shapes: dict[str, Any] = {
+        "n_in": prod(graph.input.shape),
+        "n_classes": prod(graph.output.shape),
+        "shape": graph.input.shape,
+    }
+    test, training, figures = None, None, None
     if options.train:
-        split = load_split(options.data, *sizes, seed=options.seed, shape=graph.input.shape)
+        split = load_split(options.data, seed=options.seed, **shapes)
         data, test = split.selection, split.test
         recipe = options.training(len(split.x_train))
-        training = recipe, split
-        figures_of_training = options.training_figures(recipe, len(split.x_train))
+        training, figures = (recipe, split), options.training_figures(recipe, len(split.x_train))
     else:
-        data = load_labelled(options.data, *sizes, seed=options.seed, shape=graph.input.shape)
+        data = load_labelled(options.data, seed=options.seed, **shapes)
     data = replace(data, calibration=data.calibration[:CALIBRATION])
     plans = GraphComparison(
         graph=graph,
@@ -114,6 +110,11 @@ def graph_report(
         seed=options.seed,
     )
     choosing = Choosing(options.demand, Comparison((), plans.float_accuracy))
+    if figures is not None:
+        cli_report.note(
+            f"training {len(plans.used_methods) * len(options.densities)} candidates, each in {figures['passes']} "
+            f"passes over {figures['n_samples']} samples"
+        )
     with cli_report.progress("training" if options.train else "comparing") as progress:
         choosing.take(plans.candidates(progress))
     first = choosing.comparison.candidates[choosing.comparison.choose(options.demand)]
@@ -128,27 +129,50 @@ def graph_report(
         orders=[],
         selection=data,
         test=test,
-        training=figures_of_training,
+        training=figures,
     )
-    shape = (-1, *graph.input.shape)
+    return outcome, best
+
+
+def graph_report(
+    options: ReportOptions, config: AcceleratorConfig, graph: Any, given: dict[str, Any]
+) -> Finished:
+    """Compare, choose, and run the chosen network.
+
+    Raises
+    ------
+    NoCandidateError
+        If none meets the demand.
+    MismatchError
+        If the accelerator's golden model gives other outputs than the network, or flags an overflow.
+    """
+    from spectramac.compress.graph_measure import graph_accuracy
+    from spectramac.compress.graph_report import graph_before, node_rows
+    from spectramac.compress.report import report_figures
+    from spectramac.model.graph_file import save_graph
+
+    _check(options, config)
+    outcome, best = _compared(options, config, graph)
+    found, made, x = best.candidate, best.made, outcome.selection.x
     meta = {
-        "method": best.candidate.method,
-        "density": best.candidate.density,
-        "selection_accuracy": best.candidate.accuracy,
+        "method": found.method,
+        "density": found.density,
+        "selection_accuracy": found.accuracy,
     }
-    network = replace(best.made.network, meta=meta)
-    run = _run_on_device(best.made, config, data.x[:_RUN].reshape(shape))
-    run["accuracy"] = best.candidate.accuracy
-    if test is not None:
-        run["test_accuracy"] = graph_accuracy(best.made, test.x, test.labels, config)
+    network = replace(made.network, meta=meta)
+    shape = (-1, *graph.input.shape)
+    run = _run_on_device(made, config, x[:_RUN].reshape(shape)) | {"accuracy": found.accuracy}
+    if outcome.test is not None:
+        test = outcome.test
+        run["test_accuracy"] = graph_accuracy(made, test.x, test.labels, config)
     figures = report_figures(
         outcome,
         options.demand.text,
-        graph_before(outcome, graph, best.made),
-        node_rows(best.made, best.forms, config, data.x[:2].reshape(shape)),
+        graph_before(outcome, graph, made),
+        node_rows(made, best.forms, config, x[:2].reshape(shape)),
         config,
         given,
-        n_classes=n_classes,
+        n_classes=prod(graph.output.shape),
         network=network,
         run=run,
     )
