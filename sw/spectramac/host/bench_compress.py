@@ -21,6 +21,7 @@ __all__ = ["main"]
 _PLAIN = (
     "prune-value-int8", "low-rank-int8", "circulant-8-int8", "neurons-l2-int8",
     "prune-conv-value-int8", "channelwise-conv-int8", "circulant-conv-8-int8", "channels-l2-int8",
+    "filters-l2-int8",
 )  # fmt: skip
 """Methods with 8 bits that are tried by default, besides all with 4."""
 
