@@ -87,7 +87,8 @@ def test_all_filters_are_the_same_graph(name: str) -> None:
         assert a.name == b.name
         for key, value in a.parameters.items():
             np.testing.assert_array_equal(b.parameters[key], value)
-    np.testing.assert_array_equal(evaluate(same, OTHERS), evaluate(graph, OTHERS))
+    # Other strides in memory, other orders of sums.
+    np.testing.assert_allclose(evaluate(same, OTHERS), evaluate(graph, OTHERS), rtol=1e-12)
 
 
 @pytest.mark.parametrize("name", FOLLOWERS)
