@@ -63,7 +63,7 @@ def test_the_summary(dense: Path) -> None:
     result = spectramac("import", dense)
     assert result.exit_code == 0, result.output
     assert not result.stderr
-    for text in ("dense.onnx", "first", "second", "ReLU", "spectramac compress", "1×8×8"):
+    for text in ("dense.onnx", "first", "second", "ReLU", "`compress` and `search`", "1×8×8"):
         assert text in result.stdout
     parameters = 64 * 16 + 16 + 16 * 10 + 10
     stored = 64 * 16 + 16 * 10 + 2 * (16 + 10)
