@@ -68,6 +68,19 @@ def test_layers_choose_from_what_differs() -> None:
     assert [m.name for m in trained_space.methods()] == [n for n in every if n != "spectral-tiles"]
 
 
+def test_a_start_is_one_technique_for_all_layers() -> None:
+    """Also where a layer has it by the name of another."""
+    given = problem(Demand(max_loss=100))
+    methods = given.space.methods()
+    points = given.starting_points()
+    for number, method in enumerate(methods):
+        choices = given.asked(FixedTrial(points[2 * number]))
+        bits = choices[0].quantization.bits
+        same = next(m for m in given.space.methods(bits) if m.name == method.name)
+        assert [c.technique for c in choices] == [same.technique(node) for node in given.layers]
+    assert [p["filters"] for p in points] == [1.0] * (2 * len(methods) + 2) + [0.5] * 2
+
+
 @pytest.mark.parametrize(
     ("kind", "demand"),
     [

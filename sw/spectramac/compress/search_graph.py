@@ -99,28 +99,34 @@ class GraphSpace:
             choices.append(Choice(method.technique(node), density, Quantization(bits, steps)))
         return choices
 
+    def _point(
+        self, layers: Sequence[Conv | Dense], kind: str, bits: int, part: float, density: float
+    ) -> dict[str, Any]:
+        """Parameters that compress all layers by one method, and keep a part of the filters.
+
+        A layer has only one name for what several methods do with it, that of the first.
+        """
+        methods = self.methods()
+        own = next(method for method in methods if method.name == kind)
+        found: dict[str, Any] = {"filters": part}
+        for i, node in enumerate(layers):
+            technique = own.technique(node)
+            name = next(m.name for m in methods if m.technique(node) == technique)
+            found |= {f"{i}.technique": name, f"{i}.bits": bits, f"{i}.density": density}
+        return found
+
     def parameters_of(
         self, layers: Sequence[Conv | Dense], method: GraphPlan, bits: int, part: float
     ) -> dict[str, Any] | None:
-        """Parameters of a trial that compresses all layers by one method, and keeps a part of the filters, but for a
-        common factor of densities; None if none does.
+        """Parameters of a trial that compresses all layers by one method, or keeps a part of the filters and all
+        coefficients of what stays, but for a common factor of densities; None if none does.
         """
-        found: dict[str, Any] = {"filters": part}
-        for i, node in enumerate(layers):
-            names, density = self.names(node), 1.0
-            name: str | None = names[
-                0
-            ]  # of removed filters: the first technique with all coefficients
-            if isinstance(method, GraphMethod):
-                # Techniques of one name differ with the bits.
-                same = [m for m in self.methods() if m.name == method.name]
-                wanted = same[0].technique(node) if same else None
-                alike = (m.name for m in self.methods() if m.technique(node) == wanted)
-                name, density = next(alike, None), START
-            if name is None:
-                return None
-            found |= {f"{i}.technique": name, f"{i}.bits": bits, f"{i}.density": density}
-        return found
+        kinds = [known.name for known in self.methods()]
+        if not isinstance(method, GraphMethod):
+            return self._point(layers, kinds[0], bits, part, 1.0)
+        if method.name not in kinds:
+            return None
+        return self._point(layers, method.name, bits, part, START)
 
     def starting_points(self, layers: Sequence[Conv | Dense]) -> list[dict[str, Any]]:
         """Parameters of one technique for all layers, for each, so that a search never ends below any of them; then of
@@ -128,21 +134,13 @@ class GraphSpace:
         """
         bits = [self.min_bits, 8] if self.is_trained else [max(6, self.min_bits), 8]
         names = [method.name for method in self.methods()]
-        kinds = [
-            *((name, 1.0, START) for name in names),
-            (names[0], 1.0, 1.0),
-            (names[0], 0.5, 1.0),
+        starts = [(name, 1.0, START) for name in names]
+        starts += [(names[0], part, 1.0) for part in (1.0, 0.5)]
+        return [
+            self._point(layers, kind, n, part, density)
+            for kind, part, density in starts
+            for n in dict.fromkeys(bits)
         ]
-        points = []
-        for kind, part, density in kinds:
-            for n in dict.fromkeys(bits):
-                point: dict[str, Any] = {"filters": part}
-                for i, node in enumerate(layers):
-                    own = self.names(node)
-                    technique = kind if kind in own else own[0]
-                    point |= {f"{i}.technique": technique, f"{i}.bits": n, f"{i}.density": density}
-                points.append(point)
-        return points
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
