@@ -35,6 +35,7 @@ from spectramac.graph.nodes import (
     Softmax,
     Transpose,
 )
+from spectramac.model.depthwise import DepthwiseConvolution
 
 
 @pytest.fixture(autouse=True)
@@ -293,7 +294,9 @@ def test_depthwise_integers(name: str, bits: int) -> None:
     network = quantize_graph(
         graph, x, forms={"c": Form(quantization=Quantization(bits, "row"))}
     ).network
-    np.testing.assert_array_equal(network.nodes[0].coefficients, codes.codes[:n_out])  # type: ignore[attr-defined]
+    (node,) = network.nodes
+    assert isinstance(node, DepthwiseConvolution)
+    np.testing.assert_array_equal(node.coefficients, codes.codes[:n_out])
 
 
 def test_depthwise_training() -> None:

@@ -4,6 +4,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,12 @@ from typer.testing import CliRunner, Result
 
 from spectramac.compiler.compile import compile_network
 from spectramac.compiler.graph_compile import compile_graph
-from spectramac.compress.datasets import load_training
+from spectramac.compress.datasets import TrainingData, load_training
 from spectramac.compress.graph_methods import compressible
-from spectramac.host import cli_search
+from spectramac.compress.search_demand import Demand
+from spectramac.compress.search_problem import Problem
+from spectramac.compress.search_space import Space
+from spectramac.host import cli_search, cli_search_report
 from spectramac.host.cli_search import parse_widths
 from spectramac.model.batch import accuracy, quantize_input
 from spectramac.model.graph_file import load_graph
@@ -118,6 +122,26 @@ def test_what_is_for_chains_is_refused_for_graphs(
     assert result.exit_code == 1
     assert message in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_a_trial_with_other_widths_may_have_another_number_of_layers() -> None:
+    data = TrainingData(
+        x_train=np.ones((2, 32)), y_train=np.zeros(2, int), n_classes=4,
+        x_validation=np.ones((2, 32)), y_validation=np.zeros(2, int),
+    )  # fmt: skip
+    space = Space(preset("small"), widths=((12, 8),))
+    problem = Problem(layers=trained(), data=data, space=space, demand=Demand(max_bytes=600))
+    chosen = {"techniques": ["a", "b", "c"], "densities": [0.5] * 3, "bits": [8] * 3}
+    trial = SimpleNamespace(number=0, params={}, user_attrs=chosen | {"steps": ["row"] * 3})
+    found = SimpleNamespace(
+        accuracy=50.0, size=SimpleNamespace(stored_bytes=1, cycles=1.0), multiplications=1
+    )
+    study = SimpleNamespace(get_trials=lambda deepcopy: [])
+    result = SimpleNamespace(trial=trial, found=found, study=study)
+    figures = cli_search_report.figures_of("", problem, result)
+    assert len(problem.layers) == 2
+    assert figures["chosen"]["layers"] == ["fc1", "fc2", "fc3"]
+    assert cli_search_report.tables_of(figures)[1].row_count == 3
 
 
 def test_nothing_that_meets_the_demand_is_status_1_and_writes_nothing(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from spectramac.compress.compare_trained import ADJUSTED, Progress
 from spectramac.compress.datasets import TrainingData
 from spectramac.compress.graph_codes import Form
 from spectramac.compress.graph_making import GraphMaker, calibration_of
-from spectramac.compress.graph_measure import graph_float_accuracy, measure_graph
+from spectramac.compress.graph_measure import graph_accuracy, graph_float_accuracy, graph_size
 from spectramac.compress.graph_methods import GraphPlan, Steps, graph_methods
 from spectramac.compress.labelled import LabelledData
 from spectramac.compress.quantize_graph import QuantizedGraph
@@ -125,7 +125,8 @@ class GraphComparison:
             steps: Steps = "row" if self.training is None else "layer"
             graph, forms = method.plan(self.graph, density, self.bits, maker.calibration, steps)
             made = maker.make(graph, forms, progress=progress)
-            found = measure_graph(made, self.data.x, self.data.labels, self.config)
+            size = graph_size(made, self.data.x, self.config)
+            accuracy = graph_accuracy(made, self.data.x, self.data.labels, self.config)
         except ValueError as error:  # what cannot be encoded, or does not fit
             return Attempt(Candidate(name, density, refusal=str(error)))
         finally:
@@ -136,11 +137,11 @@ class GraphComparison:
             name,
             density,
             made.network,
-            found.accuracy,
-            found.size.stored_bytes,
+            accuracy,
+            size.stored_bytes,
             products,
             transforms,
-            found.size.cycles,
+            size.cycles,
         )
         return Attempt(candidate, graph, forms, made)
 

@@ -134,9 +134,10 @@ class GraphMaker:
         def fits(student: Any) -> bool:
             outline = skeleton_graph(untrained.network, student.skeletons())
             try:
-                return compile_graph(outline, self.config).stored_bytes <= (max_bytes or 0)
+                n_bytes = compile_graph(outline, self.config).stored_bytes
             except ValueError:
                 return False
+            return max_bytes is None or n_bytes <= max_bytes
 
         training, data = self.training
         module = importlib.import_module("spectramac.compress.train_graph")

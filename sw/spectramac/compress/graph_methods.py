@@ -16,6 +16,7 @@ from spectramac.compress.conv_methods import own_density
 from spectramac.compress.graph_channels import remove_filters
 from spectramac.compress.graph_codes import Form, kernel_4d
 from spectramac.compress.lanes import reach_of_bits
+from spectramac.compress.post_training import Choice
 from spectramac.compress.techniques import (
     BlockCirculant,
     CirculantConv,
@@ -38,6 +39,7 @@ __all__ = [
     "GraphPlan",
     "Steps",
     "compressible",
+    "form_of",
     "graph_methods",
 ]
 
@@ -61,6 +63,13 @@ def compressible(graph: Graph) -> list[Conv | Dense]:
     total = sum(node.weight.size for node in layers)
     least = total * min(_SMALL, _BELOW_MEAN / max(1, len(layers)))
     return [node for node in layers if node.weight.size >= least]
+
+
+def form_of(node: Conv | Dense, choice: Choice) -> Form:
+    """The form of a layer; the density of the choice is the part of the values of the dense weights that is kept."""
+    weights = kernel_4d(node.weight) if isinstance(node, Conv) else node.weight
+    kept = own_density(choice.technique, weights, choice.density)
+    return Form(choice.technique, kept, choice.quantization)
 
 
 class GraphPlan(Protocol):
@@ -116,10 +125,8 @@ class GraphMethod:
         """See :meth:`GraphPlan.plan`."""
         found = {}
         for node in compressible(graph):
-            technique = self.technique(node)
-            weights = kernel_4d(node.weight) if isinstance(node, Conv) else node.weight
-            kept = own_density(technique, weights, density)
-            found[node.name] = Form(technique, kept, Quantization(bits, steps))
+            choice = Choice(self.technique(node), density, Quantization(bits, steps))
+            found[node.name] = form_of(node, choice)
         return graph, found
 
 

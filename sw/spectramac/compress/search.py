@@ -62,9 +62,8 @@ class Problem(Protocol):
     def reference(self) -> float:
         """Validation accuracy of the network before compression, in percent."""
 
-    @property
-    def layer_names(self) -> list[str]:
-        """Of the layers that something is chosen for, in order."""
+    def layer_names(self, n_layers: int) -> list[str]:
+        """Of the layers that a trial chooses for, in order, if they are so many."""
 
     def identity(self) -> dict[str, Any]:
         """What must be the same for all processes of a study, as JSON values."""

@@ -18,10 +18,9 @@ import numpy as np
 
 from spectramac.compiler.graph_compile import compile_graph
 from spectramac.compress.blocks import Floats
-from spectramac.compress.conv_methods import own_density
 from spectramac.compress.datasets import TrainingData
 from spectramac.compress.graph_channels import remove_filters
-from spectramac.compress.graph_codes import Form, kernel_4d
+from spectramac.compress.graph_codes import Form
 from spectramac.compress.graph_making import GraphMaker, calibration_of
 from spectramac.compress.graph_measure import graph_float_accuracy, graph_size, measure_graph
 from spectramac.compress.graph_methods import (
@@ -29,13 +28,13 @@ from spectramac.compress.graph_methods import (
     GraphPlan,
     Steps,
     compressible,
+    form_of,
     graph_methods,
 )
 from spectramac.compress.measure import Evaluated, Size
-from spectramac.compress.outline import MIN_DENSITY, bisected
 from spectramac.compress.post_training import Choice
 from spectramac.compress.search_demand import Demand
-from spectramac.compress.search_space import MIN_RELATIVE, START, Trial
+from spectramac.compress.search_space import MIN_RELATIVE, START, Trial, spend_by
 from spectramac.compress.techniques import Quantization
 from spectramac.compress.training import Training
 from spectramac.graph.graph import Graph
@@ -227,9 +226,8 @@ class GraphProblem:
             "seed": self.seed,
         }
 
-    @property
-    def layer_names(self) -> list[str]:
-        """Of the nodes of :attr:`layers`."""
+    def layer_names(self, n_layers: int) -> list[str]:
+        """Of the nodes of :attr:`layers`, which all trials choose for."""
         return [node.name for node in self.layers]
 
     def starting_points(self) -> list[dict[str, Any]]:
@@ -264,49 +262,28 @@ class GraphProblem:
             graph = remove_filters(graph, part, self.maker.calibration)
         return graph, self._spent(graph, choices) if self.demand.is_budget else choices
 
-    def forms(
-        self, graph: Graph, choices: Sequence[Choice], factor: float = 1.0
-    ) -> dict[str, Form]:
-        """By the name of the node; all densities multiplied."""
+    def forms(self, graph: Graph, choices: Sequence[Choice]) -> dict[str, Form]:
+        """By the name of the node."""
         nodes = {node.name: node for node in graph.nodes}
         found = {}
         for layer, choice in zip(self.layers, choices, strict=True):
             node = nodes[layer.name]
             assert isinstance(node, Conv | Dense)
-            weights = kernel_4d(node.weight) if isinstance(node, Conv) else node.weight
-            density = float(np.clip(choice.density * factor, MIN_DENSITY, 1))
-            kept = own_density(choice.technique, weights, density)
-            found[node.name] = Form(choice.technique, kept, choice.quantization)
+            found[node.name] = form_of(node, choice)
         return found
 
     def _spent(self, graph: Graph, choices: Sequence[Choice]) -> list[Choice]:
         """The same choices, all densities multiplied so that a budget is just used up."""
 
-        def excess(factor: float) -> float:
-            made = self.maker.outlined(graph, self.forms(graph, choices, factor))
+        def excess(scaled: Sequence[Choice]) -> float:
+            made = self.maker.outlined(graph, self.forms(graph, scaled))
             if self.demand.max_bytes is None:
                 size = graph_size(made, self.data.x_validation, self.config)
             else:
                 size = Size(compile_graph(made.network, self.config).stored_bytes, np.inf)
             return self.demand.excess(size, 0.0, 0.0)
 
-        def fits(factor: float) -> bool:
-            try:
-                return excess(factor) <= 0
-            except ValueError:
-                return False
-
-        low = MIN_DENSITY / max(c.density for c in choices)
-        least = excess(low)
-        if least > 0:
-            raise ValueError(
-                f"even the smallest densities exceed the budget by {100 * least:.0f} %"
-            )
-        factor = bisected(fits, low, 1 / min(c.density for c in choices), _BISECTIONS)
-        return [
-            Choice(c.technique, float(np.clip(c.density * factor, MIN_DENSITY, 1)), c.quantization)
-            for c in choices
-        ]
+        return spend_by(choices, excess, _BISECTIONS)
 
     def evaluate(self, trial: Trial) -> tuple[Evaluated, list[Choice]]:
         """Everything about the point of a trial; the same parameters give the same network."""

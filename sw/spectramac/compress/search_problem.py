@@ -116,10 +116,9 @@ class Problem:
             "seed": self.seed,
         }
 
-    @property
-    def layer_names(self) -> list[str]:
-        """Of the integer layers that they become."""
-        return [f"fc{i}" for i in range(1, len(self.layers) + 1)]
+    def layer_names(self, n_layers: int) -> list[str]:
+        """Of the dense layers of a trial; other widths may be of another number of layers."""
+        return [f"fc{i}" for i in range(1, n_layers + 1)]
 
     def starting_points(self) -> list[dict[str, Any]]:
         """Parameters that a search begins with."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from spectramac.compress.blocks import Floats
 from spectramac.compress.lanes import reach_of_bits
-from spectramac.compress.outline import MIN_DENSITY, bisected, outline, skeleton_of, within
+from spectramac.compress.outline import MIN_DENSITY, bisected, outline
 from spectramac.compress.post_training import Choice, DenseLayer
 from spectramac.compress.search_demand import Demand
 from spectramac.compress.techniques import (
@@ -31,7 +31,7 @@ from spectramac.compress.techniques import (
 )
 from spectramac.spec.config import AcceleratorConfig
 
-__all__ = ["MIN_RELATIVE", "MODEL_WIDTHS", "START", "Space", "Trial", "spend"]
+__all__ = ["MIN_RELATIVE", "MODEL_WIDTHS", "START", "Space", "Trial", "spend", "spend_by"]
 
 MODEL_WIDTHS = "model"
 """Name of the widths that the given network has."""
@@ -238,13 +238,39 @@ def spend(
         If even the smallest densities take more than there is, or do not fit the configuration.
     """
 
-    fits = within(demand, config)
+    def excess(scaled: Sequence[Choice]) -> float:
+        return demand.excess(outline(layers, scaled, inputs, config), 0.0, 0.0)
 
-    def scaled_fits(factor: float) -> bool:
-        return fits(skeleton_of(layers, _scaled(choices, factor), inputs))
+    return spend_by(choices, excess)
+
+
+def spend_by(
+    choices: Sequence[Choice], excess: Callable[[Sequence[Choice]], float], steps: int = 10
+) -> list[Choice]:
+    """As :func:`spend`, for any kind of network.
+
+    Parameters
+    ----------
+    choices : sequence of Choice
+    excess : callable (choices) -> float
+        How far they exceed the budget, as :meth:`Demand.excess`; :exc:`ValueError` if they do not fit.
+    steps : int
+        Bisections of the common factor.
+
+    Raises
+    ------
+    ValueError
+        If even the smallest densities take more than there is, or do not fit.
+    """
+
+    def fits(factor: float) -> bool:
+        try:
+            return excess(_scaled(choices, factor)) <= 0
+        except ValueError:
+            return False
 
     low = MIN_DENSITY / max(c.density for c in choices)
-    least = demand.excess(outline(layers, _scaled(choices, low), inputs, config), 0.0, 0.0)
+    least = excess(_scaled(choices, low))
     if least > 0:
         raise ValueError(f"even the smallest densities exceed the budget by {100 * least:.0f} %")
-    return _scaled(choices, bisected(scaled_fits, low, 1 / min(c.density for c in choices)))
+    return _scaled(choices, bisected(fits, low, 1 / min(c.density for c in choices), steps))

@@ -173,8 +173,7 @@ class StructuredConv2d(_Chain):
     ) -> None:
         super().__init__(structured, bias, bits)
         self.stride = _both(stride)
-        (top, bottom), (left, right) = map(_both, _both(padding))
-        self.margins = left, right, top, bottom
+        self.margins = _margins(padding)
 
     def place(self, x: Tensor) -> Tensor:
         """Padded."""
@@ -191,6 +190,12 @@ class StructuredConv2d(_Chain):
 def _both(value: Any) -> tuple[Any, Any]:
     """One number is for two."""
     return (value, value) if isinstance(value, int) else (value[0], value[1])
+
+
+def _margins(padding: int | tuple[int, int] | Padding) -> tuple[int, int, int, int]:
+    """Left, right, above and below, as :func:`torch.nn.functional.pad` takes them."""
+    (top, bottom), (left, right) = map(_both, _both(padding))
+    return left, right, top, bottom
 
 
 def _direct(module: StageLinear, x: Tensor, stride: tuple[int, int]) -> Tensor:
@@ -248,8 +253,7 @@ class DepthwiseConv2d(nn.Module):
         self.log_step = nn.Parameter(torch.zeros(len(weight), 1, 1, 1))
         self.bits, self.quantized = bits, False
         self.stride = _both(stride)
-        (top, bottom), (left, right) = map(_both, _both(padding))
-        self.margins = left, right, top, bottom
+        self.margins = _margins(padding)
 
     @property
     def _limit(self) -> int:

@@ -3,6 +3,7 @@
 """Training of compressed layers (:mod:`spectramac.compress.torch_layers`): chains of them, the schedule of
 gradual thresholding, distillation, and the loop over epochs."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,16 +26,16 @@ __all__ = [
 ]
 
 
-class TracedNetwork(nn.Module):
+class TracedNetwork(nn.Module, ABC):
     """A network that tells the output of its layers: what is trained, and what it learns from."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, …) real inputs to (batch, n_outputs)."""
         return self.trace(x)[-1]
 
+    @abstractmethod
     def trace(self, x: Tensor) -> list[Tensor]:
         """Outputs of layers, after their activation function and rounding; the last is the network's."""
-        raise NotImplementedError
 
 
 class SpectralNetwork(TracedNetwork):

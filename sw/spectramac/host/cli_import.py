@@ -68,7 +68,7 @@ def _tables(graph: Graph) -> list[Any]:
         ("multiplications", totals[1]),
         ("bytes, dense int8", totals[2]),
         ("network graph, for `spectramac compile`, `compress` and `search`", runs),
-        ("chain of dense layers, for `compress` and `search` on every preset", chain),
+        ("chain of dense layers, which needs no maps", chain),
     ]
     return [
         cli_report.table(graph.name, ("", ""), facts),

@@ -24,7 +24,7 @@ def figures_of(command: str, problem: Any, result: Any) -> dict[str, Any]:
         "float_accuracy": problem.reference,
         "chosen": {
             "trial": result.trial.number,
-            "layers": problem.layer_names,
+            "layers": problem.layer_names(len(result.trial.user_attrs["techniques"])),
             "params": result.trial.params,
             "techniques": result.trial.user_attrs["techniques"],
             "densities": result.trial.user_attrs["densities"],
