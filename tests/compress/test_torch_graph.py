@@ -14,11 +14,11 @@ from tests.compress.small_graphs import conv, dense, mixed, relu
 from torch.nn import functional
 
 from spectramac.compress.graph_codes import FloatCoder, Form
-from spectramac.compress.graph_steps import plan_graph
+from spectramac.compress.graph_steps import plan_graph, window_of
 from spectramac.compress.quantize_graph import quantize_graph
 from spectramac.compress.techniques import PrunedConv, Quantization
-from spectramac.compress.torch_graph import FloatGraph, GraphRunner, margins
-from spectramac.compress.torch_layers import DepthwiseConv2d, StructuredConv2d
+from spectramac.compress.torch_graph import FloatGraph, GraphRunner
+from spectramac.compress.torch_layers import DepthwiseConv2d, StructuredConv2d, margins
 from spectramac.graph.evaluate import activations, evaluate
 from spectramac.graph.graph import Graph, Tensor
 from spectramac.graph.node import Node
@@ -191,10 +191,11 @@ def test_the_graph_is_not_trained() -> None:
 
 def test_margins() -> None:
     """PyTorch wants the last axis first."""
-    assert margins(conv("c", "x", (2, 1, 3, 3), (1, 2))) == (1, 2, 1, 2)
+    assert margins(1) == (1, 1, 1, 1)
+    assert margins((1, 2)) == (2, 2, 1, 1)
     pool = MaxPool(name="p", inputs=("x",), kernel=(3, 5), padding=((1, 2), (3, 4)))
-    assert margins(pool) == (3, 4, 1, 2)
-    assert margins(conv("c", "x", (2, 1, 3), (0, 2))) == (0, 2, 0, 0)
+    assert margins(window_of(pool).padding) == (3, 4, 1, 2)
+    assert margins(window_of(conv("c", "x", (2, 1, 3), (0, 2))).padding) == (0, 2, 0, 0)
 
 
 def test_layers_and_tensors_of_a_run() -> None:

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from spectramac.compress.graph_codes import kernel_4d
 from spectramac.compress.graph_steps import Plan, window_of
+from spectramac.compress.torch_layers import margins
 from spectramac.compress.torch_stage import to_float
 from spectramac.compress.train import TracedNetwork
 from spectramac.graph.node import Node
@@ -25,7 +26,6 @@ from spectramac.graph.nodes import (
     Flatten,
     GlobalAveragePool,
     MaxPool,
-    Pool,
     ReLU,
     Requantize,
     Reshape,
@@ -33,15 +33,9 @@ from spectramac.graph.nodes import (
     Transpose,
 )
 
-__all__ = ["FloatGraph", "GraphRunner", "margins"]
+__all__ = ["FloatGraph", "GraphRunner"]
 
 Layer = Callable[[Conv | Dense, Tensor], Tensor]
-
-
-def margins(node: Conv | Pool) -> tuple[int, int, int, int]:
-    """Zeros left, right, above and below, as :func:`torch.nn.functional.pad` takes them."""
-    (top, bottom), (left, right) = window_of(node).padding
-    return left, right, top, bottom
 
 
 class GraphRunner:
@@ -121,7 +115,7 @@ def _pooled(node: MaxPool | AveragePool, x: Tensor) -> Tensor:
     largest = isinstance(node, MaxPool)
     fill = -torch.inf if largest else 0.0
     pool = functional.max_pool2d if largest else functional.avg_pool2d
-    padded = functional.pad(x[:, :, None] if flat else x, margins(node), value=fill)
+    padded = functional.pad(x[:, :, None] if flat else x, margins(window.padding), value=fill)
     y: Tensor = pool(padded, window.kernel, window.stride)
     return y[:, :, 0] if flat else y
 
@@ -155,6 +149,6 @@ class FloatGraph(TracedNetwork):
         weight, bias = self.get_buffer(f"weight{i}"), self.get_buffer(f"bias{i}")
         if isinstance(node, Dense):
             return functional.linear(x, weight, bias)
-        padded = functional.pad(x, margins(node))
-        stride = window_of(node).stride
-        return functional.conv2d(padded, weight, bias, stride, groups=node.groups)
+        window = window_of(node)
+        padded = functional.pad(x, margins(window.padding))
+        return functional.conv2d(padded, weight, bias, window.stride, groups=node.groups)

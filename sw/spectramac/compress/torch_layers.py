@@ -30,7 +30,14 @@ from spectramac.compress.torch_stage import (
 )
 from spectramac.graph.node import Padding
 
-__all__ = ["DepthwiseConv2d", "StructuredConv2d", "StructuredLinear", "first_step", "to_module"]
+__all__ = [
+    "DepthwiseConv2d",
+    "StructuredConv2d",
+    "StructuredLinear",
+    "first_step",
+    "margins",
+    "to_module",
+]
 
 
 def first_step(values: Tensor) -> float:
@@ -173,7 +180,7 @@ class StructuredConv2d(_Chain):
     ) -> None:
         super().__init__(structured, bias, bits)
         self.stride = _both(stride)
-        self.margins = _margins(padding)
+        self.margins = margins(padding)
 
     def place(self, x: Tensor) -> Tensor:
         """Padded."""
@@ -192,7 +199,7 @@ def _both(value: Any) -> tuple[Any, Any]:
     return (value, value) if isinstance(value, int) else (value[0], value[1])
 
 
-def _margins(padding: int | tuple[int, int] | Padding) -> tuple[int, int, int, int]:
+def margins(padding: int | tuple[int, int] | Padding) -> tuple[int, int, int, int]:
     """Left, right, above and below, as :func:`torch.nn.functional.pad` takes them."""
     (top, bottom), (left, right) = map(_both, _both(padding))
     return left, right, top, bottom
@@ -253,7 +260,7 @@ class DepthwiseConv2d(nn.Module):
         self.log_step = nn.Parameter(torch.zeros(len(weight), 1, 1, 1))
         self.bits, self.quantized = bits, False
         self.stride = _both(stride)
-        self.margins = _margins(padding)
+        self.margins = margins(padding)
 
     @property
     def _limit(self) -> int:
